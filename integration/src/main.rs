@@ -1,0 +1,2 @@
+//! Tests of the built binary.
+fn main() {}
