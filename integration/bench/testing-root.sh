@@ -12,7 +12,9 @@
 #
 # Inside: the root itself is read-only (the cache is shared), /run and /tmp are empty tmpfs, /dev is the
 # host's, /proc, /sys and the cgroup2 mount are fresh. `-b` binds a host file or directory, writable.
-# The pid and network namespaces are the host's: whatever CMD starts, CMD has to end.
+# The pid and network namespaces are the host's. The cgroup namespace is a new one with CMD in its child
+# `self`, because the peers turn controllers on in the root that they see; when CMD ends, every process
+# that is left below that root is killed and the cgroups are removed.
 set -eu
 
 CACHE=${SKEP_CACHE:-/var/cache/skep}
@@ -47,6 +49,30 @@ make_root() {
     flock -u 9
 }
 
+# A cgroup of our own, whose processes see it as the root of the hierarchy.
+enter_root() {
+    [ "$(id -u)" = 0 ] || die "entering $ROOT needs root"
+    hierarchy=$(findmnt -n -t cgroup2 -o TARGET | head -n 1)
+    [ -n "$hierarchy" ] || die "no cgroup2 is mounted on this host"
+    cgroup=$hierarchy/skep-testing.$$
+    mkdir "$cgroup" "$cgroup/self"
+    trap 'leave_root' EXIT
+    # A shell that gets a signal waits for its child before it runs the trap, and the child gets the
+    # terminal's signals itself.
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    status=0
+    sh -c 'echo 0 >"$1/cgroup.procs"; shift; exec "$@"' sh "$cgroup" \
+        unshare -m -C --propagation private "$0" .inside "$cgroup/self" "$@" || status=$?
+    exit $status
+}
+
+leave_root() {
+    echo 1 >"$cgroup/cgroup.kill"
+    while grep -q 'populated 1' "$cgroup/cgroup.events"; do sleep 0.01; done
+    find "$cgroup" -depth -type d -exec rmdir {} +
+}
+
 # Runs in the new mount namespace, with the root still the host's.
 bind_into_root() {
     src=${1%%:*}
@@ -60,8 +86,10 @@ bind_into_root() {
     mount --rbind "$src" "$dest"
 }
 
-# Runs in the new mount namespace: `enter` comes back here through unshare.
+# Runs in the new mount and cgroup namespaces: `enter` comes back here through unshare.
 inside() {
+    echo 0 >"$1/cgroup.procs"
+    shift
     mount --bind "$ROOT" "$ROOT"
     mount -t tmpfs -o mode=755,nosuid,nodev tmpfs "$ROOT/run"
     mount -t tmpfs -o mode=1777 tmpfs "$ROOT/tmp"
@@ -93,7 +121,7 @@ make) make_root ;;
 path) echo "$ROOT" ;;
 enter)
     make_root
-    exec unshare -m --propagation private "$0" .inside "$@"
+    enter_root "$@"
     ;;
 .inside) inside "$@" ;;
 *) die "usage: $0 make | path | enter [-b SRC[:DEST]]... CMD [ARG...]" ;;
