@@ -1,0 +1,36 @@
+#!/bin/sh
+# Runs a command as root in a guest with pure cgroup v2, on any machine and for any user:
+#
+#   guest/run.sh [-f FILE]... CMD [ARG...]
+#
+# The guest is Debian's package user-mode-linux: a kernel as an ordinary program. It sees this machine's
+# files read-only; /run and /tmp are its own. FILEs are copied to /run/it, which is also the command's
+# directory. Output is the command's, and so is the exit status.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+box=$(mktemp -d)
+trap 'rm -rf "$box"' EXIT
+while [ "${1-}" = -f ]; do
+    cp "$2" "$box/"
+    shift 2
+done
+cp "$here/init.sh" "$box/init"
+for word in "$@"; do
+    printf "'%s' " "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")"
+done >"$box/command"
+chmod -R a+rX "$box"
+
+# The kernel keeps the guest's memory in a file in TMPDIR, and it has to be one that may be executed.
+linux.uml rootfstype=hostfs ro mem=1500M "init=$box/init" "BOX=$box" con=null con0=null,fd:1 quiet \
+    </dev/null 2>/dev/null >"$box/console" &
+guest=$!
+tail -f -n +1 --pid="$guest" "$box/console" | tr -d '\r' | sed -u -n '/^@start@$/,/^@end@/{/^@/!p}' || true
+wait "$guest" || true
+status=$(tr -d '\r' <"$box/console" | sed -n 's/^@end@ //p')
+if [ -z "$status" ]; then
+    echo "guest: ended before the command did; the console's last lines:" >&2
+    tail -n 20 "$box/console" >&2
+    exit 1
+fi
+exit "$status"

@@ -1,0 +1,95 @@
+//! What a case may need of the machine, each with a way to tell whether it is there.
+//!
+//! What belongs to another part of the test run (pure cgroup v2: the guest) leaves a case out; what a
+//! machine simply lacks skips it, with the reason.
+
+use std::fs;
+use std::path::Path;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Need {
+    /// Pure cgroup v2 with cpu, memory and pids, writable.
+    Cgroup2,
+    /// `/etc/subuid` and `/etc/subgid` ranges for the caller, and newuidmap.
+    SubIds,
+    /// Time namespaces.
+    TimeNs,
+    /// The overlay filesystem.
+    Overlay,
+    /// CAP_SYS_RESOURCE, to raise hard limits and lower the OOM score.
+    SysResource,
+    /// The caller's user namespace is the initial one's child or itself and may make others.
+    UserNs,
+}
+
+impl Need {
+    /// `Err` says why the machine cannot give it.
+    pub(crate) fn met(self) -> Result<(), String> {
+        match self {
+            Need::Cgroup2 => cgroup2(),
+            Need::SubIds => sub_ids(),
+            Need::TimeNs => exists("/proc/self/ns/time", "no time namespaces in this kernel"),
+            Need::Overlay => overlay(),
+            Need::SysResource => sys_resource(),
+            Need::UserNs => exists("/proc/self/ns/user", "no user namespaces in this kernel"),
+        }
+    }
+
+    /// Left to another part of the test run rather than skipped.
+    pub(crate) fn elsewhere(self) -> bool {
+        self == Need::Cgroup2
+    }
+}
+
+fn exists(path: &str, otherwise: &str) -> Result<(), String> {
+    if Path::new(path).exists() {
+        Ok(())
+    } else {
+        Err(otherwise.into())
+    }
+}
+
+fn cgroup2() -> Result<(), String> {
+    let controllers = fs::read_to_string("/sys/fs/cgroup/cgroup.controllers").unwrap_or_default();
+    let has = |name| controllers.split_whitespace().any(|each| each == name);
+    let root = nix::unistd::geteuid().is_root();
+    if root && has("cpu") && has("memory") && has("pids") {
+        Ok(())
+    } else {
+        Err("no pure cgroup v2 with rights to it here".into())
+    }
+}
+
+fn sub_ids() -> Result<(), String> {
+    let user = crate::ctx::user_name();
+    for file in ["/etc/subuid", "/etc/subgid"] {
+        if crate::ctx::sub_range(file, &user).is_none() {
+            return Err(format!("{user} has no range in {file}"));
+        }
+    }
+    exists(
+        "/usr/bin/newuidmap",
+        "no newuidmap (Debian's package uidmap)",
+    )
+}
+
+fn overlay() -> Result<(), String> {
+    let known = fs::read_to_string("/proc/filesystems").unwrap_or_default();
+    if known.lines().any(|line| line.ends_with("\toverlay")) {
+        Ok(())
+    } else {
+        Err("no overlay filesystem in this kernel".into())
+    }
+}
+
+fn sys_resource() -> Result<(), String> {
+    const CAP_SYS_RESOURCE: u32 = 24;
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = crate::text::field(&status, "CapEff").unwrap_or("0");
+    let mask = u64::from_str_radix(effective, 16).unwrap_or(0);
+    if mask & (1 << CAP_SYS_RESOURCE) != 0 {
+        Ok(())
+    } else {
+        Err("no CAP_SYS_RESOURCE here".into())
+    }
+}

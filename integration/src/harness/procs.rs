@@ -1,0 +1,79 @@
+//! Processes below this one, found in `/proc`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
+
+/// A process as the leak check shows it.
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    pub(crate) name: String,
+    parent: i32,
+    zombie: bool,
+}
+
+fn read(pid: i32) -> Option<Process> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold spaces and parentheses: the fields start behind the last one.
+    let (head, tail) = stat.rsplit_once(')')?;
+    let name = head.split_once('(')?.1.to_string();
+    let mut fields = tail.split_whitespace();
+    let zombie = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    Some(Process {
+        pid,
+        name,
+        parent,
+        zombie,
+    })
+}
+
+/// All living descendants of `root`, which is not one of them.
+pub(crate) fn below(root: i32) -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let mut all: HashMap<i32, Process> =
+        pids.filter_map(read).map(|each| (each.pid, each)).collect();
+    let parents: HashMap<i32, i32> = all.values().map(|each| (each.pid, each.parent)).collect();
+    let under = |pid: i32| {
+        std::iter::successors(parents.get(&pid), |pid| parents.get(pid))
+            .any(|&parent| parent == root)
+    };
+    all.retain(|&pid, process| !process.zombie && under(pid));
+    all.into_values().collect()
+}
+
+/// Kills everything below `root` until nothing is left, or for two seconds.
+pub(crate) fn kill_below(root: i32) {
+    let end = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < end {
+        let left = below(root);
+        if left.is_empty() {
+            return;
+        }
+        for process in left {
+            let _gone = kill(Pid::from_raw(process.pid), Signal::SIGKILL);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Collects the exit statuses of adopted processes.
+pub(crate) fn reap() {
+    while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        if status == WaitStatus::StillAlive {
+            return;
+        }
+    }
+}
+
+/// True while the process lives (a zombie does not).
+pub(crate) fn alive(pid: i32) -> bool {
+    read(pid).is_some_and(|process| !process.zombie)
+}

@@ -1,0 +1,248 @@
+//! Chooses the cases, runs each in a process of its own, and reports.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::case::{Case, Feature, Proof};
+use super::{inner, leaks, procs};
+use crate::cases::FEATURES;
+use crate::options::Options;
+use crate::result::{Doing, Res};
+use crate::{ctx, image, text};
+
+/// A case with its feature.
+#[derive(Clone, Copy)]
+struct Named {
+    feature: &'static Feature,
+    case: &'static Case,
+}
+
+impl Named {
+    fn name(&self) -> String {
+        format!("{}.{}", self.feature.name, self.case.name)
+    }
+}
+
+enum Verdict {
+    Passed,
+    Failed(String),
+    Skipped(String),
+}
+
+#[derive(Default)]
+struct Tally {
+    passed: usize,
+    failed: Vec<String>,
+    skipped: usize,
+}
+
+fn all() -> impl Iterator<Item = Named> {
+    FEATURES.iter().flat_map(|feature| {
+        feature
+            .cases
+            .iter()
+            .map(move |case| Named { feature, case })
+    })
+}
+
+pub(crate) fn find(name: &str) -> Option<&'static Case> {
+    all().find(|each| each.name() == name).map(|each| each.case)
+}
+
+fn chosen(options: &Options) -> Vec<Named> {
+    let wanted = |name: &str| {
+        let by_part = options
+            .filters
+            .iter()
+            .any(|part| name.contains(part.as_str()));
+        let by_name = options.exact.iter().any(|exact| exact == name);
+        by_part || by_name || (options.filters.is_empty() && options.exact.is_empty())
+    };
+    all().filter(|each| wanted(&each.name())).collect()
+}
+
+pub(crate) fn list(options: &Options) -> Res<ExitCode> {
+    for each in chosen(options) {
+        let proof = match each.case.proof {
+            Proof::Both => "runc, crun".to_string(),
+            Proof::OnlyRunc(why) => format!("runc; {why}"),
+            Proof::OnlyCrun(why) => format!("crun; {why}"),
+            Proof::Nowhere(why) => format!("no peer; {why}"),
+        };
+        let needs: String = each
+            .case
+            .needs
+            .iter()
+            .map(|need| format!(" {need:?}"))
+            .collect();
+        println!("{}\t{:?}{needs}\t{proof}", each.name(), each.case.who);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn run(options: &Options) -> Res<ExitCode> {
+    nix::sys::prctl::set_child_subreaper(true).doing("become subreaper")?;
+    let root = nix::unistd::geteuid().is_root();
+    let (here, elsewhere): (Vec<Named>, Vec<Named>) =
+        chosen(options).into_iter().partition(|each| {
+            let elsewhere = |need: &&super::needs::Need| need.elsewhere() && need.met().is_err();
+            each.case.who.includes(root) && each.case.needs.iter().find(elsewhere).is_none()
+        });
+    let (here, unproved): (Vec<Named>, Vec<Named>) = here.into_iter().partition(|each| {
+        options
+            .peer
+            .is_none_or(|peer| each.case.unproved(peer).is_none())
+    });
+    let work = work_dir()?;
+    let template = work.join("rootfs");
+    let outcome = image::build(&template, &options.probe).map(|()| run_all(options, &here, &work));
+    leaks::remove(&work, &ctx::run_prefix(std::process::id()));
+    let tally = outcome?;
+    report(&tally, elsewhere.len(), unproved.len());
+    Ok(if tally.failed.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn report(tally: &Tally, elsewhere: usize, unproved: usize) {
+    for failure in &tally.failed {
+        println!("failed: {failure}");
+    }
+    if elsewhere > 0 {
+        println!(
+            "({elsewhere} cases are for another user or machine: another part of the tests runs them)"
+        );
+    }
+    if unproved > 0 {
+        println!("({unproved} cases cannot be proved on this peer: --list says why)");
+    }
+    println!(
+        "{} passed, {} failed, {} skipped",
+        tally.passed,
+        tally.failed.len(),
+        tally.skipped
+    );
+}
+
+/// The directory of this run; its parents and itself must be open to every id a container may map.
+fn work_dir() -> Res<PathBuf> {
+    let base = std::env::temp_dir();
+    let dir = base.join(format!("skep-it-{}", std::process::id()));
+    fs::create_dir(&dir).doing(&format!("make {}", dir.display()))?;
+    ctx::open_to_all(&dir)?;
+    Ok(dir)
+}
+
+fn run_all(options: &Options, cases: &[Named], work: &Path) -> Tally {
+    let next = AtomicUsize::new(0);
+    let tally = Mutex::new(Tally::default());
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let verdict = run_one(options, case, work);
+                    note(&tally, case, verdict);
+                }
+            });
+        }
+    });
+    tally.into_inner().unwrap_or_default()
+}
+
+fn note(tally: &Mutex<Tally>, case: &Named, verdict: Verdict) {
+    let name = case.name();
+    let Ok(mut tally) = tally.lock() else { return };
+    match verdict {
+        Verdict::Passed => {
+            tally.passed += 1;
+            println!("ok {name}");
+        }
+        Verdict::Failed(reason) => {
+            let reason = text::brief(&reason, 1000);
+            println!("FAIL {name}: {reason}");
+            tally.failed.push(format!("{name}: {reason}"));
+        }
+        Verdict::Skipped(reason) => {
+            tally.skipped += 1;
+            println!("SKIP {name}: {reason}");
+        }
+    }
+}
+
+fn run_one(options: &Options, case: &Named, work: &Path) -> Verdict {
+    let missing = case.case.needs.iter().find_map(|need| need.met().err());
+    if let Some(reason) = missing {
+        return Verdict::Skipped(reason);
+    }
+    let dir = work.join(case.name());
+    match start(options, case, &dir) {
+        Err(reason) => Verdict::Failed(reason),
+        Ok(child) => {
+            let pid = child.id();
+            let verdict = watch(child, options.time_limit, &dir);
+            leaks::remove(&dir, &ctx::id_prefix(pid));
+            verdict
+        }
+    }
+}
+
+fn start(options: &Options, case: &Named, dir: &Path) -> Res<Child> {
+    fs::create_dir(dir).doing("make the case's directory")?;
+    ctx::open_to_all(dir)?;
+    let stderr = fs::File::create(dir.join("stderr")).doing("make the case's stderr")?;
+    let mut command = Command::new(std::env::current_exe().doing("own path")?);
+    command
+        .arg("--runtime")
+        .arg(&options.runtime)
+        .arg("--inner")
+        .arg(case.name())
+        .arg(dir);
+    if options.peer.is_some() {
+        command.arg("--peer");
+    }
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(stderr);
+    command.spawn().doing("start the case")
+}
+
+fn watch(mut child: Child, limit: Duration, dir: &Path) -> Verdict {
+    let end = Instant::now() + limit;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return Verdict::Passed,
+            Ok(Some(status)) => return Verdict::Failed(reason(dir, &status.to_string())),
+            Ok(None) if Instant::now() < end => std::thread::sleep(Duration::from_millis(5)),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    // First what the case started, while it is still their parent and cannot start more.
+    let _stopped = kill(Pid::from_raw(child.id() as i32), Signal::SIGSTOP);
+    procs::kill_below(child.id() as i32);
+    let _gone = child.kill();
+    let _status = child.wait();
+    Verdict::Failed(format!(
+        "no end within {} s; {}",
+        limit.as_secs(),
+        reason(dir, "killed")
+    ))
+}
+
+fn reason(dir: &Path, otherwise: &str) -> String {
+    let verdict = fs::read_to_string(dir.join(inner::VERDICT)).unwrap_or_default();
+    if !verdict.is_empty() {
+        return verdict;
+    }
+    let stderr = fs::read_to_string(dir.join("stderr")).unwrap_or_default();
+    format!("{otherwise}: {}", text::brief(&stderr, 600))
+}

@@ -1,0 +1,130 @@
+//! The harness's own command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub(crate) const HELP: &str = "\
+usage: skep-integration --runtime PATH [OPTION]...
+
+  --runtime PATH      the OCI runtime to test
+  --filter SUBSTRING  only cases whose name has it; may be repeated
+  --exact NAME        only the case of that name; may be repeated
+  --list              show the cases, who runs them, what they need and where they are proved
+  --peer              the runtime is a peer (its file name says which: runc or crun): leave out the
+                      cases that cannot be proved on it
+  --jobs N            cases at the same time (default 2)
+  --time-limit SECS   for one case (default 30)
+  --probe PATH        the payload program (default: skep-probe beside this program)
+
+Prints a line for each case and closes with 'N passed, N failed, N skipped'. Exit status 1 if any failed.
+";
+
+/// The OCI runtimes on which cases are proved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Peer {
+    Runc,
+    Crun,
+}
+
+/// What the parent tells the process that runs one case.
+pub(crate) struct Inner {
+    pub(crate) case: String,
+    pub(crate) dir: PathBuf,
+}
+
+pub(crate) struct Options {
+    pub(crate) runtime: PathBuf,
+    pub(crate) filters: Vec<String>,
+    pub(crate) exact: Vec<String>,
+    pub(crate) list: bool,
+    pub(crate) help: bool,
+    pub(crate) peer: Option<Peer>,
+    pub(crate) jobs: usize,
+    pub(crate) time_limit: Duration,
+    pub(crate) probe: PathBuf,
+    pub(crate) inner: Option<Inner>,
+}
+
+pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, String> {
+    let mut args = args;
+    let mut options = Options {
+        runtime: PathBuf::new(),
+        filters: Vec::new(),
+        exact: Vec::new(),
+        list: false,
+        help: false,
+        peer: None,
+        jobs: 2,
+        time_limit: Duration::from_secs(30),
+        probe: default_probe()?,
+        inner: None,
+    };
+    let mut peer = false;
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or(format!("{arg} wants a value"));
+        match arg.as_str() {
+            "--runtime" => options.runtime = find_program(&value()?)?,
+            "--filter" => options.filters.push(value()?),
+            "--exact" => options.exact.push(value()?),
+            "--list" => options.list = true,
+            "--help" | "-h" => options.help = true,
+            "--peer" => peer = true,
+            "--jobs" => options.jobs = number(&arg, &value()?)?,
+            "--time-limit" => {
+                options.time_limit = Duration::from_secs(number(&arg, &value()?)? as u64)
+            }
+            "--probe" => options.probe = PathBuf::from(value()?),
+            // Between the harness and itself: the case to run in this process, and its directory.
+            "--inner" => {
+                options.inner = Some(Inner {
+                    case: value()?,
+                    dir: PathBuf::from(value()?),
+                })
+            }
+            _ => {
+                return Err(format!(
+                    "unknown argument {arg}; --help shows the known ones"
+                ));
+            }
+        }
+    }
+    if peer {
+        options.peer = Some(peer_of(&options.runtime)?);
+    }
+    if options.runtime.as_os_str().is_empty() && !options.list && !options.help {
+        return Err("--runtime PATH is needed".into());
+    }
+    Ok(options)
+}
+
+fn number(arg: &str, text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("{arg} wants a number from 1, not {text}")),
+        Ok(number) => Ok(number),
+    }
+}
+
+fn default_probe() -> Result<PathBuf, String> {
+    let own = std::env::current_exe().map_err(|error| format!("own path: {error}"))?;
+    Ok(own.with_file_name("skep-probe"))
+}
+
+fn find_program(name: &str) -> Result<PathBuf, String> {
+    if name.contains('/') {
+        return std::path::absolute(name).map_err(|error| format!("--runtime {name}: {error}"));
+    }
+    let path = std::env::var("PATH").unwrap_or_default();
+    path.split(':')
+        .map(|dir| PathBuf::from(dir).join(name))
+        .find(|candidate| candidate.is_file())
+        .ok_or(format!("--runtime {name}: not in PATH"))
+}
+
+fn peer_of(runtime: &std::path::Path) -> Result<Peer, String> {
+    let name = runtime.file_name().unwrap_or_default().to_string_lossy();
+    match &*name {
+        name if name.contains("runc") => Ok(Peer::Runc),
+        name if name.contains("crun") => Ok(Peer::Crun),
+        name => Err(format!("--peer: {name} is neither runc nor crun")),
+    }
+}

@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# The second command of README.md: on a fresh Debian 12 with Rust, installs what the tests need and runs
+# all of them. Closes with one line 'N passed, N failed, N skipped' over everything.
+#
+# As root: everything. As an ordinary user: without what only root can do. Set SKEP_TEST_PARTS to some of
+# "lint unit root user guest peers" to run only these.
+set -euo pipefail
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+here=$top/integration
+cd "$top"
+# shellcheck source=lib.sh
+. "$here/lib.sh"
+
+parts=" ${SKEP_TEST_PARTS:-lint unit root user guest peers} "
+user=skeptest
+root=
+[ "$(id -u)" != 0 ] || root=yes
+
+wants() {
+    [[ $parts == *" $1 "* ]]
+}
+
+# --- what is needed ---
+
+# command:package; what is there already is left as it is.
+needed=(
+    cc:gcc busybox:busybox-static linux.uml:user-mode-linux newuidmap:uidmap debootstrap:debootstrap
+    strace:strace runc:runc crun:crun setsid:util-linux unshare:util-linux stty:coreutils
+)
+
+as_admin() {
+    if [ "$root" ]; then "$@"; else sudo -n "$@"; fi
+}
+
+install_needed() {
+    local missing=() each
+    PATH=$PATH:/usr/sbin:/sbin
+    for each in "${needed[@]}"; do
+        command -v "${each%%:*}" >/dev/null || missing+=("${each#*:}")
+    done
+    # The dynamic busybox cannot be a container's.
+    if command -v busybox >/dev/null && ! dpkg -s busybox-static >/dev/null 2>&1; then
+        missing+=(busybox-static)
+    fi
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    echo "installing: ${missing[*]}"
+    as_admin apt-get update -qq
+    as_admin env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+# --- lint and unit tests ---
+
+lint() {
+    local tool
+    for tool in fmt clippy; do
+        cargo "$tool" --version >/dev/null 2>&1 || rustup component add "${tool/fmt/rustfmt}" || return 1
+    done
+    cargo fmt --all --check &&
+        cargo clippy --workspace --all-targets -- -D warnings &&
+        RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+}
+
+# --- the built programs, where every user can run them ---
+
+stage=
+clean_up() {
+    [ -z "$stage" ] || rm -rf "$stage"
+}
+trap clean_up EXIT
+
+build() {
+    cargo build --quiet --release -p skep -p skep-integration || return 1
+    local target host
+    target=$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+    host=$(rustc -vV | sed -n 's/^host: //p')
+    cp "$target/$host/release/"{skep,skep-integration,skep-probe} "$stage/"
+}
+
+# --- black-box tests ---
+
+make_user() {
+    id "$user" >/dev/null 2>&1 || useradd --create-home --shell /bin/sh "$user"
+    # useradd gives ranges on Debian, but an older account may have none.
+    grep -q "^$user:" /etc/subuid 2>/dev/null || usermod --add-subuids "$(free_range /etc/subuid)" "$user"
+    grep -q "^$user:" /etc/subgid 2>/dev/null || usermod --add-subgids "$(free_range /etc/subgid)" "$user"
+}
+
+# The first 65536 ids behind all ranges of the file.
+free_range() {
+    touch "$1"
+    awk -F: 'BEGIN { end = 100000 } $2 + $3 > end { end = $2 + $3 } END { print end "-" end + 65535 }' "$1"
+}
+
+as_user() {
+    setpriv --reuid="$user" --regid="$user" --init-groups env -i PATH="$PATH" HOME="/home/$user" "$@"
+}
+
+suite() {
+    "$stage/skep-integration" --runtime "$stage/skep" "$@"
+}
+
+guest() {
+    "$here/guest/run.sh" -f "$stage/skep-integration" -f "$stage/skep-probe" -f "$stage/skep" "$@"
+}
+
+# Debian testing's peers as root and as an ordinary user.
+peer_here() {
+    local peer=$1 it=/opt/skep-test
+    "$here/bench/testing-root.sh" enter -b "$stage:$it" sh -c "
+        status=0
+        $it/skep-integration --runtime $peer --peer || status=1
+        setpriv --reuid=1000 --regid=1000 --clear-groups $it/skep-integration --runtime $peer --peer || status=1
+        exit \$status"
+}
+
+# Debian 12's own peers: what needs pure cgroup v2, and what needs newuidmap.
+peer_in_guest() {
+    guest sh -c "
+        status=0
+        ./skep-integration --runtime $1 --peer --filter cgroup. --time-limit 60 || status=1
+        setpriv --reuid=$user --regid=$user --init-groups \
+            ./skep-integration --runtime $1 --peer --filter subids --time-limit 60 || status=1
+        exit \$status"
+}
+
+main() {
+    install_needed || echo "test: not everything could be installed; what needs it will fail" >&2
+    stage=$(mktemp -d /var/tmp/skep-test-XXXXXX)
+    chmod 755 "$stage"
+    ! wants lint || part "format, clippy, rustdoc" lint
+    ! wants unit || part "cargo test" cargo test --workspace
+    part "release build" build
+
+    if [ "$root" ]; then
+        make_user
+        ! wants root || part "containers as root" suite
+        ! wants user || part "containers as an ordinary user" as_user "$stage/skep-integration" --runtime "$stage/skep"
+    else
+        ! wants root || skip "containers as root" "not root"
+        ! wants user || part "containers as an ordinary user" suite
+    fi
+    ! wants guest || part "containers in a guest with cgroup v2" guest ./skep-integration --runtime ./skep
+
+    local peer
+    for peer in runc crun; do
+        wants peers || break
+        if [ "$root" ]; then
+            part "the cases on $peer" peer_here "$peer"
+            part "the cases on $peer in the guest" peer_in_guest "$peer"
+        else
+            skip "the cases on $peer" "not root"
+        fi
+    done
+    finish
+}
+
+main
