@@ -10,6 +10,7 @@ use nix::unistd::{User, getegid, geteuid};
 
 use crate::call::Call;
 use crate::container::Container;
+use crate::harness::procs;
 use crate::options::{Inner, Options, Peer};
 use crate::result::{Doing, Res};
 
@@ -152,6 +153,7 @@ impl Ctx {
     pub(crate) fn eventually<T>(&self, what: &str, found: impl Fn() -> Option<T>) -> Res<T> {
         let end = Instant::now() + PATIENCE;
         loop {
+            procs::reap_adopted();
             if let Some(value) = found() {
                 return Ok(value);
             }

@@ -49,6 +49,7 @@ const APPLETS: &[&str] = &[
     "nohup",
     "nproc",
     "od",
+    "pidof",
     "ping",
     "printf",
     "ps",

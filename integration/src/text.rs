@@ -23,3 +23,8 @@ pub(crate) fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
         .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
         .map(str::trim)
 }
+
+/// A path as text.
+pub(crate) fn shown(path: impl AsRef<std::path::Path>) -> String {
+    path.as_ref().to_string_lossy().into_owned()
+}

@@ -16,10 +16,12 @@ pub(crate) enum Need {
     TimeNs,
     /// The overlay filesystem.
     Overlay,
+    /// Idmapped mounts of tmpfs: Linux 6.3.
+    IdmapTmpfs,
+    /// The program `ps`, which `ps` in table form runs.
+    Ps,
     /// CAP_SYS_RESOURCE, to raise hard limits and lower the OOM score.
     SysResource,
-    /// The caller's user namespace is the initial one's child or itself and may make others.
-    UserNs,
 }
 
 impl Need {
@@ -30,8 +32,9 @@ impl Need {
             Need::SubIds => sub_ids(),
             Need::TimeNs => exists("/proc/self/ns/time", "no time namespaces in this kernel"),
             Need::Overlay => overlay(),
+            Need::IdmapTmpfs => release_from(6, 3),
+            Need::Ps => exists("/usr/bin/ps", "no ps (Debian's package procps)"),
             Need::SysResource => sys_resource(),
-            Need::UserNs => exists("/proc/self/ns/user", "no user namespaces in this kernel"),
         }
     }
 
@@ -92,4 +95,11 @@ fn sys_resource() -> Result<(), String> {
     } else {
         Err("no CAP_SYS_RESOURCE here".into())
     }
+}
+
+fn release_from(major: u32, minor: u32) -> Result<(), String> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let here = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    if here >= (major, minor) { Ok(()) } else { Err(format!("Linux {major}.{minor} is needed, this is {release}")) }
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 
 /// A process as the leak check shows it.
@@ -64,7 +65,39 @@ pub(crate) fn kill_below(root: i32) {
     }
 }
 
-/// Collects the exit statuses of adopted processes.
+/// Children that somebody will wait for himself.
+static STARTED: Mutex<Vec<i32>> = Mutex::new(Vec::new());
+
+pub(crate) fn started(pid: i32) {
+    STARTED.lock().expect("no panic while locked").push(pid);
+}
+
+/// Collects the exit statuses of adopted processes, as any init does: the init process of a pid namespace
+/// does not end before all others in it are waited for.
+pub(crate) fn reap_adopted() {
+    let started = STARTED.lock().expect("no panic while locked").clone();
+    let peek = WaitPidFlag::WNOHANG | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+    while let Ok(Some(pid)) = waitid(Id::All, peek).map(|status| status.pid()) {
+        if started.contains(&pid.as_raw()) {
+            return reap_behind(&started);
+        }
+        let _status = waitpid(pid, Some(WaitPidFlag::WNOHANG));
+    }
+}
+
+/// The same where the first one to be collected is somebody's own.
+fn reap_behind(started: &[i32]) {
+    let own = std::process::id() as i32;
+    let Ok(entries) = fs::read_dir("/proc") else { return };
+    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    for process in pids.filter_map(read).filter(|each| each.zombie && each.parent == own) {
+        if !started.contains(&process.pid) {
+            let _status = waitpid(Pid::from_raw(process.pid), Some(WaitPidFlag::WNOHANG));
+        }
+    }
+}
+
+/// Collects the exit statuses of all that has ended.
 pub(crate) fn reap() {
     while let Ok(status) = waitpid(None, Some(WaitPidFlag::WNOHANG)) {
         if status == WaitStatus::StillAlive {

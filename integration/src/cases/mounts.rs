@@ -1,0 +1,428 @@
+//! The mounts of the config: what is mounted, where, and with which options.
+
+use std::fs;
+use std::path::PathBuf;
+
+use nix::mount::{MsFlags, mount};
+
+use crate::container::Container;
+use crate::ctx::Ctx;
+use crate::harness::case::{Feature, either, root};
+use crate::harness::needs::Need;
+use crate::result::{Doing, Res, holds, same};
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "mounts",
+    cases: &[
+        either!(bind_directory),
+        either!(bind_file),
+        either!(bind_makes_mount_points),
+        either!(bind_file_on_missing_file),
+        either!(bind_read_only),
+        either!(bind_relative_source_is_the_bundles),
+        root!(bind_without_r_leaves_submounts),
+        root!(rbind_takes_submounts),
+        root!(ro_leaves_submounts_writable),
+        root!(rro_covers_submounts),
+        root!(recursive_options),
+        root!(recursive_atime).only_runc("crun gives the kernel a wrong flag"),
+        either!(nosuid_nodev_noexec),
+        either!(noexec_forbids_execution),
+        either!(time_options),
+        either!(later_options_win).only_runc("crun lets the stricter one win"),
+        either!(tmpfs_mode_and_size),
+        either!(tmpfs_read_only),
+        either!(tmpcopyup),
+        either!(later_mount_covers_earlier),
+        either!(mount_inside_mount),
+        root!(propagation_of_each_mount).only_runc("crun shows no shared mounts inside"),
+        either!(proc_is_the_containers),
+        root!(sysfs_is_read_only),
+        either!(sys_without_network_namespace),
+        either!(devpts),
+        either!(mqueue),
+        either!(shm),
+        root!(ramfs),
+        root!(overlay).needs(&[Need::Overlay]),
+        root!(idmapped_bind).needs(&[Need::IdmapTmpfs]),
+        root!(cgroup2_read_only).needs(&[Need::Cgroup2]),
+        root!(cgroup2_in_cgroup_namespace).needs(&[Need::Cgroup2]),
+        either!(cgroup_mount_does_not_fail),
+        either!(many),
+    ],
+};
+
+/// The mountinfo line of this mount point inside, options and optional fields together.
+fn line(report: &serde_json::Value, point: &str) -> Res<String> {
+    let lines = report["mounts"].as_array().cloned().unwrap_or_default();
+    let lines = lines.iter().filter_map(|line| line.as_str());
+    let found = lines.filter(|line| line.split(' ').nth(4) == Some(point)).last();
+    Ok(found.doing(&format!("mount at {point}"))?.to_string())
+}
+
+/// The per-mount options.
+fn options(report: &serde_json::Value, point: &str) -> Res<Vec<String>> {
+    let line = line(report, point)?;
+    let field = line.split(' ').nth(5).unwrap_or("");
+    Ok(field.split(',').map(str::to_string).collect())
+}
+
+/// `shared:1 master:2` and the like.
+fn propagation(report: &serde_json::Value, point: &str) -> Res<String> {
+    let line = line(report, point)?;
+    let fields = line.split(' ').skip(6).take_while(|field| *field != "-");
+    Ok(fields.collect::<Vec<_>>().join(" "))
+}
+
+fn source(ctx: &Ctx) -> Res<PathBuf> {
+    let dir = ctx.make_dir("source")?;
+    ctx.make_file("source/file", "from the host\n")?;
+    Ok(dir)
+}
+
+/// A source with a tmpfs mounted in it.
+fn source_with_submount(ctx: &Ctx) -> Res<PathBuf> {
+    let dir = source(ctx)?;
+    let sub = ctx.make_dir("source/sub")?;
+    let none: Option<&str> = None;
+    mount(Some("tmpfs"), &sub, Some("tmpfs"), MsFlags::empty(), none).doing("mount a tmpfs")?;
+    fs::write(sub.join("deep"), "deep\n").doing("write")?;
+    Ok(dir)
+}
+
+/// Takes it away again, so that the leak check sees only what the runtime left.
+fn unmount(source: &std::path::Path) -> Res {
+    nix::mount::umount(&source.join("sub")).doing("unmount")
+}
+
+fn prints(container: &mut Container<'_>, line: &str, want: &str) -> Res {
+    container.sh(line);
+    container.run()?.is(0)?.prints(want)?;
+    Ok(())
+}
+
+fn bind_directory(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    fs::create_dir(container.inside("/mnt")).doing("mkdir")?;
+    container.bind(&source, "/mnt", &["bind"]);
+    prints(&mut container, "cat /mnt/file; echo inside >/mnt/new", "from the host")?;
+    same!(fs::read_to_string(source.join("new")).unwrap_or_default(), "inside\n");
+    Ok(())
+}
+
+fn bind_file(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    fs::write(container.inside("/etc/motd"), "the image's").doing("write")?;
+    container.bind(&source.join("file"), "/etc/motd", &["rbind"]);
+    prints(&mut container, "cat /etc/motd", "from the host")?;
+    same!(fs::read_to_string(container.inside("/etc/motd")).unwrap_or_default(), "the image's");
+    Ok(())
+}
+
+fn bind_makes_mount_points(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/made/for/it", &["bind"]);
+    prints(&mut container, "cat /made/for/it/file", "from the host")
+}
+
+fn bind_file_on_missing_file(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source.join("file"), "/new/dir/file", &["bind", "ro"]);
+    prints(&mut container, "cat /new/dir/file", "from the host")
+}
+
+fn bind_read_only(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/mnt", &["bind", "ro"]);
+    container.sh("touch /mnt/new");
+    container.run()?.failed()?.says_one_of(&["read-only file system"])?;
+    Ok(())
+}
+
+/// The spec: a relative source of a bind mount is relative to the bundle.
+fn bind_relative_source_is_the_bundles(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    fs::create_dir(container.bundle.join("volume")).doing("mkdir")?;
+    fs::write(container.bundle.join("volume/file"), "beside the config\n").doing("write")?;
+    container.mount("/mnt", "bind", "volume", &["bind"]);
+    prints(&mut container, "cat /mnt/file", "beside the config")
+}
+
+fn bind_without_r_leaves_submounts(ctx: &Ctx) -> Res {
+    let source = source_with_submount(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/mnt", &["bind"]);
+    prints(&mut container, "ls /mnt/sub", "")?;
+    unmount(&source)
+}
+
+fn rbind_takes_submounts(ctx: &Ctx) -> Res {
+    let source = source_with_submount(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/mnt", &["rbind"]);
+    prints(&mut container, "cat /mnt/sub/deep", "deep")?;
+    unmount(&source)
+}
+
+fn ro_leaves_submounts_writable(ctx: &Ctx) -> Res {
+    let source = source_with_submount(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/mnt", &["rbind", "ro"]);
+    let script = "touch /mnt/x 2>/dev/null || echo top refused; touch /mnt/sub/x && echo sub written";
+    prints(&mut container, script, "top refused\nsub written")?;
+    unmount(&source)
+}
+
+fn rro_covers_submounts(ctx: &Ctx) -> Res {
+    let source = source_with_submount(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/mnt", &["rbind", "rro"]);
+    let script = "for d in /mnt /mnt/sub; do touch $d/x 2>/dev/null || echo $d refused; done";
+    prints(&mut container, script, "/mnt refused\n/mnt/sub refused")?;
+    unmount(&source)
+}
+
+fn recursive_options(ctx: &Ctx) -> Res {
+    let source = source_with_submount(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/mnt", &["rbind", "rnosuid", "rnodev", "rnoexec"]);
+    let report = container.report()?;
+    for point in ["/mnt", "/mnt/sub"] {
+        let options = options(&report, point)?;
+        for want in ["nosuid", "nodev", "noexec"] {
+            holds!(options.iter().any(|each| each == want), "{point} has {options:?}, no {want}");
+        }
+    }
+    unmount(&source)
+}
+
+fn recursive_atime(ctx: &Ctx) -> Res {
+    let source = source_with_submount(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/mnt", &["rbind", "rnoatime"]);
+    let report = container.report()?;
+    for point in ["/mnt", "/mnt/sub"] {
+        let options = options(&report, point)?;
+        holds!(options.iter().any(|each| each == "noatime"), "{point} has {options:?}");
+    }
+    unmount(&source)
+}
+
+fn nosuid_nodev_noexec(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/mnt", &["bind", "nosuid", "nodev", "noexec"]);
+    let options = options(&container.report()?, "/mnt")?;
+    for want in ["rw", "nosuid", "nodev", "noexec"] {
+        holds!(options.iter().any(|each| each == want), "options are {options:?}, no {want}");
+    }
+    Ok(())
+}
+
+fn noexec_forbids_execution(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    fs::copy(ctx.template().join("bin/busybox"), source.join("busybox")).doing("copy")?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/mnt", &["bind", "noexec"]);
+    container.sh("/mnt/busybox true");
+    container.run()?.is(126)?;
+    Ok(())
+}
+
+fn time_options(ctx: &Ctx) -> Res {
+    for (given, shown) in [("noatime", "noatime"), ("relatime", "relatime"), ("nodiratime", "nodiratime")] {
+        let mut container = ctx.container()?;
+        container.mount("/mnt", "tmpfs", "tmpfs", &[given]);
+        let options = options(&container.report()?, "/mnt")?;
+        holds!(options.iter().any(|each| each == shown), "{given} gives {options:?}");
+    }
+    Ok(())
+}
+
+fn later_options_win(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.mount("/mnt", "tmpfs", "tmpfs", &["ro", "noexec", "nosuid", "rw", "exec"]);
+    let options = options(&container.report()?, "/mnt")?;
+    holds!(options.iter().any(|each| each == "rw"), "options are {options:?}, no rw");
+    holds!(!options.iter().any(|each| each == "noexec"), "options are {options:?}");
+    holds!(options.iter().any(|each| each == "nosuid"), "options are {options:?}, no nosuid");
+    Ok(())
+}
+
+fn tmpfs_mode_and_size(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.mount("/mnt", "tmpfs", "tmpfs", &["mode=1735", "size=3m", "nr_inodes=77"]);
+    let script = "stat -c %a /mnt; df -k /mnt | tail -n 1 | tr -s ' ' | cut -d' ' -f2; stat -f -c %c /mnt";
+    prints(&mut container, script, "1735\n3072\n77")
+}
+
+fn tmpfs_read_only(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.mount("/mnt", "tmpfs", "tmpfs", &["ro"]);
+    container.sh("touch /mnt/x");
+    container.run()?.failed()?.says_one_of(&["read-only file system"])?;
+    Ok(())
+}
+
+fn tmpcopyup(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    fs::create_dir_all(container.inside("/data/dir")).doing("mkdir")?;
+    fs::write(container.inside("/data/dir/file"), "copied").doing("write")?;
+    std::os::unix::fs::symlink("dir/file", container.inside("/data/link")).doing("link")?;
+    container.mount("/data", "tmpfs", "tmpfs", &["tmpcopyup", "mode=755"]);
+    prints(&mut container, "cat /data/link; echo changed >/data/dir/file", "copied")?;
+    same!(fs::read_to_string(container.inside("/data/dir/file")).unwrap_or_default(), "copied");
+    Ok(())
+}
+
+fn later_mount_covers_earlier(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    container.mount("/mnt", "tmpfs", "tmpfs", &[]);
+    container.push("/mounts", serde_json::json!(
+        {"destination": "/mnt", "type": "bind", "source": source, "options": ["bind"]}
+    ));
+    prints(&mut container, "cat /mnt/file", "from the host")
+}
+
+fn mount_inside_mount(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    container.mount("/outer", "tmpfs", "tmpfs", &[]).bind(&source, "/outer/a/b", &["bind"]);
+    container.mount("/outer/a/b/none", "tmpfs", "tmpfs", &[]);
+    prints(&mut container, "cat /outer/a/b/file; touch /outer/a/b/none/x && ls /outer", "from the host\na")?;
+    holds!(!container.inside("/outer/a").exists(), "mount point was made below the outer mount");
+    Ok(())
+}
+
+fn propagation_of_each_mount(ctx: &Ctx) -> Res {
+    let cases = [("private", ""), ("rprivate", ""), ("shared", "shared:"), ("rshared", "shared:"),
+        ("slave", ""), ("rslave", ""), ("unbindable", "unbindable")];
+    for (option, want) in cases {
+        let source = ctx.make_dir("source")?;
+        let mut container = ctx.container()?;
+        container.bind(&source, "/mnt", &["rbind", option]);
+        let got = propagation(&container.report()?, "/mnt")?;
+        let right = if want.is_empty() { !got.contains("shared") && !got.contains("unbindable") } else { got.contains(want) };
+        holds!(right, "{option} gives `{got}`");
+    }
+    Ok(())
+}
+
+fn proc_is_the_containers(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    prints(&mut container, "ls -d /proc/[0-9]* | head -n 1; cat /proc/1/comm; true", "/proc/1\nsh")
+}
+
+fn sysfs_is_read_only(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.sh("ls /sys/class/net; mkdir /sys/x");
+    let out = container.run()?.failed()?;
+    same!(out.text(), "lo");
+    Ok(())
+}
+
+/// Root: the host's network, sysfs all the same. Ordinary user: `/sys` bound.
+fn sys_without_network_namespace(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.drop_namespace("network");
+    prints(&mut container, "test -d /sys/class/net && test -d /sys/devices && echo there", "there")
+}
+
+fn devpts(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.sh("ls /dev/pts; stat -c %a /dev/pts/ptmx");
+    container.run()?.is(0)?.prints("ptmx\n666")?;
+    Ok(())
+}
+
+fn mqueue(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    let report = container.report()?;
+    let line = line(&report, "/dev/mqueue")?;
+    holds!(line.contains(" - mqueue "), "{line}");
+    Ok(())
+}
+
+fn shm(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    prints(&mut container, "stat -c %a /dev/shm; df -k /dev/shm | tail -n 1 | tr -s ' ' | cut -d' ' -f2", "1777\n65536")
+}
+
+fn ramfs(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.mount("/mnt", "ramfs", "ramfs", &["mode=0700"]);
+    prints(&mut container, "stat -c %a /mnt; grep -c '^ramfs /mnt ramfs' /proc/mounts", "700\n1")
+}
+
+fn overlay(ctx: &Ctx) -> Res {
+    let lower = source(ctx)?;
+    // The case's own directory may be on an overlay, which cannot be an upper one.
+    let tmpfs = ctx.make_dir("layers")?;
+    let none: Option<&str> = None;
+    mount(Some("tmpfs"), &tmpfs, Some("tmpfs"), MsFlags::empty(), none).doing("mount a tmpfs")?;
+    let (upper, work) = (ctx.make_dir("layers/upper")?, ctx.make_dir("layers/work")?);
+    let layers = [
+        format!("lowerdir={}", lower.display()),
+        format!("upperdir={}", upper.display()),
+        format!("workdir={}", work.display()),
+    ];
+    let options: Vec<&str> = layers.iter().map(String::as_str).collect();
+    let mut container = ctx.container()?;
+    container.mount("/mnt", "overlay", "overlay", &options);
+    prints(&mut container, "cat /mnt/file; echo new >/mnt/new", "from the host")?;
+    holds!(upper.join("new").exists() && !lower.join("new").exists(), "written to the wrong layer");
+    nix::mount::umount2(&tmpfs, nix::mount::MntFlags::MNT_DETACH).doing("unmount")
+}
+
+/// mounts[].uidMappings: the files of host ids 0.. appear as the ids that they are mapped to.
+fn idmapped_bind(ctx: &Ctx) -> Res {
+    let tmpfs = ctx.make_dir("source")?;
+    let none: Option<&str> = None;
+    mount(Some("tmpfs"), &tmpfs, Some("tmpfs"), MsFlags::empty(), none).doing("mount a tmpfs")?;
+    fs::write(tmpfs.join("file"), "").doing("write")?;
+    let map = serde_json::json!([{"containerID": 0, "hostID": 3000, "size": 10}]);
+    let mut container = ctx.container()?;
+    container.push("/mounts", serde_json::json!({"destination": "/mnt", "type": "bind", "source": tmpfs,
+        "options": ["bind"], "uidMappings": map, "gidMappings": map}));
+    prints(&mut container, "stat -c %u:%g /mnt/file", "3000:3000")?;
+    nix::mount::umount2(&tmpfs, nix::mount::MntFlags::MNT_DETACH).doing("unmount")
+}
+
+fn cgroup2_read_only(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro"]);
+    container.sh("test -f /sys/fs/cgroup/cgroup.procs || exit 3; mkdir /sys/fs/cgroup/x");
+    container.run()?.is(1)?.says_one_of(&["read-only file system"])?;
+    Ok(())
+}
+
+fn cgroup2_in_cgroup_namespace(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.namespace("cgroup", None);
+    container.mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev"]);
+    prints(&mut container, "cat /proc/self/cgroup; cat /sys/fs/cgroup/cgroup.procs | head -n 1", "0::/\n1")
+}
+
+/// Whatever the machine's cgroups are, a config that mounts them starts; nothing there is writable for
+/// who has no cgroup namespace (CVE-2023-25809).
+fn cgroup_mount_does_not_fail(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro"]);
+    let script = "find /sys/fs/cgroup -maxdepth 2 -type d | while read d; do mkdir $d/x 2>/dev/null && echo $d; done; true";
+    prints(&mut container, script, "")
+}
+
+fn many(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    for number in 0..60 {
+        container.bind(&source, &format!("/many/{number}"), &["rbind", "ro"]);
+    }
+    prints(&mut container, "grep -c ' /many/' /proc/mounts; cat /many/59/file", "60\nfrom the host")
+}
