@@ -47,9 +47,9 @@ for program in bare measure; do
 done
 cp "$here/inside.sh" "$work"
 if [ "$skep" != none ]; then
-    # A copy, stripped as a release is: the root sees this directory and nothing else of the host.
-    cp "${skep:-$(release_build)}" "$work/skep"
-    strip "$work/skep"
+    [ -n "$skep" ] || skep=$(release_build)
+    # The root sees this directory and nothing else of the host.
+    cp "$skep" "$work/skep"
 fi
 
 "$here/testing-root.sh" enter -b "$work:/run/bench" sh /run/bench/inside.sh "$rounds" "$cases" ||
