@@ -121,7 +121,7 @@ proptest! {
         let sample = SAMPLES[sample].trim_end().as_bytes();
         let end = (sample.len() as f64 * part) as usize;
         let error = Config::from_bytes(sample[..end].to_vec()).unwrap_err().to_string();
-        prop_assert!(error.starts_with("JSON is cut off at line "), "{}", error);
+        prop_assert!(error.starts_with("config.json is cut off at line "), "{}", error);
     }
 
     #[test]

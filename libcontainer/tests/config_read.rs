@@ -113,26 +113,38 @@ fn config_json_must_be_a_file_of_reasonable_size() {
     );
     // At the limit it is read, and then it is no JSON: it is all NUL bytes.
     file.set_len(16 << 20).unwrap();
-    assert_eq!(error(), "no JSON at line 1, column 1: expected value");
+    assert_eq!(
+        error(),
+        "config.json is not JSON at line 1, column 1: expected value"
+    );
 }
 
 #[test]
 fn bad_json_is_placed() {
     let cases = [
-        ("", "JSON is cut off at line 1, column 0, inside a value"),
+        (
+            "",
+            "config.json is cut off at line 1, column 0, inside a value",
+        ),
         (
             "{\n  \"root\": {",
-            "JSON is cut off at line 2, column 11, inside an object",
+            "config.json is cut off at line 2, column 11, inside an object",
         ),
         (
             "{\"root",
-            "JSON is cut off at line 1, column 6, inside a string",
+            "config.json is cut off at line 1, column 6, inside a string",
         ),
-        ("{\"a\": 1,}", "no JSON at line 1, column 9: trailing comma"),
-        ("{} x", "no JSON at line 1, column 4: trailing characters"),
+        (
+            "{\"a\": 1,}",
+            "config.json is not JSON at line 1, column 9: trailing comma",
+        ),
+        (
+            "{} x",
+            "config.json is not JSON at line 1, column 4: trailing characters",
+        ),
         (
             "{\"a\": \"\u{1}\"}",
-            "no JSON at line 1, column 8: control character (\\u0000-\\u001F) found while parsing a string",
+            "config.json is not JSON at line 1, column 8: control character (\\u0000-\\u001F) found while parsing a string",
         ),
     ];
     for (text, expected) in cases {
@@ -476,6 +488,11 @@ fn a_process_by_itself_is_named_as_in_a_configuration() {
             .unwrap_err()
             .to_string()
             .starts_with("process.rlimits[0].type: unknown value \"x\"; known are RLIMIT_AS, ")
+    );
+    let error = process_from_bytes(b"{").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "process is cut off at line 1, column 1, inside an object"
     );
     let error = process_from_bytes(b"null").unwrap_err();
     assert_eq!(error.to_string(), "process: expected an object, found null");

@@ -116,6 +116,16 @@ fn processes_are_read_and_right() {
 }
 
 #[test]
+fn writing_the_types_back_changes_nothing_that_they_know() {
+    for path in samples(".config.json") {
+        let config = Config::from_bytes(fs::read(&path).unwrap()).unwrap();
+        let again = Config::from_spec(config.spec()).unwrap();
+        assert_eq!(again.spec(), config.spec(), "{}", name(&path));
+        assert_eq!(again.warnings(), config.warnings());
+    }
+}
+
+#[test]
 fn a_program_s_own_configuration_is_taken() {
     let spec = oci_spec::runtime::Spec::default();
     let config = Config::from_spec(&spec).unwrap();

@@ -602,6 +602,19 @@ fn sysctls() {
 }
 
 #[test]
+fn cgroups_path() {
+    let field = "linux/cgroupsPath";
+    let climbing =
+        |path: &str| format!("linux.cgroupsPath: {path:?} has `..` in it; write where it leads");
+    check(&[
+        (field, json!("/a/b"), &[]),
+        (field, json!("system.slice:docker:a..b"), &[]),
+        (field, json!("/a/../../b"), &[&climbing("/a/../../b")]),
+        (field, json!(".."), &[&climbing("..")]),
+    ]);
+}
+
+#[test]
 fn devices() {
     let device =
         |path: &str, minor: i64| json!({"path": path, "type": "c", "major": 1, "minor": minor});

@@ -41,16 +41,21 @@ const FOUND: &[(&str, &str)] = &[
 const LONGEST: usize = 80;
 
 /// Text that is no JSON: what is wrong, and in which line and column.
-pub(super) fn syntax(error: &serde_json::Error) -> Error {
-    let (line, column) = (error.line(), error.column());
+pub(super) fn syntax(field: &str, error: &serde_json::Error) -> Error {
+    let name = if field.is_empty() {
+        "config.json"
+    } else {
+        field
+    };
+    let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
-    let text = match error.classify() {
-        Category::Eof => {
-            let what = what.strip_prefix("EOF while parsing ").unwrap_or("a value");
-            format!("JSON is cut off at line {line}, column {column}, inside {what}")
+    let text = match (error.classify(), what.strip_prefix("EOF while parsing ")) {
+        (Category::Eof, part) => {
+            let part = part.unwrap_or("a value");
+            format!("{name} is cut off at {place}, inside {part}")
         }
-        _ => format!("no JSON at line {line}, column {column}: {what}"),
+        _ => format!("{name} is not JSON at {place}: {what}"),
     };
     Error::new(ErrorKind::InvalidConfig, one_line(&text))
 }

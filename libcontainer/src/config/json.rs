@@ -24,14 +24,15 @@ pub(super) type Mend = fn(&mut Value, &mut Report);
 /// How many wrong fields one error names at most.
 const MOST: usize = 20;
 
-/// Reads `bytes` into `T`, after `mend`. `field` is where the value stands in `config.json`.
+/// Reads `bytes` into `T`, after `mend`. `field` is where the value stands in `config.json`, empty
+/// for the whole.
 pub(super) fn read<T: DeserializeOwned>(
     bytes: &[u8],
     field: &str,
     mend: Mend,
 ) -> Result<(T, Vec<String>)> {
     let mut report = Report::default();
-    let value = mended(bytes, mend, &mut report)?;
+    let value = mended(bytes, field, mend, &mut report)?;
     match T::deserialize(value) {
         Ok(typed) if report.problems.is_empty() => Ok((typed, report.warnings)),
         Ok(_) => Err(Error::problems(report.problems)),
@@ -39,8 +40,9 @@ pub(super) fn read<T: DeserializeOwned>(
     }
 }
 
-fn mended(bytes: &[u8], mend: Mend, report: &mut Report) -> Result<Value> {
-    let mut value = serde_json::from_slice(bytes).map_err(|error| explain::syntax(&error))?;
+fn mended(bytes: &[u8], field: &str, mend: Mend, report: &mut Report) -> Result<Value> {
+    let mut value =
+        serde_json::from_slice(bytes).map_err(|error| explain::syntax(field, &error))?;
     mend(&mut value, report);
     Ok(value)
 }
@@ -48,7 +50,7 @@ fn mended(bytes: &[u8], mend: Mend, report: &mut Report) -> Result<Value> {
 /// The error that names every field of a wrong type.
 fn wrong<T: DeserializeOwned>(bytes: &[u8], field: &str, mend: Mend) -> Error {
     let mut report = Report::default();
-    let mut value = match mended(bytes, mend, &mut report) {
+    let mut value = match mended(bytes, field, mend, &mut report) {
         Ok(value) => value,
         Err(error) => return error,
     };

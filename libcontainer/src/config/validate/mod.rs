@@ -8,6 +8,7 @@
 //! be right.
 
 mod capabilities;
+mod cgroups;
 mod devices;
 mod hooks;
 mod idmap;
@@ -83,6 +84,7 @@ pub fn validate(spec: &Spec, host: &HostIds) -> Vec<Problem> {
         time::check(linux, &mut findings);
         sysctl::check(spec, linux, &mut findings);
         devices::check(linux, &mut findings);
+        cgroups::check(linux, &mut findings);
         seccomp::check(linux, &mut findings);
     }
     namespaces::check_caller(spec, host, &mut findings);
