@@ -1,0 +1,108 @@
+//! The configuration of a container: reading `config.json` and saying what is wrong with it.
+//!
+//! Two halves, both without privilege. *Reading* turns bytes into oci-spec's types. It is tolerant
+//! where the specification is and oci-spec is not: a pass over the JSON value mends what would
+//! otherwise be refused or misread, and leaves a warning wherever that loses something. The bytes
+//! themselves are kept, because writing the types back would lose unknown fields. *Validation* is
+//! a pure function of the types and reports everything that it finds in one go.
+//!
+//! Specification: [config.md](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md),
+//! [config-linux.md](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config-linux.md).
+
+#![forbid(unsafe_code)]
+
+mod advice;
+mod explain;
+mod json;
+mod read;
+mod tolerate;
+mod validate;
+
+use std::path::{Path, PathBuf};
+
+use oci_spec::runtime::{Process, Spec};
+
+use crate::error::{Error, ErrorKind, Result};
+
+pub use validate::{HostIds, sysctl_path, validate, validate_process};
+
+/// What `config.json` says
+/// ([config.md](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md)).
+#[derive(Clone, Debug)]
+pub struct Config {
+    spec: Spec,
+    raw: Vec<u8>,
+    warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads the text of a `config.json`. Nothing is validated beyond the types of the fields.
+    pub fn from_bytes(raw: Vec<u8>) -> Result<Self> {
+        let (spec, mut warnings) = json::read::<Spec>(&raw, "", tolerate::config)?;
+        warnings.extend(advice::on_spec(&spec));
+        Ok(Self {
+            spec,
+            raw,
+            warnings,
+        })
+    }
+
+    /// Takes a configuration that a program has built, as if it had been read from a file.
+    pub fn from_spec(spec: &Spec) -> Result<Self> {
+        let raw = serde_json::to_vec(spec).map_err(|error| {
+            Error::new(
+                ErrorKind::InvalidConfig,
+                format!("the configuration is no JSON: {error}"),
+            )
+        })?;
+        Self::from_bytes(raw)
+    }
+
+    /// Reads `config.json` of the bundle in the directory `bundle`
+    /// ([bundle.md](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/bundle.md)).
+    pub fn read(bundle: &Path) -> Result<Self> {
+        Self::from_bytes(read::config_json(bundle)?)
+    }
+
+    /// The configuration in oci-spec's types.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// The bytes that were read, with everything that the types do not know.
+    pub fn raw(&self) -> &[u8] {
+        &self.raw
+    }
+
+    /// What was ignored or read otherwise than written, each in one line with its field.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}
+
+/// Reads a [process](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md#process)
+/// by itself, as `exec --process` is given it, with the warnings that go with it.
+pub fn process_from_bytes(raw: &[u8]) -> Result<(Process, Vec<String>)> {
+    let (process, mut warnings) = json::read::<Process>(raw, "process", tolerate::process)?;
+    warnings.extend(advice::on_process(&process));
+    Ok((process, warnings))
+}
+
+/// A [bundle](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/bundle.md): a directory
+/// with a configuration in it.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    /// Where the bundle is: absolute and free of symbolic links.
+    pub path: PathBuf,
+    /// Its `config.json`.
+    pub config: Config,
+}
+
+impl Bundle {
+    /// Reads the bundle in the directory `path`.
+    pub fn load(path: &Path) -> Result<Self> {
+        let path = read::bundle_directory(path)?;
+        let config = Config::read(&path)?;
+        Ok(Self { path, config })
+    }
+}

@@ -1,0 +1,48 @@
+//! [POSIX-platform hooks](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md#posix-platform-hooks)
+
+use oci_spec::runtime::{Hook, Hooks, Spec};
+
+use super::{Findings, process};
+
+pub(super) fn check(spec: &Spec, findings: &mut Findings) {
+    for (kind, hooks) in spec.hooks().iter().flat_map(kinds) {
+        for (index, hook) in hooks.iter().flatten().enumerate() {
+            one(&format!("hooks.{kind}[{index}]"), hook, findings);
+        }
+    }
+}
+
+// prestart is deprecated, not gone: engines still write it.
+#[allow(deprecated)]
+fn kinds(hooks: &Hooks) -> [(&'static str, &Option<Vec<Hook>>); 6] {
+    [
+        ("prestart", hooks.prestart()),
+        ("createRuntime", hooks.create_runtime()),
+        ("createContainer", hooks.create_container()),
+        ("startContainer", hooks.start_container()),
+        ("poststart", hooks.poststart()),
+        ("poststop", hooks.poststop()),
+    ]
+}
+
+fn one(field: &str, hook: &Hook, findings: &mut Findings) {
+    let path = hook.path();
+    if path.as_os_str().is_empty() {
+        findings.add(
+            format!("{field}.path"),
+            "is missing; it must name the program to run",
+        );
+    } else {
+        let text = format!("{path:?} is relative; it must be an absolute path");
+        findings.expect(path.is_absolute(), format!("{field}.path"), text);
+    }
+    if let Some(timeout) = hook.timeout().filter(|timeout| *timeout <= 0) {
+        let text = format!("{timeout} must be greater than 0; leave it out for no limit");
+        findings.add(format!("{field}.timeout"), text);
+    }
+    process::env(
+        &format!("{field}.env"),
+        hook.env().as_deref().unwrap_or_default(),
+        findings,
+    );
+}

@@ -1,0 +1,809 @@
+//! Each thing that can be wrong with a configuration gets its line, whatever else is wrong.
+
+use libcontainer::config::{Config, HostIds, process_from_bytes, validate, validate_process};
+use serde_json::{Value, json};
+
+const ROOT: HostIds = HostIds {
+    privileged: true,
+    euid: 0,
+    egid: 0,
+};
+
+/// What `runc spec` writes.
+fn base() -> Value {
+    serde_json::from_str(include_str!("samples/runc.config.json")).unwrap()
+}
+
+/// The problems of `config` for a privileged caller.
+fn problems(config: &Value) -> Vec<String> {
+    let config = Config::from_bytes(config.to_string().into_bytes()).unwrap();
+    let problems = validate(config.spec(), &ROOT);
+    problems.iter().map(ToString::to_string).collect()
+}
+
+/// `base` with `value` at `pointer`; objects on the way are made. Null takes it out.
+fn with(pointer: &str, value: Value) -> Value {
+    let mut config = base();
+    set(&mut config, pointer, value);
+    config
+}
+
+fn set(config: &mut Value, pointer: &str, value: Value) {
+    let mut place = config;
+    for key in pointer.split('/') {
+        place = &mut place[key];
+    }
+    *place = value;
+}
+
+/// `base` in which each of `changes` is made.
+fn all(changes: &[(&str, Value)]) -> Value {
+    let mut config = base();
+    changes
+        .iter()
+        .for_each(|(pointer, value)| set(&mut config, pointer, value.clone()));
+    config
+}
+
+fn check(cases: &[(&str, Value, &[&str])]) {
+    for (pointer, value, expected) in cases {
+        assert_eq!(
+            problems(&with(pointer, value.clone())),
+            *expected,
+            "{pointer} {value}"
+        );
+    }
+}
+
+/// A list of the namespace types of `base` without `types`.
+fn without(types: &[&str]) -> Value {
+    let mut config = base();
+    let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+    namespaces.retain(|namespace| !types.contains(&namespace["type"].as_str().unwrap()));
+    json!(namespaces)
+}
+
+/// The namespaces of `base` and `more`.
+fn and(more: Value) -> Value {
+    let mut namespaces = base()["linux"]["namespaces"].as_array().unwrap().clone();
+    namespaces.push(more);
+    json!(namespaces)
+}
+
+#[test]
+fn the_base_is_right() {
+    assert!(problems(&base()).is_empty());
+}
+
+#[test]
+fn version() {
+    check(&[
+        (
+            "ociVersion",
+            json!(null),
+            &["ociVersion: is missing; write \"1.0.2\" or newer"],
+        ),
+        (
+            "ociVersion",
+            json!("one"),
+            &["ociVersion: \"one\" is no version of the form 1.0.2"],
+        ),
+        (
+            "ociVersion",
+            json!("0.9.0"),
+            &["ociVersion: 0.9.0 is not supported; 1.0.0 to 1.3.x are"],
+        ),
+        (
+            "ociVersion",
+            json!("2.0.0"),
+            &["ociVersion: 2.0.0 is not supported; 1.0.0 to 1.3.x are"],
+        ),
+        ("ociVersion", json!("1.0.0-rc5"), &[]),
+        ("ociVersion", json!("1.3.0"), &[]),
+        ("ociVersion", json!("1.99.0"), &[]),
+    ]);
+}
+
+#[test]
+fn root() {
+    check(&[
+        (
+            "root",
+            json!(null),
+            &["root: is missing; root.path names the container's root filesystem"],
+        ),
+        (
+            "root",
+            json!({}),
+            &["root.path: is empty; it names the container's root filesystem"],
+        ),
+        (
+            "root/path",
+            json!(""),
+            &["root.path: is empty; it names the container's root filesystem"],
+        ),
+        (
+            "root/path",
+            json!("/a\u{0}b"),
+            &["root.path: \"/a\\0b\" has a NUL in it"],
+        ),
+        ("root/path", json!("/a\\u0000b"), &[]),
+    ]);
+}
+
+#[test]
+fn process() {
+    let program = "is empty; it must name the program to run";
+    let args = format!("process.args: {program}");
+    let first = format!("process.args[0]: {program}");
+    check(&[
+        (
+            "process",
+            json!(null),
+            &["process: is missing; it says what to run"],
+        ),
+        ("process/args", json!(null), &[&args]),
+        ("process/args", json!([]), &[&args]),
+        ("process/args", json!([""]), &[&first]),
+        ("process/args", json!(["sh", ""]), &[]),
+        (
+            "process/args",
+            json!(["sh", "a\u{0}"]),
+            &["process.args[1]: \"a\\0\" has a NUL in it"],
+        ),
+        ("process/env", json!(["A=", "B=c=d"]), &[]),
+        (
+            "process/env",
+            json!(["A=1", "B\nC", "=x"]),
+            &[
+                "process.env[1]: \"B\\nC\" has no `=`; the form is NAME=value",
+                "process.env[2]: \"=x\" has no name; the form is NAME=value",
+            ],
+        ),
+        (
+            "process/cwd",
+            json!(null),
+            &["process.cwd: is missing; it must be an absolute path, such as /"],
+        ),
+        (
+            "process/cwd",
+            json!("tmp"),
+            &["process.cwd: \"tmp\" is relative; it must be an absolute path"],
+        ),
+        ("process/user/umask", json!(0o777), &[]),
+        (
+            "process/user/umask",
+            json!(0o1000),
+            &["process.user.umask: 512 is out of range; 0 to 511 (0777) is right"],
+        ),
+        (
+            "process/user/additionalGids",
+            json!(vec![1; 65537]),
+            &["process.user.additionalGids: has 65537 groups; the kernel takes 65536"],
+        ),
+        ("process/oomScoreAdj", json!(-1000), &[]),
+        (
+            "process/oomScoreAdj",
+            json!(-1001),
+            &["process.oomScoreAdj: -1001 is out of range; -1000 to 1000 is right"],
+        ),
+        (
+            "process/oomScoreAdj",
+            json!(1001),
+            &["process.oomScoreAdj: 1001 is out of range; -1000 to 1000 is right"],
+        ),
+        (
+            "process/consoleSize",
+            json!({"height": 65535, "width": 65536}),
+            &["process.consoleSize.width: 65536 is out of range; 0 to 65535 is right"],
+        ),
+        (
+            "process/rlimits",
+            json!([
+                {"type": "RLIMIT_CORE", "soft": 2, "hard": 1},
+                {"type": "RLIMIT_CPU", "soft": 1, "hard": 1},
+                {"type": "RLIMIT_CORE", "soft": 1, "hard": 1},
+            ]),
+            &[
+                "process.rlimits[0].soft: 2 of RLIMIT_CORE is over its hard limit 1",
+                "process.rlimits[2].type: RLIMIT_CORE is in process.rlimits[0] already",
+            ],
+        ),
+        (
+            "process/capabilities",
+            json!({"effective": ["CAP_KILL", "CAP_CHOWN"], "permitted": ["CAP_KILL"]}),
+            &[
+                "process.capabilities.effective: CAP_CHOWN is not in permitted; the kernel wants it there too",
+            ],
+        ),
+        (
+            "process/capabilities",
+            json!({"effective": ["CAP_MKNOD", "CAP_CHOWN"]}),
+            &[
+                "process.capabilities.effective: CAP_CHOWN, CAP_MKNOD are not in permitted; the kernel wants it there too",
+            ],
+        ),
+        ("process/capabilities", json!(null), &[]),
+    ]);
+}
+
+#[test]
+fn names_of_the_container() {
+    let long = "x".repeat(65);
+    check(&[
+        ("hostname", json!("x".repeat(64)), &[]),
+        (
+            "hostname",
+            json!(long),
+            &["hostname: has 65 bytes; the kernel takes 64"],
+        ),
+        (
+            "domainname",
+            json!(long),
+            &["domainname: has 65 bytes; the kernel takes 64"],
+        ),
+        (
+            "linux/namespaces",
+            without(&["uts"]),
+            &["hostname: needs a uts namespace in linux.namespaces"],
+        ),
+    ]);
+    let joined = all(&[
+        ("linux/namespaces", without(&["uts"])),
+        ("hostname", json!(null)),
+        ("domainname", json!("example.org")),
+    ]);
+    assert_eq!(
+        problems(&joined),
+        ["domainname: needs a uts namespace in linux.namespaces"]
+    );
+}
+
+#[test]
+fn mounts() {
+    check(&[
+        (
+            "mounts",
+            json!([{"type": "tmpfs"}]),
+            &["mounts[0].destination: is missing; it must be an absolute path in the container"],
+        ),
+        (
+            "mounts",
+            json!([{"destination": "/a"}]),
+            &[
+                "mounts[0].type: is missing (/a); it must be a filesystem's name, or options have bind or rbind",
+            ],
+        ),
+        (
+            "mounts",
+            json!([{"destination": "/a", "type": "none", "source": "/b"}]),
+            &[
+                "mounts[0].type: is none (/a); it must be a filesystem's name, or options have bind or rbind",
+            ],
+        ),
+        (
+            "mounts",
+            json!([{"destination": "/a", "type": "none", "options": ["rbind"]}]),
+            &["mounts[0].source: is missing (/a); it must name what is bound"],
+        ),
+        (
+            "mounts",
+            json!([{"destination": "/a", "type": "bind"}]),
+            &["mounts[0].source: is missing (/a); it must name what is bound"],
+        ),
+        (
+            "mounts",
+            json!([{"destination": "/a", "options": ["bind"], "source": "b"}]),
+            &[],
+        ),
+        (
+            "mounts",
+            json!([{"destination": "/a", "options": ["remount", "ro"]}]),
+            &[],
+        ),
+        (
+            "mounts",
+            json!([{"destination": "a", "type": "tmpfs"}]),
+            &[],
+        ),
+        ("linux/rootfsPropagation", json!("rshared"), &[]),
+        (
+            "linux/rootfsPropagation",
+            json!("none"),
+            &[
+                "linux.rootfsPropagation: unknown value \"none\"; known are shared, slave, private, unbindable, rshared, rslave, rprivate, runbindable",
+            ],
+        ),
+        (
+            "linux/maskedPaths",
+            json!(["/a", "b", ""]),
+            &[
+                "linux.maskedPaths[1]: \"b\" must be an absolute path in the container",
+                "linux.maskedPaths[2]: \"\" must be an absolute path in the container",
+            ],
+        ),
+        (
+            "linux/readonlyPaths",
+            json!(["b"]),
+            &["linux.readonlyPaths[0]: \"b\" must be an absolute path in the container"],
+        ),
+    ]);
+    let config = all(&[
+        ("linux/namespaces", without(&["mount"])),
+        ("linux/rootfsPropagation", json!("slave")),
+    ]);
+    let expected = [
+        "root.readonly",
+        "mounts",
+        "linux.maskedPaths",
+        "linux.readonlyPaths",
+        "linux.rootfsPropagation",
+    ]
+    .map(|field| format!("{field}: needs a mount namespace in linux.namespaces"));
+    assert_eq!(problems(&config), expected);
+}
+
+#[test]
+fn namespaces() {
+    check(&[
+        (
+            "linux/namespaces",
+            and(json!({"type": "pid", "path": "/proc/1/ns/pid"})),
+            &["linux.namespaces[5].type: pid is in linux.namespaces[0] already"],
+        ),
+        (
+            "linux/namespaces",
+            and(json!({"type": "time", "path": "proc/1/ns/time"})),
+            &[
+                "linux.namespaces[5].path: \"proc/1/ns/time\" is relative; it must be an absolute path",
+            ],
+        ),
+        ("linux/namespaces", and(json!({"type": "time"})), &[]),
+    ]);
+    let user = HostIds {
+        privileged: false,
+        euid: 1000,
+        egid: 1000,
+    };
+    let config = Config::from_bytes(base().to_string().into_bytes()).unwrap();
+    assert_eq!(
+        validate(config.spec(), &user)[0].to_string(),
+        "linux.namespaces: has no user namespace, which user 1000 needs; `skep spec --rootless` writes one"
+    );
+    let joined = with(
+        "linux/namespaces",
+        and(json!({"type": "user", "path": "/run/x"})),
+    );
+    let config = Config::from_bytes(joined.to_string().into_bytes()).unwrap();
+    assert_eq!(validate(config.spec(), &user), []);
+}
+
+/// `base` in a new user namespace, with these mappings for users and `0..=65535` for groups.
+fn mapped(uids: Value) -> Value {
+    all(&[
+        ("linux/namespaces", and(json!({"type": "user"}))),
+        ("linux/uidMappings", uids),
+        (
+            "linux/gidMappings",
+            json!([{"containerID": 0, "hostID": 100000, "size": 65536}]),
+        ),
+    ])
+}
+
+#[test]
+fn mappings() {
+    let cases: &[(Value, &[&str])] = &[
+        (json!([{"containerID": 0, "hostID": 1000, "size": 1}]), &[]),
+        (
+            json!([{"containerID": 0, "hostID": 0, "size": 4294967295u32}]),
+            &[],
+        ),
+        (
+            json!([]),
+            &["linux.uidMappings: is empty; a new user namespace needs it, with id 0 in it"],
+        ),
+        (
+            json!([{"containerID": 1, "hostID": 1, "size": 9}]),
+            &[
+                "process.user.uid: 0 is not mapped in linux.uidMappings; mapped are 1..9",
+                "linux.uidMappings: has no id 0; mapped are 1..9",
+            ],
+        ),
+        (
+            json!([{"containerID": 0, "hostID": 1000, "size": 1}, {"containerID": 1, "hostID": 5000, "size": 0}]),
+            &["linux.uidMappings[1].size: is 0; a range has one id or more"],
+        ),
+        (
+            json!([{"containerID": 0, "hostID": 4294967290u32, "size": 6}]),
+            &[
+                "linux.uidMappings[0].hostID: 4294967290 and size 6 go beyond the last id 4294967294",
+            ],
+        ),
+        (
+            json!([{"containerID": 5, "hostID": 1, "size": 5}, {"containerID": 0, "hostID": 11, "size": 6}]),
+            &["linux.uidMappings[1].containerID: overlaps the range of linux.uidMappings[0]"],
+        ),
+        (
+            json!([{"containerID": 0, "hostID": 10, "size": 5}, {"containerID": 5, "hostID": 14, "size": 5}]),
+            &["linux.uidMappings[1].hostID: overlaps the range of linux.uidMappings[0]"],
+        ),
+        (
+            json!(
+                (0..341)
+                    .map(|id| json!({"containerID": id, "hostID": id, "size": 1}))
+                    .collect::<Vec<_>>()
+            ),
+            &["linux.uidMappings: has 341 entries; the kernel takes 340"],
+        ),
+    ];
+    for (uids, expected) in cases {
+        assert_eq!(problems(&mapped(uids.clone())), *expected, "{uids}");
+    }
+}
+
+#[test]
+fn mappings_and_namespace_go_together() {
+    let range = json!([{"containerID": 0, "hostID": 1000, "size": 1}]);
+    check(&[
+        (
+            "linux/namespaces",
+            and(json!({"type": "user"})),
+            &[
+                "linux.uidMappings: is empty; a new user namespace needs it, with id 0 in it",
+                "linux.gidMappings: is empty; a new user namespace needs it, with id 0 in it",
+            ],
+        ),
+        (
+            "linux/namespaces",
+            and(json!({"type": "user", "path": "/run/x"})),
+            &[],
+        ),
+        (
+            "linux/gidMappings",
+            range.clone(),
+            &["linux.gidMappings: needs a user namespace in linux.namespaces"],
+        ),
+    ]);
+    let mut joined = mapped(range);
+    joined["linux"]["namespaces"][5]["path"] = json!("/proc/7/ns/user");
+    assert!(problems(&joined).is_empty());
+}
+
+#[test]
+fn ids_of_the_process_are_mapped() {
+    let mut config = mapped(json!([
+        {"containerID": 0, "hostID": 1000, "size": 1},
+        {"containerID": 1, "hostID": 100000, "size": 9},
+    ]));
+    config["process"]["user"] = json!({"uid": 1000, "gid": 65536, "additionalGids": [5, 70000]});
+    assert_eq!(
+        problems(&config),
+        [
+            "process.user.uid: 1000 is not mapped in linux.uidMappings; mapped are 0..0, 1..9",
+            "process.user.gid: 65536 is not mapped in linux.gidMappings; mapped are 0..65535",
+            "process.user.additionalGids[1]: 70000 is not mapped in linux.gidMappings; mapped are 0..65535",
+        ]
+    );
+    config["process"]["user"] = json!({"uid": 9, "gid": 65535, "additionalGids": [5]});
+    assert!(problems(&config).is_empty());
+}
+
+#[test]
+fn time_offsets() {
+    let offsets = json!({"monotonic": {"secs": -5, "nanosecs": 999999999}});
+    check(&[
+        (
+            "linux/timeOffsets",
+            offsets.clone(),
+            &["linux.timeOffsets: needs a time namespace in linux.namespaces"],
+        ),
+        ("linux/timeOffsets", json!({}), &[]),
+    ]);
+    let new = |offsets: Value| {
+        all(&[
+            ("linux/namespaces", and(json!({"type": "time"}))),
+            ("linux/timeOffsets", offsets),
+        ])
+    };
+    assert!(problems(&new(offsets.clone())).is_empty());
+    assert_eq!(
+        problems(&new(
+            json!({"boottime": {"nanosecs": 1000000000}, "realtime": {}})
+        )),
+        [
+            "linux.timeOffsets.boottime.nanosecs: 1000000000 is out of range; 0 to 999999999 is right",
+            "linux.timeOffsets.realtime: unknown clock; known are monotonic, boottime",
+        ]
+    );
+    let mut joined = new(offsets);
+    joined["linux"]["namespaces"][5]["path"] = json!("/proc/7/ns/time");
+    assert_eq!(
+        problems(&joined),
+        ["linux.timeOffsets: needs a new time namespace, not a joined one"]
+    );
+}
+
+#[test]
+fn sysctls() {
+    let sysctl = |name: &str| json!({name: "1"});
+    check(&[
+        (
+            "linux/sysctl",
+            json!({"net.core.somaxconn": "1", "kernel.shmmax": "1", "fs.mqueue.msg_max": "1", "kernel.domainname": "x", "net/ipv4/ip_forward": "1"}),
+            &[],
+        ),
+        (
+            "linux/sysctl",
+            sysctl("vm.swappiness"),
+            &[
+                "linux.sysctl[\"vm.swappiness\"]: belongs to the whole machine; only sysctls of a namespace can be set",
+            ],
+        ),
+        (
+            "linux/sysctl",
+            sysctl("kernel.hostname"),
+            &["linux.sysctl[\"kernel.hostname\"]: is set by the field hostname; use that"],
+        ),
+        (
+            "linux/sysctl",
+            sysctl("user.max_net_namespaces"),
+            &[
+                "linux.sysctl[\"user.max_net_namespaces\"]: needs a namespace of type user in linux.namespaces",
+            ],
+        ),
+        (
+            "linux/sysctl",
+            sysctl("net/../kernel/panic"),
+            &[
+                "linux.sysctl[\"net/../kernel/panic\"]: is no name of a sysctl, such as net.core.somaxconn",
+            ],
+        ),
+        (
+            "linux/sysctl",
+            sysctl("net"),
+            &[
+                "linux.sysctl.net: belongs to the whole machine; only sysctls of a namespace can be set",
+            ],
+        ),
+        (
+            "linux/sysctl",
+            sysctl("kernel.shmmaxx"),
+            &[
+                "linux.sysctl[\"kernel.shmmaxx\"]: belongs to the whole machine; only sysctls of a namespace can be set",
+            ],
+        ),
+    ]);
+    let hosts = all(&[
+        ("linux/namespaces", without(&["network", "ipc", "uts"])),
+        ("hostname", json!(null)),
+        (
+            "linux/sysctl",
+            json!({"net.core.somaxconn": "1", "kernel.msgmax": "1", "kernel.domainname": "x"}),
+        ),
+    ]);
+    assert_eq!(
+        problems(&hosts),
+        [
+            "linux.sysctl[\"kernel.domainname\"]: needs a namespace of type uts in linux.namespaces",
+            "linux.sysctl[\"kernel.msgmax\"]: needs a namespace of type ipc in linux.namespaces",
+            "linux.sysctl[\"net.core.somaxconn\"]: needs a namespace of type network in linux.namespaces",
+        ]
+    );
+    let both = all(&[
+        ("domainname", json!("a")),
+        ("linux/sysctl", json!({"kernel.domainname": "b"})),
+    ]);
+    assert_eq!(
+        problems(&both),
+        [
+            "linux.sysctl[\"kernel.domainname\"]: is set by the field domainname too; use one of them"
+        ]
+    );
+}
+
+#[test]
+fn cgroups_path() {
+    let field = "linux/cgroupsPath";
+    let climbing =
+        |path: &str| format!("linux.cgroupsPath: {path:?} has `..` in it; write where it leads");
+    check(&[
+        (field, json!("/a/b"), &[]),
+        (field, json!("system.slice:docker:a..b"), &[]),
+        (field, json!("/a/../../b"), &[&climbing("/a/../../b")]),
+        (field, json!(".."), &[&climbing("..")]),
+    ]);
+}
+
+#[test]
+fn devices() {
+    let device =
+        |path: &str, minor: i64| json!({"path": path, "type": "c", "major": 1, "minor": minor});
+    check(&[
+        (
+            "linux/devices",
+            json!([device("/dev/a", 1), device("/dev/a", 1), {"path": "/dev/p", "type": "p"}]),
+            &[],
+        ),
+        (
+            "linux/devices",
+            json!([device("/dev/a", 1), device("/dev/a", 2)]),
+            &["linux.devices[1].path: \"/dev/a\" is another device in linux.devices[0]"],
+        ),
+        (
+            "linux/devices",
+            json!([device("a", 1)]),
+            &["linux.devices[0].path: \"a\" must be an absolute path in the container"],
+        ),
+        (
+            "linux/devices",
+            json!([device("/a", 1048576)]),
+            &["linux.devices[0].minor: 1048576 is out of range; 0 to 1048575 is right"],
+        ),
+        (
+            "linux/devices",
+            json!([{"path": "/a", "type": "b", "major": -1, "minor": 0}]),
+            &["linux.devices[0].major: -1 is out of range; 0 to 4095 is right"],
+        ),
+    ]);
+}
+
+#[test]
+fn hooks() {
+    check(&[
+        (
+            "hooks/prestart",
+            json!([{"path": "/bin/true", "args": [], "env": ["A=1"], "timeout": 1}]),
+            &[],
+        ),
+        (
+            "hooks/poststop",
+            json!([{}]),
+            &["hooks.poststop[0].path: is missing; it must name the program to run"],
+        ),
+        (
+            "hooks/createRuntime",
+            json!([{"path": "true"}]),
+            &["hooks.createRuntime[0].path: \"true\" is relative; it must be an absolute path"],
+        ),
+        (
+            "hooks/poststart",
+            json!([{"path": "/a", "timeout": 0}]),
+            &["hooks.poststart[0].timeout: 0 must be greater than 0; leave it out for no limit"],
+        ),
+        (
+            "hooks/startContainer",
+            json!([{"path": "/a", "env": ["A"]}]),
+            &["hooks.startContainer[0].env[0]: \"A\" has no `=`; the form is NAME=value"],
+        ),
+        (
+            "hooks/createContainer",
+            json!([{"path": "/a", "args": ["\u{0}"]}]),
+            &["hooks.createContainer[0].args[0]: \"\\0\" has a NUL in it"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    let cases = [
+        ("process/scheduler", json!({"policy": "SCHED_FIFO"})),
+        (
+            "process/ioPriority",
+            json!({"class": "IOPRIO_CLASS_IDLE", "priority": 0}),
+        ),
+        ("process/execCPUAffinity", json!({"initial": "0-1"})),
+        ("linux/intelRdt", json!({})),
+        (
+            "linux/memoryPolicy",
+            json!({"mode": "MPOL_BIND", "nodes": "0"}),
+        ),
+        ("linux/personality", json!({"domain": "LINUX32"})),
+        ("linux/netDevices", json!({"eth0": {}})),
+        ("vm", json!({"kernel": {"path": "/k"}, "hwConfig": {}})),
+    ];
+    for (pointer, value) in cases {
+        let field = pointer.replace('/', ".");
+        let expected =
+            format!("{field}: is not supported by this version; leave it out to run without it");
+        assert_eq!(problems(&with(pointer, value)), [expected]);
+    }
+    check(&[
+        (
+            "linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_ALLOW"}),
+            &[
+                "linux.seccomp: seccomp is not supported by this version; leave the profile out to run without one",
+            ],
+        ),
+        ("linux/seccomp", json!(null), &[]),
+        ("linux/netDevices", json!({}), &[]),
+        ("process/execCPUAffinity", json!({"initial": ""}), &[]),
+        (
+            "mounts",
+            json!([{"destination": "/a", "type": "bind", "source": "/b", "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}]),
+            &[
+                "mounts[0].uidMappings: mappings other than linux.uidMappings and linux.gidMappings are not supported by this version",
+            ],
+        ),
+        ("annotations", json!({"org.example": "x"}), &[]),
+    ]);
+}
+
+#[test]
+fn everything_is_said_at_once() {
+    let config = all(&[
+        ("ociVersion", json!("3")),
+        ("root/path", json!("")),
+        ("process/args", json!([])),
+        ("process/cwd", json!("x")),
+        ("mounts", json!([{}])),
+        ("hooks/poststop", json!([{}])),
+        ("linux/namespaces", without(&["mount", "uts"])),
+        ("linux/sysctl", json!({"vm.x": "1"})),
+    ]);
+    let config = Config::from_bytes(config.to_string().into_bytes()).unwrap();
+    let fields = validate(
+        config.spec(),
+        &HostIds {
+            privileged: false,
+            euid: 1,
+            egid: 1,
+        },
+    )
+    .into_iter()
+    .map(|problem| problem.field)
+    .collect::<Vec<_>>();
+    assert_eq!(
+        fields,
+        [
+            "ociVersion",
+            "root.path",
+            "process.args",
+            "process.cwd",
+            "hostname",
+            "mounts[0].destination",
+            "mounts[0].type",
+            "root.readonly",
+            "mounts",
+            "linux.maskedPaths",
+            "linux.readonlyPaths",
+            "hooks.poststop[0].path",
+            "linux.sysctl[\"vm.x\"]",
+            "linux.namespaces",
+        ]
+    );
+}
+
+#[test]
+fn a_process_by_itself_follows_the_same_rules() {
+    let text = br#"{"user": {"uid": 7, "gid": 0}, "args": [], "cwd": "x\u0000", "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 0}}"#;
+    let (process, _) = process_from_bytes(text).unwrap();
+    let container = mapped(json!([{"containerID": 0, "hostID": 1000, "size": 1}]));
+    let container = Config::from_bytes(container.to_string().into_bytes()).unwrap();
+    let problems = validate_process(&process, container.spec().linux().as_ref());
+    let problems = problems.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        problems,
+        [
+            "process.args: is empty; it must name the program to run",
+            "process.cwd: \"x\\0\" is relative; it must be an absolute path",
+            "process.user.uid: 7 is not mapped in linux.uidMappings; mapped are 0..0",
+            "process.ioPriority: is not supported by this version; leave it out to run without it",
+            "process.cwd: \"x\\0\" has a NUL in it",
+        ]
+    );
+}
+
+#[test]
+fn ids_of_the_caller_can_be_had() {
+    let host = HostIds::current().unwrap();
+    assert_eq!(host.euid, nix::unistd::geteuid().as_raw());
+    assert_eq!(host.egid, nix::unistd::getegid().as_raw());
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("CapEff:"))
+        .unwrap();
+    let effective = u64::from_str_radix(line["CapEff:".len()..].trim(), 16).unwrap();
+    assert_eq!(host.privileged, effective & 1 << 21 != 0);
+}
