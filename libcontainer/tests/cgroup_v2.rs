@@ -9,7 +9,6 @@ use libcontainer::error::{ErrorKind, Result};
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
 use std::fs;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -358,7 +357,8 @@ fn devices_are_denied_unless_allowed() {
         "a node may be made"
     );
     assert!(!status(denied.path(), &reads).success(), "but not opened");
-    assert!(status(&place.directory, &reads).success(), "others may");
+    let outside = Command::new("/bin/sh").args(["-c", &reads]).status();
+    assert!(outside.expect("sh").success(), "others may");
     for device in ["null", "zero", "full", "random", "urandom"] {
         assert!(
             status(denied.path(), &format!(": < /dev/{device}")).success(),
@@ -409,22 +409,55 @@ fn hybrid_hosts_name_what_is_not_enforced_in_one_line() {
     assert!(quiet.expect("create").notes.is_empty());
 }
 
-/// Runs as `nobody`, started by the test below.
+const NOBODY_ID: u32 = 65534;
+
+/// Runs as `nobody`, in the cgroup and with the `linux.cgroupsPath` that [`nobody_makes`] gives it.
 #[test]
-#[ignore = "only as the other half of without_rights_a_container_goes_without_a_cgroup"]
+#[ignore = "not a test but the unprivileged half of some"]
 fn as_nobody() {
-    let host = Host::detect(None, true).expect("host");
+    let path = std::env::var_os("CGROUPS_PATH").map(PathBuf::from);
+    let host = Host::detect(path.as_deref(), true).expect("host");
     let resources = serde_json::from_str(r#"{"memory":{"limit":1048576}}"#).expect("resources");
     let request = Request {
         id: "skep-test-nobody",
-        cgroups_path: None,
+        cgroups_path: path.as_deref(),
         resources: Some(&resources),
         manager: Manager::Cgroupfs,
         host: &host,
     };
     let created = Cgroup::create(&CgroupPlan::new(&request).expect("plan")).expect("create");
-    assert!(created.cgroup.is_none());
-    println!("notes {:?}", created.notes);
+    let made = created.cgroup.as_ref().map(Cgroup::path);
+    println!("made {made:?} notes {:?}", created.notes);
+}
+
+/// What [`as_nobody`] prints when it is in the cgroup `own`.
+fn nobody_makes(place: &Place, own: &Path, cgroups_path: Option<&Path>) -> String {
+    let binary = std::env::temp_dir().join(&place.name);
+    fs::copy(std::env::current_exe().expect("exe"), &binary).expect("copy");
+    let script = format!(
+        "exec setpriv --reuid {NOBODY_ID} --regid {NOBODY_ID} --clear-groups \\
+         {} --ignored --exact as_nobody --nocapture",
+        binary.display()
+    );
+    let mut command = shell(own, &script);
+    if let Some(path) = cgroups_path {
+        command.env("CGROUPS_PATH", path);
+    }
+    let output = command.output().expect("run");
+    fs::remove_file(&binary).expect("remove");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output:?}");
+    let line = text
+        .lines()
+        .find_map(|line| Some(&line[line.find("made ")?..]));
+    line.expect("a line").to_string()
+}
+
+fn give_to_nobody(cgroup: &Path, files: &[&str]) {
+    for file in files {
+        std::os::unix::fs::chown(cgroup.join(file), Some(NOBODY_ID), Some(NOBODY_ID))
+            .expect("chown");
+    }
 }
 
 #[test]
@@ -432,19 +465,59 @@ fn without_rights_a_container_goes_without_a_cgroup() {
     let Some(place) = Place::new("nobody", false) else {
         return;
     };
-    let binary = std::env::temp_dir().join(&place.name);
-    fs::copy(std::env::current_exe().expect("exe"), &binary).expect("copy");
-    let output = Command::new(&binary)
-        .args(["--ignored", "--exact", "as_nobody", "--nocapture"])
-        .uid(65534)
-        .gid(65534)
-        .output()
-        .expect("run");
-    fs::remove_file(&binary).expect("remove");
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains(r#"notes ["not enforced: linux.resources.memory.limit (no right to a cgroup: make /sys/fs/cgroup/"#), "{text}");
-    assert!(text.contains("Permission denied (EACCES))\"]"), "{text}");
+    let own = place.directory.join("own");
+    fs::create_dir(&own).expect("mkdir");
+    let said = nobody_makes(&place, &own, None);
+    assert!(
+        said.starts_with("made None notes [\"not enforced: linux.resources.memory.limit ("),
+        "{said}"
+    );
+    assert!(
+        said.ends_with("EACCES))\"]") || said.contains("on cgroup v1"),
+        "{said}"
+    );
+    assert_eq!(place.names(), ["own"]);
+}
+
+/// May make a cgroup, but not move a process there.
+#[test]
+fn a_cgroup_that_may_not_be_entered_is_not_made() {
+    let Some(place) = Place::new("entry", false) else {
+        return;
+    };
+    let (own, given) = (place.directory.join("own"), place.directory.join("given"));
+    fs::create_dir(&own).expect("mkdir");
+    fs::create_dir(&given).expect("mkdir");
+    give_to_nobody(&given, &["", "cgroup.procs", "cgroup.subtree_control"]);
+    let path = Path::new("/").join(&place.name).join("given/a");
+    let said = nobody_makes(&place, &own, Some(&path));
+    assert!(said.starts_with("made None notes"), "{said}");
+    assert!(!given.join("a").exists());
+}
+
+#[test]
+fn a_delegated_cgroup_is_used() {
+    let Some(place) = Place::new("delegated", true) else {
+        return;
+    };
+    let given = place.cgroup(
+        "given",
+        r#"{"memory":{"limit":33554432},"pids":{"limit":99}}"#,
+    );
+    let own = given.path().join("own");
+    fs::create_dir(&own).expect("mkdir");
+    give_to_nobody(given.path(), &["", "cgroup.procs"]);
+    let made = given.path().join("skep-test-nobody");
+    let expected = format!("made Some({made:?}) notes ");
+
+    let said = nobody_makes(&place, &own, None);
+    let note = "not enforced: linux.resources.memory.limit (controller memory is not delegated to this user)";
+    assert_eq!(said, format!("{expected}[{note:?}]"));
+    fs::remove_dir(&made).expect("made");
+
+    give_to_nobody(given.path(), &["cgroup.subtree_control"]);
+    assert_eq!(nobody_makes(&place, &own, None), format!("{expected}[]"));
+    assert_eq!(read(&made, "memory.max"), "1048576");
 }
 
 #[test]
@@ -597,18 +670,42 @@ fn a_parent_with_processes_cannot_limit_its_children() {
     };
     fs::create_dir(place.directory.join("busy")).expect("mkdir");
     let mut child = sleeper(&place.directory.join("busy"));
-    let error = place.error("busy/a", r#"{"memory":{"limit":16777216}}"#);
-    assert!(
-        error.starts_with("linux.resources.memory.limit: turn on controller memory in "),
-        "{error}"
+    for (field, json) in [
+        (
+            "linux.resources.memory.limit",
+            r#"{"memory":{"limit":16777216}}"#,
+        ),
+        ("linux.resources.pids.limit", r#"{"pids":{"limit":9}}"#),
+    ] {
+        let error = place.error("busy/a", json);
+        assert!(error.starts_with(field), "{error}");
+        assert!(
+            error.contains("that cgroup has processes of its own"),
+            "{error}"
+        );
+        assert!(!place.directory.join("busy/a").exists());
+    }
+    assert_eq!(
+        read(&place.directory.join("busy"), "cgroup.type"),
+        "domain",
+        "statistics are not worth making others threaded"
     );
-    assert!(
-        error.contains("that cgroup has processes of its own"),
-        "{error}"
-    );
-    assert!(!place.directory.join("busy/a").exists());
     let plain = place.cgroup("busy/a", "{}");
     assert_eq!(plain.processes().expect("processes"), NOBODY);
     child.kill().expect("kill");
     child.wait().expect("wait");
+}
+
+#[test]
+fn below_a_threaded_cgroup_nothing_can_live() {
+    let Some(place) = Place::new("threaded", true) else {
+        return;
+    };
+    let threaded = place.directory.join("t");
+    fs::create_dir(&threaded).expect("mkdir");
+    fs::write(threaded.join("cgroup.type"), "threaded").expect("threaded");
+    let error = place.error("t/a", "{}");
+    assert!(error.starts_with("linux.cgroupsPath: "), "{error}");
+    assert!(error.contains("is below a threaded cgroup"), "{error}");
+    assert!(!threaded.join("a").exists());
 }

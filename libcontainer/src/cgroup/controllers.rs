@@ -5,6 +5,10 @@
 //! first, and only for what is missing is the way down from the root walked. Controllers are only ever
 //! added: what others have turned on stays as it is.
 //!
+//! A cgroup with processes of its own refuses to give its children memory or io; cpu and pids it would
+//! give, and become threaded by it, with everything below, where no container can live. So there
+//! neither is tried.
+//!
 //! Besides those that the limits need, the ones that engines read numbers from are turned on where
 //! they are to be had: no limit, no error.
 
@@ -39,6 +43,9 @@ pub(super) fn enable(
     absent.dedup();
     if absent.is_empty() {
         return Ok(Missing::new());
+    }
+    if read_file(cgroup, "cgroup.type")?.trim() == "domain invalid" {
+        return Err(Errno::EOPNOTSUPP);
     }
     let refused = walk(root, directory, &absent)?;
     if !absent.iter().any(|name| needed.contains(name)) {
@@ -77,26 +84,42 @@ fn walk(
     Ok(refused)
 }
 
-/// Adds controllers one by one: the kernel takes all of a write or nothing.
+/// Adds controllers one by one, since the kernel takes all of a write or nothing; those refused.
 fn add(directory: &Path, wanted: &[&str]) -> nix::Result<Vec<(String, Errno)>> {
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
     let directory = open_directory(directory)?;
     let enabled = list(directory.as_fd(), "cgroup.subtree_control")?;
-    let absent = wanted
+    let absent: Vec<&&str> = wanted
         .iter()
-        .filter(|name| !enabled.iter().any(|have| have == **name));
-    let turn_on = |name: &&str| {
-        write_file(
+        .filter(|name| !enabled.iter().any(|have| have == **name))
+        .collect();
+    if absent.is_empty() {
+        return Ok(Vec::new());
+    }
+    let held = obstacle(directory.as_fd())?;
+    let turn_on = |name: &str| match held {
+        Some(errno) => Err(errno),
+        None => write_file(
             directory.as_fd(),
             "cgroup.subtree_control",
             &format!("+{name}"),
-        )
+        ),
     };
-    let refused =
-        absent.filter_map(|name| turn_on(name).err().map(|errno| (name.to_string(), errno)));
+    let refused = absent
+        .into_iter()
+        .filter_map(|name| turn_on(name).err().map(|errno| (name.to_string(), errno)));
     Ok(refused.collect())
+}
+
+/// Why a cgroup cannot give controllers to a domain below it, as the kernel would put it. The root of
+/// all, which has no type, always can; the root of a cgroup namespace is like any other.
+fn obstacle(directory: BorrowedFd<'_>) -> nix::Result<Option<Errno>> {
+    match read_file(directory, "cgroup.type") {
+        Err(Errno::ENOENT) => return Ok(None),
+        text if text.as_deref().map(str::trim) == Ok("domain") => {}
+        text => return text.map(|_| Some(Errno::EOPNOTSUPP)),
+    }
+    let processes = read_file(directory, "cgroup.procs")?;
+    Ok((!processes.is_empty()).then_some(Errno::EBUSY))
 }
 
 fn open_directory(path: &Path) -> nix::Result<std::os::fd::OwnedFd> {

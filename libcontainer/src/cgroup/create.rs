@@ -202,8 +202,17 @@ fn controllers_of(plan: &CgroupPlan, cgroup: &Cgroup) -> Result<Missing> {
     needed.retain(|name| *name != "cgroup");
     needed.sort_unstable();
     needed.dedup();
-    controllers::enable(root, cgroup.path(), cgroup.dir(), &needed)
-        .map_err(|error| failed("read the controllers of", cgroup.path(), error))
+    let directory = cgroup.path();
+    controllers::enable(root, directory, cgroup.dir(), &needed).map_err(|error| match error {
+        Errno::EOPNOTSUPP => {
+            let text = format!(
+                "{} is below a threaded cgroup, where no container can live",
+                directory.display()
+            );
+            Error::new(ErrorKind::Setup, text).field(FIELD)
+        }
+        error => failed("read the controllers of", directory, error),
+    })
 }
 
 /// A missing controller is an error, except for those who are not to be expected to have it.

@@ -42,6 +42,11 @@ impl Layout {
             Self::Legacy | Self::Absent => None,
         }
     }
+
+    /// Whether the controllers are ours to use.
+    pub(super) fn has_controllers(self) -> bool {
+        self == Self::Unified
+    }
 }
 
 fn fs_magic(path: &str) -> Option<nix::sys::statfs::FsType> {

@@ -2,7 +2,7 @@
 
 use super::Manager;
 use super::devices::{self, DeviceFilter};
-use super::host::{Host, Layout};
+use super::host::Host;
 use super::limits::{self, Limits, Write};
 use super::path;
 use super::unenforced::{self, Reason, Unenforced};
@@ -222,15 +222,9 @@ impl fmt::Display for CgroupPlan {
     }
 }
 
-impl Layout {
-    /// Whether the controllers are ours to use.
-    pub(super) fn has_controllers(self) -> bool {
-        self == Self::Unified
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::host::Layout;
     use super::*;
 
     const LIMITS: &str = r#"{"devices":[{"allow":false,"access":"rwm"}],
