@@ -12,7 +12,7 @@
 //! Besides those that the limits need, the ones that engines read numbers from are turned on where
 //! they are to be had: no limit, no error.
 
-use super::create::{read_file, write_file};
+use super::file::{read_file, write_file};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;

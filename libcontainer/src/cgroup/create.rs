@@ -5,6 +5,7 @@
 //! systems have no symbolic links, so names are safe to use.
 
 use super::controllers::{self, Missing};
+use super::file::write_file;
 use super::limits::Write;
 use super::path::common_ancestor;
 use super::plan::CgroupPlan;
@@ -12,11 +13,10 @@ use super::tree::{Cgroup, Events};
 use super::unenforced::{self, Reason, Unenforced};
 use crate::error::{Error, ErrorKind, Result, describe};
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, openat};
+use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::Mode;
-use nix::unistd::{AccessFlags, faccessat, mkdir, read, write};
+use nix::unistd::{AccessFlags, faccessat, mkdir};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 const FIELD: &str = "linux.cgroupsPath";
@@ -183,12 +183,7 @@ fn entry_denied(plan: &CgroupPlan) -> Option<PathBuf> {
     let file = root
         .join(common_ancestor(own, relative))
         .join("cgroup.procs");
-    let allowed = faccessat(
-        nix::fcntl::AT_FDCWD,
-        &file,
-        AccessFlags::W_OK,
-        AtFlags::AT_EACCESS,
-    );
+    let allowed = faccessat(AT_FDCWD, &file, AccessFlags::W_OK, AtFlags::AT_EACCESS);
     allowed.is_err().then_some(file)
 }
 
@@ -267,37 +262,6 @@ fn apply(cgroup: &Cgroup, write: &Write) -> Result<()> {
                 .because(errno))
         }
     }
-}
-
-/// Writes each line by itself, which is how files with a line for each device want it.
-pub(super) fn write_file(directory: BorrowedFd<'_>, file: &str, value: &str) -> nix::Result<()> {
-    let file = openat(
-        directory,
-        file,
-        OFlag::O_WRONLY | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )?;
-    for line in value.lines().filter(|line| !line.trim().is_empty()) {
-        write(&file, line.as_bytes())?;
-    }
-    Ok(())
-}
-
-/// Reads a file that is less than a page, as those with a word or two are.
-pub(super) fn read_file(directory: BorrowedFd<'_>, file: &str) -> nix::Result<String> {
-    let file = openat(
-        directory,
-        file,
-        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )?;
-    read_page(file.as_fd())
-}
-
-fn read_page(file: BorrowedFd<'_>) -> nix::Result<String> {
-    let mut page = [0; 4096];
-    let length = read(file, &mut page)?;
-    Ok(String::from_utf8_lossy(&page[..length]).into_owned())
 }
 
 /// Whether the kernel means that this caller may not, rather than that it cannot be done.

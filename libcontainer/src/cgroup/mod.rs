@@ -17,7 +17,9 @@
 mod controllers;
 mod convert;
 mod create;
+mod device_program;
 mod devices;
+mod file;
 mod host;
 mod limits;
 mod path;
@@ -25,6 +27,7 @@ mod plan;
 mod tree;
 mod unenforced;
 mod unified;
+mod walk;
 
 pub use create::Created;
 pub use devices::DeviceFilter;

@@ -1,13 +1,9 @@
 //! A cgroup that exists, with everything below it: who is in it, ending them, taking it away.
-//!
-//! A container with a cgroup namespace may make cgroups of its own, as deep as it likes. So the walks
-//! here hold one directory at a time whatever the depth, going up again by `..`: nothing in a cgroup
-//! file system can be renamed.
 
-use super::create::{read_file, write_file};
+use super::file::{read_file, write_file};
 use super::path;
+use super::walk::{self, busy, gone, open_directory};
 use crate::error::{Error, ErrorKind, Result};
-use nix::dir::{Dir, Type};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -15,7 +11,6 @@ use nix::sys::stat::Mode;
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, fstatfs};
 use nix::sys::uio::pread;
 use nix::unistd::{UnlinkatFlags, unlinkat};
-use std::ffi::CString;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -28,11 +23,6 @@ const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long until rmdir is tried again where there is no event to wait for.
 const RETRY: Duration = Duration::from_millis(5);
-
-const DIRECTORY: OFlag = OFlag::O_RDONLY
-    .union(OFlag::O_DIRECTORY)
-    .union(OFlag::O_NOFOLLOW)
-    .union(OFlag::O_CLOEXEC);
 
 /// A cgroup v2 directory.
 #[derive(Debug)]
@@ -126,8 +116,7 @@ impl Cgroup {
     pub fn processes(&self) -> Result<Vec<i32>> {
         let mut pids = Vec::new();
         let listing = |error| failed("list the processes of", &self.path, error);
-        self.walk(|dir| read_pids(dir, &mut pids))
-            .map_err(listing)?;
+        walk::visit_all(self.dir(), |dir| read_pids(dir, &mut pids)).map_err(listing)?;
         Ok(pids)
     }
 
@@ -145,6 +134,7 @@ impl Cgroup {
     pub fn remove(self) -> Result<()> {
         let deadline = Instant::now() + REMOVE_TIMEOUT;
         let problem = |error| failed("remove cgroup", &self.path, error);
+        let mut pause = Duration::ZERO;
         loop {
             match unlinkat(AT_FDCWD, &self.path, UnlinkatFlags::RemoveDir) {
                 Ok(()) => return Ok(()),
@@ -153,11 +143,11 @@ impl Cgroup {
                 Err(_) if Instant::now() >= deadline => return Err(self.still_used()),
                 Err(_) => {}
             }
+            std::thread::sleep(pause);
             self.wait_until_empty(deadline).map_err(problem)?;
-            match self.remove_below() {
-                Err(error) if !busy(error) && !gone(error) => return Err(problem(error)),
-                Err(_) => std::thread::sleep(RETRY),
-                Ok(()) => {}
+            match walk::remove_below(self.dir()) {
+                Err(error) if !busy(error) => return Err(problem(error)),
+                _ => pause = RETRY,
             }
         }
     }
@@ -205,88 +195,6 @@ impl Cgroup {
             }
         }
     }
-
-    /// Removes every cgroup below, deepest first.
-    fn remove_below(&self) -> nix::Result<()> {
-        let mut at = open_at(self.dir(), c".")?;
-        let mut names: Vec<CString> = Vec::new();
-        loop {
-            match (children(&at)?.pop(), names.pop()) {
-                (Some(child), name) => {
-                    names.extend(name);
-                    if remove_at(at.as_fd(), &child) == Err(Errno::EBUSY) {
-                        at = open_at(at.as_fd(), &child)?;
-                        names.push(child);
-                    }
-                }
-                (None, Some(name)) => {
-                    at = open_at(at.as_fd(), c"..")?;
-                    remove_at(at.as_fd(), &name)?;
-                }
-                (None, None) => return Ok(()),
-            }
-        }
-    }
-
-    /// Visits this cgroup and every one below, those above first. What vanishes meanwhile is passed
-    /// over.
-    fn walk(&self, mut visit: impl FnMut(BorrowedFd<'_>) -> nix::Result<()>) -> nix::Result<()> {
-        let mut at = match open_at(self.dir(), c".") {
-            Err(error) if gone(error) => return Ok(()),
-            at => at?,
-        };
-        unless_gone(visit(at.as_fd()))?;
-        let mut waiting = vec![children(&at)?];
-        while let Some(siblings) = waiting.last_mut() {
-            match siblings.pop().map(|name| open_at(at.as_fd(), &name)) {
-                Some(Ok(child)) => {
-                    at = child;
-                    unless_gone(visit(at.as_fd()))?;
-                    waiting.push(children(&at)?);
-                }
-                Some(Err(error)) => unless_gone(Err(error))?,
-                None => {
-                    waiting.pop();
-                    if !waiting.is_empty() {
-                        at = open_at(at.as_fd(), c"..")?;
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn open_directory(path: &Path) -> nix::Result<OwnedFd> {
-    openat(AT_FDCWD, path, DIRECTORY, Mode::empty())
-}
-
-fn open_at(dir: BorrowedFd<'_>, name: &std::ffi::CStr) -> nix::Result<OwnedFd> {
-    openat(dir, name, DIRECTORY, Mode::empty())
-}
-
-fn remove_at(dir: BorrowedFd<'_>, name: &CString) -> nix::Result<()> {
-    unless_gone(unlinkat(dir, name.as_c_str(), UnlinkatFlags::RemoveDir))
-}
-
-/// The names of the cgroups right below; none if the directory was removed.
-fn children(dir: &OwnedFd) -> nix::Result<Vec<CString>> {
-    let mut listing = match open_at(dir.as_fd(), c".").and_then(Dir::from_fd) {
-        Err(error) if gone(error) => return Ok(Vec::new()),
-        listing => listing?,
-    };
-    let mut names = Vec::new();
-    for entry in listing.iter() {
-        let entry = match entry {
-            Err(error) if gone(error) => break,
-            entry => entry?,
-        };
-        let name = entry.file_name();
-        if entry.file_type() == Some(Type::Directory) && name != c"." && name != c".." {
-            names.push(name.to_owned());
-        }
-    }
-    Ok(names)
 }
 
 /// A threaded cgroup has no list of its own: its processes are in that of the domain above.
@@ -308,22 +216,6 @@ fn read_pids(dir: BorrowedFd<'_>, pids: &mut Vec<i32>) -> nix::Result<()> {
         Err(error) => return Err(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))),
     }
     Ok(())
-}
-
-/// Whether the answer means that the cgroup was removed; ENODEV is what its open files give.
-fn gone(error: Errno) -> bool {
-    matches!(error, Errno::ENOENT | Errno::ENODEV)
-}
-
-fn busy(error: Errno) -> bool {
-    matches!(error, Errno::EBUSY | Errno::ENOTEMPTY)
-}
-
-fn unless_gone(result: nix::Result<()>) -> nix::Result<()> {
-    match result {
-        Err(error) if gone(error) => Ok(()),
-        other => other,
-    }
 }
 
 fn failed(doing: &str, path: &Path, errno: Errno) -> Error {
