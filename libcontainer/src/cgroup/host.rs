@@ -1,0 +1,130 @@
+//! What the host offers: how `/sys/fs/cgroup` is laid out, where we are in it, and whether we are
+//! anybody there.
+
+use super::path;
+use crate::error::{Error, Result};
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, TMPFS_MAGIC, statfs};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What is mounted at `/sys/fs/cgroup`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Layout {
+    /// cgroup v2 and nothing else.
+    Unified,
+    /// cgroup v1 holds the controllers; v2, at `/sys/fs/cgroup/unified`, only tracks processes.
+    Hybrid,
+    /// cgroup v1 only.
+    Legacy,
+    /// No cgroup file system.
+    Absent,
+}
+
+impl Layout {
+    /// Looks at the host: one statfs(2) on a pure v2 host, two on others.
+    pub fn detect() -> Self {
+        match fs_magic("/sys/fs/cgroup") {
+            Some(CGROUP2_SUPER_MAGIC) => Self::Unified,
+            Some(TMPFS_MAGIC) => match fs_magic("/sys/fs/cgroup/unified") {
+                Some(CGROUP2_SUPER_MAGIC) => Self::Hybrid,
+                _ => Self::Legacy,
+            },
+            _ => Self::Absent,
+        }
+    }
+
+    /// Where the v2 hierarchy is mounted, if it is.
+    pub fn root(self) -> Option<&'static Path> {
+        match self {
+            Self::Unified => Some(Path::new("/sys/fs/cgroup")),
+            Self::Hybrid => Some(Path::new("/sys/fs/cgroup/unified")),
+            Self::Legacy | Self::Absent => None,
+        }
+    }
+
+    /// Whether the controllers are ours to use.
+    pub(super) fn has_controllers(self) -> bool {
+        self == Self::Unified
+    }
+}
+
+fn fs_magic(path: &str) -> Option<nix::sys::statfs::FsType> {
+    statfs(path).ok().map(|stat| stat.filesystem_type())
+}
+
+/// The facts of the host that a plan depends on.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// How cgroups are mounted.
+    pub layout: Layout,
+    /// The caller's own cgroup, from the root of the v2 hierarchy; `None` where it was not needed or
+    /// there is no such hierarchy.
+    pub own: Option<PathBuf>,
+    /// Whether the caller is anyone but root of the initial user namespace. It may then lack the
+    /// right to make a cgroup, to be given a controller, or to load a device filter, and its
+    /// containers start without.
+    pub rootless: bool,
+}
+
+impl Host {
+    /// Looks at the host. `/proc/self/cgroup` is read only if the answer matters: for a relative or
+    /// missing `linux.cgroupsPath`, and to see whether an ordinary user may enter what it made.
+    pub fn detect(cgroups_path: Option<&Path>, rootless: bool) -> Result<Self> {
+        let layout = Layout::detect();
+        let wanted = layout.root().is_some() && (rootless || path::starts_from_own(cgroups_path));
+        let own = if wanted { Some(own_cgroup()?) } else { None };
+        Ok(Self {
+            layout,
+            own,
+            rootless,
+        })
+    }
+}
+
+fn own_cgroup() -> Result<PathBuf> {
+    let table = fs::read_to_string("/proc/self/cgroup")
+        .map_err(|error| Error::system("read /proc/self/cgroup", error))?;
+    Ok(parse_own(&table).unwrap_or_else(|| PathBuf::from("/")))
+}
+
+/// The v2 line of `/proc/self/cgroup`. A path with `..` is that of a process outside of its own
+/// cgroup namespace's root: nothing that it can see is above it, so it counts as the root.
+fn parse_own(table: &str) -> Option<PathBuf> {
+    let path = table.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let path = path.strip_suffix(" (deleted)").unwrap_or(path);
+    path::is_plain(Path::new(path)).then(|| PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn own_cgroup_is_the_line_of_hierarchy_zero() {
+        let hybrid = "9:name=systemd:/a\n4:memory:/b\n0::/user.slice/session-1.scope\n";
+        assert_eq!(
+            parse_own(hybrid),
+            Some(PathBuf::from("/user.slice/session-1.scope"))
+        );
+        assert_eq!(parse_own("0::/\n"), Some(PathBuf::from("/")));
+        assert_eq!(
+            parse_own("0::/gone (deleted)\n"),
+            Some(PathBuf::from("/gone"))
+        );
+    }
+
+    #[test]
+    fn own_cgroup_outside_of_the_namespace_or_of_v2_is_unknown() {
+        assert_eq!(parse_own("0::/../../x\n"), None);
+        assert_eq!(parse_own("4:memory:/b\n"), None);
+    }
+
+    #[test]
+    fn layout_agrees_with_the_mount_it_names() {
+        match Layout::detect().root() {
+            Some(root) => assert!(root.join("cgroup.controllers").exists()),
+            None => assert!(!Path::new("/sys/fs/cgroup/cgroup.controllers").exists()),
+        }
+    }
+}

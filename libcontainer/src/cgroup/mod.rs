@@ -1,0 +1,63 @@
+//! Which cgroup a container lives in, what is written there, and how it goes away again.
+//!
+//! Two halves, as everywhere in this crate. [`CgroupPlan`] is pure: from `linux.cgroupsPath`,
+//! `linux.resources` and what the host offers ([`Host`]) it computes one directory, the files to
+//! write in order, and the program that decides on devices. [`Cgroup::create`] carries it out.
+//!
+//! The order is: make the directory, turn on the controllers that it lacks, write the limits, attach
+//! the device filter; only then is the container's first process born into it (`CLONE_INTO_CGROUP`).
+//! So nobody ever runs unlimited, nobody has to be moved (a write to `cgroup.procs` waits for every
+//! processor), and what fails can be taken back with one rmdir.
+//!
+//! No mount table is read: cgroups are where every engine and systemd expect them, and statfs tells
+//! what is there. Whatever a config asks for and nothing will enforce is named, never dropped.
+
+#![forbid(unsafe_code)]
+
+mod controllers;
+mod convert;
+mod create;
+mod device_program;
+mod devices;
+mod file;
+mod host;
+mod limits;
+mod path;
+mod plan;
+mod tree;
+mod unenforced;
+mod unified;
+mod walk;
+
+pub use create::Created;
+pub use devices::DeviceFilter;
+pub use host::{Host, Layout};
+pub use limits::Write;
+pub use plan::{CgroupPlan, Request};
+pub use tree::Cgroup;
+pub use unenforced::{Reason, Unenforced};
+
+use std::fmt;
+
+/// Who makes and owns the container's cgroup.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Manager {
+    /// We do, in the file system.
+    #[default]
+    Cgroupfs,
+    /// systemd does, as a transient scope. Refused by this version.
+    Systemd,
+    /// Nobody: the container stays in the cgroup of whoever starts it.
+    None,
+}
+
+impl fmt::Display for Manager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cgroupfs => "cgroupfs",
+            Self::Systemd => "systemd",
+            Self::None => "none",
+        })
+    }
+}

@@ -1,0 +1,247 @@
+//! A cgroup that exists, with everything below it: who is in it, ending them, taking it away.
+
+use super::file::{read_file, write_file};
+use super::path;
+use super::walk::{self, busy, gone, open_directory};
+use crate::error::{Error, ErrorKind, Result};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::Mode;
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, fstatfs};
+use nix::sys::uio::pread;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// How long [`Cgroup::remove`] waits for processes that were killed to be gone. A process that is
+/// writing out a lot of memory or waits for a disk takes its time.
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long until rmdir is tried again where there is no event to wait for.
+const RETRY: Duration = Duration::from_millis(5);
+
+/// A cgroup v2 directory.
+#[derive(Debug)]
+pub struct Cgroup {
+    path: PathBuf,
+    dir: OwnedFd,
+}
+
+/// `cgroup.events`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Events {
+    /// Whether a process lives here or below.
+    pub(super) populated: bool,
+    /// Whether all of them are stopped.
+    pub(super) frozen: bool,
+}
+
+impl Events {
+    fn parse(text: &str) -> Self {
+        let set = |line: &str| text.lines().any(|one| one == line);
+        Self {
+            populated: set("populated 1"),
+            frozen: set("frozen 1"),
+        }
+    }
+}
+
+impl Cgroup {
+    /// Opens the cgroup at `path`, an absolute path on the host; `None` if it is gone. Anything that
+    /// is no cgroup v2 directory is refused, so a wrong path can do no harm.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Option<Self>> {
+        let path = path.into();
+        let refuse = |what: &str| {
+            let text = format!("{} {what}", path.display());
+            Err(Error::new(ErrorKind::InvalidArgument, text))
+        };
+        if !path::is_plain(&path) {
+            return refuse("is no absolute path without `..`");
+        }
+        let dir = match open_directory(&path) {
+            Ok(dir) => dir,
+            Err(error) if gone(error) => return Ok(None),
+            Err(error) => return Err(failed("open cgroup", &path, error)),
+        };
+        let magic = fstatfs(&dir).map_err(|error| failed("statfs", &path, error))?;
+        if magic.filesystem_type() != CGROUP2_SUPER_MAGIC {
+            return refuse("is no cgroup v2 directory");
+        }
+        Ok(Some(Self { path, dir }))
+    }
+
+    /// Opens a directory that was just made below a hierarchy's root.
+    pub(super) fn open_made(path: &Path) -> nix::Result<Self> {
+        Ok(Self {
+            dir: open_directory(path)?,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// The directory, for CLONE_INTO_CGROUP.
+    pub fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    /// The directory's path on the host: what to store to find it again with [`Cgroup::open`].
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The cgroup `below` this one, where a leading `/` stands for this one, as `exec --cgroup` has
+    /// it. It must be there already.
+    pub fn child(&self, below: &str) -> Result<Self> {
+        let wrong = |text: String| Error::new(ErrorKind::InvalidArgument, text);
+        let names = path::names(Path::new(below)).map_err(|_| {
+            wrong(format!(
+                "cgroup {below:?} must be a path below the container's cgroup, without `..`"
+            ))
+        })?;
+        let path = self.path.join(names);
+        match Self::open(&path)? {
+            Some(child) => Ok(child),
+            None => Err(wrong(format!(
+                "no cgroup {below:?} in the container: {} does not exist",
+                path.display()
+            ))),
+        }
+    }
+
+    /// The processes in it and below, by their ids in the caller's pid namespace, in no order. Those
+    /// of other pid namespaces, which have no id here, are left out.
+    pub fn processes(&self) -> Result<Vec<i32>> {
+        let mut pids = Vec::new();
+        let listing = |error| failed("list the processes of", &self.path, error);
+        walk::visit_all(self.dir(), |dir| read_pids(dir, &mut pids)).map_err(listing)?;
+        Ok(pids)
+    }
+
+    /// Kills every process in it and below, also those that are being forked (SIGKILL by
+    /// `cgroup.kill`). They are not gone yet when this returns.
+    pub fn kill_all(&self) -> Result<()> {
+        match write_file(self.dir(), "cgroup.kill", "1") {
+            Err(error) if !gone(error) => Err(failed("kill all in", &self.path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Removes it and everything below, waiting up to ten seconds for processes to be gone; ending
+    /// them is the caller's business. It is no error if it is gone already. What is above stays.
+    pub fn remove(self) -> Result<()> {
+        let deadline = Instant::now() + REMOVE_TIMEOUT;
+        let problem = |error| failed("remove cgroup", &self.path, error);
+        let mut pause = Duration::ZERO;
+        loop {
+            match unlinkat(AT_FDCWD, &self.path, UnlinkatFlags::RemoveDir) {
+                Ok(()) => return Ok(()),
+                Err(error) if gone(error) => return Ok(()),
+                Err(error) if !busy(error) => return Err(problem(error)),
+                Err(_) if Instant::now() >= deadline => return Err(self.still_used()),
+                Err(_) => {}
+            }
+            std::thread::sleep(pause);
+            self.wait_until_empty(deadline).map_err(problem)?;
+            match walk::remove_below(self.dir()) {
+                Err(error) if !busy(error) => return Err(problem(error)),
+                _ => pause = RETRY,
+            }
+        }
+    }
+
+    /// Whether anyone lives here, and whether they are frozen.
+    pub(super) fn events(&self) -> Result<Events> {
+        let text = read_file(self.dir(), "cgroup.events")
+            .map_err(|error| failed("read cgroup.events of", &self.path, error))?;
+        Ok(Events::parse(&text))
+    }
+
+    fn still_used(&self) -> Error {
+        let left = self.processes().unwrap_or_default();
+        let text = format!(
+            "remove cgroup {}: still in use after {} seconds; processes in it: {left:?}",
+            self.path.display(),
+            REMOVE_TIMEOUT.as_secs()
+        );
+        Error::system(text, Errno::EBUSY)
+    }
+
+    /// Waits for the last process to be gone, or for the deadline.
+    fn wait_until_empty(&self, deadline: Instant) -> nix::Result<()> {
+        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+        let file = match openat(self.dir(), "cgroup.events", flags, Mode::empty()) {
+            Err(error) if gone(error) => return Ok(()),
+            file => file?,
+        };
+        let mut text = [0; 256];
+        loop {
+            let length = match pread(&file, &mut text, 0) {
+                Err(error) if gone(error) => return Ok(()),
+                length => length?,
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            let events = Events::parse(&String::from_utf8_lossy(&text[..length]));
+            if !events.populated || left.is_zero() {
+                return Ok(());
+            }
+            let mut changed = [PollFd::new(file.as_fd(), PollFlags::POLLPRI)];
+            let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+            match poll(&mut changed, left) {
+                Err(error) if error != Errno::EINTR => return Err(error),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A threaded cgroup has no list of its own: its processes are in that of the domain above.
+fn read_pids(dir: BorrowedFd<'_>, pids: &mut Vec<i32>) -> nix::Result<()> {
+    let file = openat(
+        dir,
+        "cgroup.procs",
+        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
+        Mode::empty(),
+    )?;
+    let mut text = String::new();
+    match File::from(file).read_to_string(&mut text) {
+        Ok(_) => pids.extend(
+            text.lines()
+                .filter_map(|line| line.parse().ok())
+                .filter(|pid: &i32| *pid > 0),
+        ),
+        Err(error) if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => {}
+        Err(error) => return Err(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))),
+    }
+    Ok(())
+}
+
+fn failed(doing: &str, path: &Path, errno: Errno) -> Error {
+    Error::system(format!("{doing} {}", path.display()), errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_read_by_name() {
+        let events = Events::parse("populated 1\nfrozen 0\n");
+        assert_eq!((events.populated, events.frozen), (true, false));
+        let events = Events::parse("populated 0\nfrozen 1\n");
+        assert_eq!((events.populated, events.frozen), (false, true));
+        assert_eq!(Events::parse(""), Events::default());
+    }
+
+    #[test]
+    fn what_is_no_cgroup_is_refused_and_what_is_gone_is_none() {
+        for path in ["relative", "/sys/fs/cgroup/../x", "/tmp", "/proc"] {
+            let error = Cgroup::open(path).expect_err(path);
+            assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{path}");
+        }
+        let none = Cgroup::open("/sys/fs/cgroup/unified/skep-no-such-cgroup/x").expect("open");
+        assert!(none.is_none());
+    }
+}

@@ -1,0 +1,114 @@
+//! What a config asks for and nothing will enforce, and why: one line for the user.
+
+use super::host::Layout;
+use std::fmt;
+
+/// Why a field is not enforced.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The caller chose to use no cgroup.
+    NoManager,
+    /// The controllers are not on cgroup v2.
+    Version1,
+    /// The host has no cgroup file system.
+    NoCgroups,
+    /// cgroup v2 has no such setting.
+    NotInV2,
+    /// This version of the library does not write it.
+    NotYet,
+    /// The caller may not make a cgroup; what the kernel said.
+    NoRights(String),
+    /// The caller was not given the controller; which one.
+    NoController(String),
+    /// The caller may not load a device filter.
+    NoDeviceFilter,
+}
+
+impl Reason {
+    /// Why nothing at all can be limited on such a host; `None` if it can.
+    pub(super) fn of_layout(layout: Layout) -> Option<Self> {
+        match layout {
+            Layout::Unified => None,
+            Layout::Hybrid | Layout::Legacy => Some(Self::Version1),
+            Layout::Absent => Some(Self::NoCgroups),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoManager => f.write_str("no cgroup wanted"),
+            Self::Version1 => f.write_str("this host has its controllers on cgroup v1"),
+            Self::NoCgroups => f.write_str("this host has no cgroups at /sys/fs/cgroup"),
+            Self::NotInV2 => f.write_str("cgroup v2 has no such setting"),
+            Self::NotYet => f.write_str("not supported by this version"),
+            Self::NoRights(what) => write!(f, "no right to a cgroup: {what}"),
+            Self::NoController(name) => {
+                write!(f, "controller {name} is not delegated to this user")
+            }
+            Self::NoDeviceFilter => f.write_str("loading a device filter needs root"),
+        }
+    }
+}
+
+/// One field that is not enforced.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Unenforced {
+    /// Path of the field in config.json.
+    pub field: String,
+    /// Why.
+    pub reason: Reason,
+}
+
+impl Unenforced {
+    pub(super) fn new(field: impl Into<String>, reason: Reason) -> Self {
+        Self {
+            field: field.into(),
+            reason,
+        }
+    }
+}
+
+/// All of it in one line, grouped by reason; `None` when there is nothing to say.
+pub(super) fn line(unenforced: &[Unenforced]) -> Option<String> {
+    let mut reasons: Vec<&Reason> = unenforced.iter().map(|one| &one.reason).collect();
+    reasons.sort();
+    reasons.dedup();
+    let groups: Vec<String> = reasons
+        .into_iter()
+        .map(|reason| format!("{} ({reason})", fields(unenforced, reason)))
+        .collect();
+    (!groups.is_empty()).then(|| format!("not enforced: {}", groups.join("; ")))
+}
+
+fn fields(unenforced: &[Unenforced], reason: &Reason) -> String {
+    let matching = unenforced.iter().filter(|one| one.reason == *reason);
+    matching
+        .map(|one| one.field.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_grouped_by_reason() {
+        let unenforced = [
+            Unenforced::new("a", Reason::Version1),
+            Unenforced::new("b", Reason::NotYet),
+            Unenforced::new("c", Reason::Version1),
+        ];
+        assert_eq!(
+            line(&unenforced).as_deref(),
+            Some(
+                "not enforced: a, c (this host has its controllers on cgroup v1); \
+                 b (not supported by this version)"
+            )
+        );
+        assert_eq!(line(&[]), None);
+    }
+}

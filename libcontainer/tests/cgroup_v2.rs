@@ -1,0 +1,711 @@
+//! Cgroups on a real kernel: made, limited, entered, killed and removed.
+//!
+//! Every test works in a cgroup of its own, `skep-test-PID-NAME`, and takes it away again. Where the
+//! host has no cgroup v2, or the caller no rights to it, a test prints `SKIP` and why. Limits need a
+//! host with nothing but v2; the guest of this project is one.
+
+use libcontainer::cgroup::{Cgroup, CgroupPlan, Created, Host, Layout, Manager, Request};
+use libcontainer::error::{ErrorKind, Result};
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::sys::stat::{Mode, mkdirat};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const NOBODY: [i32; 0] = [];
+
+/// A cgroup for one test, with everything below it.
+struct Place {
+    name: String,
+    directory: PathBuf,
+    host: Host,
+}
+
+impl Place {
+    /// `None`, with a word about it, where the test cannot run.
+    fn new(test: &str, needs_controllers: bool) -> Option<Self> {
+        let host = Host::detect(Some(Path::new("/x")), false).expect("host");
+        let Some(root) = host.layout.root() else {
+            return skip(test, "no cgroup v2");
+        };
+        if needs_controllers && host.layout != Layout::Unified {
+            return skip(test, "the controllers are on cgroup v1");
+        }
+        let name = format!("skep-test-{}-{test}", std::process::id());
+        let directory = root.join(&name);
+        match fs::create_dir(&directory) {
+            Ok(()) => Some(Self {
+                name,
+                directory,
+                host,
+            }),
+            Err(error) => skip(
+                test,
+                &format!("cannot make {}: {error}", directory.display()),
+            ),
+        }
+    }
+
+    fn plan(&self, below: &str, resources: &str) -> Result<CgroupPlan> {
+        let resources = serde_json::from_str(resources).expect("resources");
+        CgroupPlan::new(&Request {
+            id: "c1",
+            cgroups_path: Some(&Path::new("/").join(&self.name).join(below)),
+            resources: Some(&resources),
+            manager: Manager::Cgroupfs,
+            host: &self.host,
+        })
+    }
+
+    fn create(&self, below: &str, resources: &str) -> Result<Created> {
+        Cgroup::create(&self.plan(below, resources)?)
+    }
+
+    fn cgroup(&self, below: &str, resources: &str) -> Cgroup {
+        let created = self.create(below, resources).expect("create");
+        created.cgroup.expect("a cgroup")
+    }
+
+    fn error(&self, below: &str, resources: &str) -> String {
+        self.create(below, resources)
+            .expect_err("an error")
+            .to_string()
+    }
+
+    fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.directory)
+            .expect("list")
+            .map(|entry| entry.expect("entry"));
+        let directories = entries.filter(|entry| entry.path().is_dir());
+        directories
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Ok(Some(cgroup)) = Cgroup::open(&self.directory) {
+            let _ = cgroup.kill_all();
+            let _ = cgroup.remove();
+        }
+    }
+}
+
+fn skip<T>(test: &str, why: &str) -> Option<T> {
+    eprintln!("SKIP {test}: {why}");
+    None
+}
+
+/// A shell that enters the cgroup before it runs `script`.
+fn shell(cgroup: &Path, script: &str) -> Command {
+    let mut command = Command::new("/bin/sh");
+    let enter = format!(
+        "echo $$ > {}/cgroup.procs || exit 99\n{script}",
+        cgroup.display()
+    );
+    command.args(["-c", &enter]).stdin(Stdio::null());
+    command
+}
+
+fn output(cgroup: &Path, script: &str) -> Output {
+    shell(cgroup, script).output().expect("sh")
+}
+
+fn status(cgroup: &Path, script: &str) -> ExitStatus {
+    output(cgroup, script).status
+}
+
+/// A process that stays in the cgroup until it is killed.
+fn sleeper(cgroup: &Path) -> Child {
+    let child = shell(cgroup, "exec sleep 300").spawn().expect("sh");
+    let pid = child.id().to_string();
+    wait_for(|| {
+        let procs = fs::read_to_string(cgroup.join("cgroup.procs")).expect("cgroup.procs");
+        procs.lines().any(|line| line == pid)
+    });
+    child
+}
+
+fn wait_for(mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < deadline, "waited ten seconds in vain");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn read(cgroup: &Path, file: &str) -> String {
+    let text = fs::read_to_string(cgroup.join(file));
+    text.unwrap_or_else(|error| panic!("{file}: {error}"))
+        .trim()
+        .to_string()
+}
+
+/// The number behind `key` in a file of lines `key number`.
+fn number(cgroup: &Path, file: &str, key: &str) -> u64 {
+    let text = read(cgroup, file);
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{key} in {text:?}"))
+        .parse()
+        .expect("a number")
+}
+
+#[test]
+fn made_entered_killed_and_removed() {
+    let Some(place) = Place::new("life", false) else {
+        return;
+    };
+    let cgroup = place.cgroup("a/b", "{}");
+    assert_eq!(cgroup.path(), place.directory.join("a/b"));
+    assert_eq!(cgroup.processes().expect("processes"), NOBODY);
+
+    let mut child = sleeper(cgroup.path());
+    let pid = child.id() as i32;
+    assert_eq!(cgroup.processes().expect("processes"), [pid]);
+    let above = Cgroup::open(&place.directory)
+        .expect("open")
+        .expect("there");
+    assert_eq!(above.processes().expect("processes"), [pid]);
+
+    let stored = cgroup.path().to_path_buf();
+    cgroup.kill_all().expect("kill");
+    // Not waited for yet: a zombie does not keep a cgroup.
+    cgroup.remove().expect("remove");
+    assert!(!stored.exists());
+    assert!(
+        place.directory.join("a").exists(),
+        "what may be shared stays"
+    );
+    assert!(Cgroup::open(&stored).expect("open").is_none());
+    assert_eq!(child.wait().expect("wait").code(), None);
+}
+
+#[test]
+fn what_is_gone_does_no_harm() {
+    let Some(place) = Place::new("gone", false) else {
+        return;
+    };
+    let cgroup = place.cgroup("a", "{}");
+    let again = Cgroup::open(cgroup.path()).expect("open").expect("there");
+    cgroup.remove().expect("remove");
+    assert_eq!(again.processes().expect("processes"), NOBODY);
+    again.kill_all().expect("kill");
+    again.remove().expect("remove");
+}
+
+#[test]
+fn removal_waits_for_the_processes() {
+    let Some(place) = Place::new("waits", false) else {
+        return;
+    };
+    let cgroup = place.cgroup("a", "{}");
+    let mut child = sleeper(cgroup.path());
+    let killer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(150));
+        child.kill().expect("kill");
+        child.wait().expect("wait")
+    });
+    let begin = Instant::now();
+    cgroup.remove().expect("remove");
+    assert!(begin.elapsed() >= Duration::from_millis(100));
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    killer.join().expect("killer");
+}
+
+#[test]
+fn a_used_cgroup_is_refused_and_an_empty_one_taken() {
+    let Some(place) = Place::new("used", false) else {
+        return;
+    };
+    let cgroup = place.cgroup("a", "{}");
+    let mut child = sleeper(cgroup.path());
+    let error = place.error("a", "{}");
+    assert!(error.starts_with("linux.cgroupsPath: cgroup "), "{error}");
+    assert!(error.contains("holds 1 processes already"), "{error}");
+    assert_eq!(cgroup.processes().expect("processes"), [child.id() as i32]);
+    cgroup.kill_all().expect("kill");
+    child.wait().expect("wait");
+    place.cgroup("a", "{}").remove().expect("remove");
+}
+
+#[test]
+fn a_frozen_cgroup_is_refused() {
+    let Some(place) = Place::new("frozen", false) else {
+        return;
+    };
+    let cgroup = place.cgroup("a", "{}");
+    fs::write(cgroup.path().join("cgroup.freeze"), "1").expect("freeze");
+    wait_for(|| number(cgroup.path(), "cgroup.events", "frozen") == 1);
+    let error = place.error("a", "{}");
+    assert!(
+        error.ends_with("is frozen; thaw or remove it first"),
+        "{error}"
+    );
+}
+
+/// A container may have made cgroups of its own.
+#[test]
+fn sub_cgroups_are_listed_killed_and_removed() {
+    let Some(place) = Place::new("below", false) else {
+        return;
+    };
+    let cgroup = place.cgroup("a", "{}");
+    let mut children = Vec::new();
+    for name in ["one", "two", "two/three", "two/three/four", "five"] {
+        fs::create_dir(cgroup.path().join(name)).expect("mkdir");
+        children.push(sleeper(&cgroup.path().join(name)));
+    }
+    let mut expected: Vec<i32> = children.iter().map(|child| child.id() as i32).collect();
+    let mut found = cgroup.processes().expect("processes");
+    expected.sort_unstable();
+    found.sort_unstable();
+    assert_eq!(found, expected);
+
+    let child = cgroup.child("/two/three").expect("child");
+    assert_eq!(child.path(), cgroup.path().join("two/three"));
+    assert_eq!(child.processes().expect("processes").len(), 2);
+    assert_eq!(cgroup.child("/").expect("itself").path(), cgroup.path());
+
+    cgroup.kill_all().expect("kill");
+    cgroup.remove().expect("remove");
+    assert_eq!(place.names(), Vec::<String>::new());
+    for mut child in children {
+        child.wait().expect("wait");
+    }
+}
+
+#[test]
+fn no_way_out_of_a_cgroup() {
+    let Some(place) = Place::new("out", false) else {
+        return;
+    };
+    let cgroup = place.cgroup("a", "{}");
+    fs::create_dir(place.directory.join("x")).expect("mkdir");
+    for below in ["..", "../x", "/../x", "y/../../x", "nosuch", "cgroup.procs"] {
+        let error = cgroup.child(below).expect_err(below);
+        let expected = if below == "cgroup.procs" {
+            ErrorKind::System
+        } else {
+            ErrorKind::InvalidArgument
+        };
+        assert_eq!(error.kind(), expected, "{below}: {error}");
+    }
+    let error = place.error("../../../x", "{}");
+    assert!(error.contains("linux.cgroupsPath: "), "{error}");
+    assert!(error.contains("must not contain `..`"), "{error}");
+}
+
+/// Deeper than a path can be long, as a hostile container may make them.
+#[test]
+fn a_tree_deeper_than_a_path_is_removed() {
+    let Some(place) = Place::new("deep", false) else {
+        return;
+    };
+    let cgroup = place.cgroup("a", "{}");
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+    let mut at = openat(AT_FDCWD, cgroup.path(), flags, Mode::empty()).expect("open");
+    let name = "d".repeat(200);
+    for _ in 0..25 {
+        mkdirat(&at, name.as_str(), Mode::from_bits_truncate(0o755)).expect("mkdir");
+        at = openat(&at, name.as_str(), flags, Mode::empty()).expect("open");
+    }
+    assert_eq!(cgroup.processes().expect("processes"), NOBODY);
+    cgroup.remove().expect("remove");
+    assert_eq!(place.names(), Vec::<String>::new());
+}
+
+#[test]
+fn many_at_once_leave_nothing() {
+    let Some(place) = Place::new("many", false) else {
+        return;
+    };
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let place = &place;
+            scope.spawn(move || {
+                for round in 0..50 {
+                    let cgroup = place.cgroup(&format!("shared{}/t{thread}", round % 3), "{}");
+                    cgroup.remove().expect("remove");
+                }
+            });
+        }
+    });
+    for parent in place.names() {
+        fs::remove_dir(place.directory.join(parent)).expect("empty");
+    }
+}
+
+#[test]
+fn devices_are_denied_unless_allowed() {
+    let Some(place) = Place::new("devices", false) else {
+        return;
+    };
+    let scratch = std::env::temp_dir().join(&place.name);
+    fs::create_dir(&scratch).expect("mkdir");
+    let node = scratch.join("kmsg");
+    let mknod = format!("mknod {} c 1 11", node.display());
+    let reads = format!(": < {}", node.display());
+    let writes = format!(": >> {}", node.display());
+
+    let denied = place.cgroup("denied", "{}");
+    assert!(
+        status(denied.path(), &mknod).success(),
+        "a node may be made"
+    );
+    assert!(!status(denied.path(), &reads).success(), "but not opened");
+    let outside = Command::new("/bin/sh").args(["-c", &reads]).status();
+    assert!(outside.expect("sh").success(), "others may");
+    for device in ["null", "zero", "full", "random", "urandom"] {
+        assert!(
+            status(denied.path(), &format!(": < /dev/{device}")).success(),
+            "{device}"
+        );
+    }
+
+    let read_only = place.cgroup(
+        "read",
+        r#"{"devices":[{"allow":false,"access":"rwm"},
+        {"allow":true,"type":"c","major":1,"minor":11,"access":"r"}]}"#,
+    );
+    assert!(status(read_only.path(), &reads).success());
+    assert!(!status(read_only.path(), &writes).success());
+
+    let all_but_one = place.cgroup(
+        "allbut",
+        r#"{"devices":[{"allow":true,"access":"rwm"},
+        {"allow":false,"type":"c","major":1,"minor":11,"access":"w"}]}"#,
+    );
+    assert!(status(all_but_one.path(), &reads).success());
+    assert!(!status(all_but_one.path(), &writes).success());
+
+    let all = place.cgroup("all", r#"{"devices":[{"allow":true,"access":"rwm"}]}"#);
+    assert!(status(all.path(), &writes).success());
+    fs::remove_dir_all(&scratch).expect("remove scratch");
+}
+
+#[test]
+fn hybrid_hosts_name_what_is_not_enforced_in_one_line() {
+    let Some(place) = Place::new("hybrid", false) else {
+        return;
+    };
+    if place.host.layout != Layout::Hybrid {
+        return skip("hybrid", "not a hybrid host").unwrap_or(());
+    }
+    let created = place
+        .create("a", r#"{"memory":{"limit":1048576},"pids":{"limit":5}}"#)
+        .expect("create");
+    assert!(created.cgroup.is_some());
+    let line = "not enforced: linux.resources.memory.limit, linux.resources.pids.limit \
+                (this host has its controllers on cgroup v1)";
+    assert_eq!(created.notes, [line]);
+    let quiet = place.create(
+        "b",
+        r#"{"devices":[{"allow":false,"access":"rwm"}],"blockIO":{}}"#,
+    );
+    assert!(quiet.expect("create").notes.is_empty());
+}
+
+const NOBODY_ID: u32 = 65534;
+
+/// Runs as `nobody`, in the cgroup and with the `linux.cgroupsPath` that [`nobody_makes`] gives it.
+#[test]
+#[ignore = "not a test but the unprivileged half of some"]
+fn as_nobody() {
+    let path = std::env::var_os("CGROUPS_PATH").map(PathBuf::from);
+    let host = Host::detect(path.as_deref(), true).expect("host");
+    let resources = serde_json::from_str(r#"{"memory":{"limit":1048576}}"#).expect("resources");
+    let request = Request {
+        id: "skep-test-nobody",
+        cgroups_path: path.as_deref(),
+        resources: Some(&resources),
+        manager: Manager::Cgroupfs,
+        host: &host,
+    };
+    let created = Cgroup::create(&CgroupPlan::new(&request).expect("plan")).expect("create");
+    let made = created.cgroup.as_ref().map(Cgroup::path);
+    println!("made {made:?} notes {:?}", created.notes);
+}
+
+/// What [`as_nobody`] prints when it is in the cgroup `own`.
+fn nobody_makes(place: &Place, own: &Path, cgroups_path: Option<&Path>) -> String {
+    let binary = std::env::temp_dir().join(&place.name);
+    fs::copy(std::env::current_exe().expect("exe"), &binary).expect("copy");
+    let script = format!(
+        "exec setpriv --reuid {NOBODY_ID} --regid {NOBODY_ID} --clear-groups \\
+         {} --ignored --exact as_nobody --nocapture",
+        binary.display()
+    );
+    let mut command = shell(own, &script);
+    if let Some(path) = cgroups_path {
+        command.env("CGROUPS_PATH", path);
+    }
+    let output = command.output().expect("run");
+    fs::remove_file(&binary).expect("remove");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output:?}");
+    let line = text
+        .lines()
+        .find_map(|line| Some(&line[line.find("made ")?..]));
+    line.expect("a line").to_string()
+}
+
+fn give_to_nobody(cgroup: &Path, files: &[&str]) {
+    for file in files {
+        std::os::unix::fs::chown(cgroup.join(file), Some(NOBODY_ID), Some(NOBODY_ID))
+            .expect("chown");
+    }
+}
+
+#[test]
+fn without_rights_a_container_goes_without_a_cgroup() {
+    let Some(place) = Place::new("nobody", false) else {
+        return;
+    };
+    let own = place.directory.join("own");
+    fs::create_dir(&own).expect("mkdir");
+    let said = nobody_makes(&place, &own, None);
+    assert!(
+        said.starts_with("made None notes [\"not enforced: linux.resources.memory.limit ("),
+        "{said}"
+    );
+    assert!(
+        said.ends_with("EACCES))\"]") || said.contains("on cgroup v1"),
+        "{said}"
+    );
+    assert_eq!(place.names(), ["own"]);
+}
+
+/// May make a cgroup, but not move a process there.
+#[test]
+fn a_cgroup_that_may_not_be_entered_is_not_made() {
+    let Some(place) = Place::new("entry", false) else {
+        return;
+    };
+    let (own, given) = (place.directory.join("own"), place.directory.join("given"));
+    fs::create_dir(&own).expect("mkdir");
+    fs::create_dir(&given).expect("mkdir");
+    give_to_nobody(&given, &["", "cgroup.procs", "cgroup.subtree_control"]);
+    let path = Path::new("/").join(&place.name).join("given/a");
+    let said = nobody_makes(&place, &own, Some(&path));
+    assert!(said.starts_with("made None notes"), "{said}");
+    assert!(!given.join("a").exists());
+}
+
+#[test]
+fn a_delegated_cgroup_is_used() {
+    let Some(place) = Place::new("delegated", true) else {
+        return;
+    };
+    let given = place.cgroup(
+        "given",
+        r#"{"memory":{"limit":33554432},"pids":{"limit":99}}"#,
+    );
+    let own = given.path().join("own");
+    fs::create_dir(&own).expect("mkdir");
+    give_to_nobody(given.path(), &["", "cgroup.procs"]);
+    let made = given.path().join("skep-test-nobody");
+    let expected = format!("made Some({made:?}) notes ");
+
+    let said = nobody_makes(&place, &own, None);
+    let note = "not enforced: linux.resources.memory.limit (controller memory is not delegated to this user)";
+    assert_eq!(said, format!("{expected}[{note:?}]"));
+    fs::remove_dir(&made).expect("made");
+
+    give_to_nobody(given.path(), &["cgroup.subtree_control"]);
+    assert_eq!(nobody_makes(&place, &own, None), format!("{expected}[]"));
+    assert_eq!(read(&made, "memory.max"), "1048576");
+}
+
+#[test]
+fn limits_are_written_and_controllers_turned_on() {
+    let Some(place) = Place::new("limits", true) else {
+        return;
+    };
+    let json = r#"{"memory":{"limit":67108864,"reservation":33554432},
+        "cpu":{"shares":512,"quota":50000,"period":200000,"burst":1000},
+        "pids":{"limit":77},"unified":{"memory.high":"60000000","cgroup.max.depth":"9"}}"#;
+    let cgroup = place.cgroup("deep/er/c1", json);
+    for (file, value) in [
+        ("memory.max", "67108864"),
+        ("memory.low", "33554432"),
+        ("memory.high", "59998208"),
+        ("cpu.weight", "59"),
+        ("cpu.max", "50000 200000"),
+        ("cpu.max.burst", "1000"),
+        ("pids.max", "77"),
+        ("cgroup.max.depth", "9"),
+    ] {
+        assert_eq!(read(cgroup.path(), file), value, "{file}");
+    }
+    let parent = cgroup.path().parent().expect("parent");
+    for controller in ["cpu", "memory", "pids"] {
+        assert!(
+            read(parent, "cgroup.subtree_control")
+                .split(' ')
+                .any(|have| have == controller)
+        );
+    }
+    assert_eq!(
+        read(cgroup.path(), "cgroup.subtree_control"),
+        "",
+        "the container's own stay off"
+    );
+    let before = read(parent, "cgroup.subtree_control");
+    place
+        .cgroup("deep/er/c2", r#"{"pids":{"limit":1}}"#)
+        .remove()
+        .expect("remove");
+    assert_eq!(
+        read(parent, "cgroup.subtree_control"),
+        before,
+        "others are not disturbed"
+    );
+}
+
+#[test]
+fn minus_one_is_max_and_no_limit_is_untouched() {
+    let Some(place) = Place::new("max", true) else {
+        return;
+    };
+    let cgroup = place.cgroup(
+        "a",
+        r#"{"memory":{"limit":-1},"pids":{"limit":-1},"cpu":{"quota":-1}}"#,
+    );
+    assert_eq!(read(cgroup.path(), "memory.max"), "max");
+    assert_eq!(read(cgroup.path(), "pids.max"), "max");
+    assert_eq!(read(cgroup.path(), "cpu.max"), "max 100000");
+    let none = place.cgroup("b", r#"{"pids":{"limit":0}}"#);
+    assert_eq!(read(none.path(), "pids.max"), "1");
+    assert_eq!(read(none.path(), "cpu.weight"), "100");
+}
+
+#[test]
+fn too_many_processes_are_refused() {
+    let Some(place) = Place::new("pids", true) else {
+        return;
+    };
+    let cgroup = place.cgroup("a", r#"{"pids":{"limit":3}}"#);
+    let script = "sleep 9 & sleep 9 & sleep 9 & sleep 9 & kill $! ; exit 0";
+    let refused = output(cgroup.path(), script);
+    cgroup.kill_all().expect("kill");
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("fork"),
+        "{refused:?}"
+    );
+    assert!(number(cgroup.path(), "pids.events", "max") >= 1);
+}
+
+#[test]
+fn too_much_memory_is_an_oom_kill() {
+    let Some(place) = Place::new("oom", true) else {
+        return;
+    };
+    let cgroup = place.cgroup("a", r#"{"memory":{"limit":16777216,"swap":16777216}}"#);
+    // tail holds what it was given until the end of the one line.
+    let status = status(
+        cgroup.path(),
+        "head -c 64m /dev/zero | tail -n 1 > /dev/null",
+    );
+    assert!(!status.success());
+    assert!(number(cgroup.path(), "memory.events", "oom_kill") >= 1);
+    assert!(status_ok_within(cgroup.path()), "less is fine");
+}
+
+fn status_ok_within(cgroup: &Path) -> bool {
+    status(cgroup, "head -c 1m /dev/zero | tail -n 1 > /dev/null").success()
+}
+
+#[test]
+fn too_much_processor_time_is_throttled() {
+    let Some(place) = Place::new("cpu", true) else {
+        return;
+    };
+    let cgroup = place.cgroup("a", r#"{"cpu":{"quota":5000,"period":50000}}"#);
+    status(
+        cgroup.path(),
+        "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done",
+    );
+    assert!(number(cgroup.path(), "cpu.stat", "nr_throttled") >= 1);
+}
+
+#[test]
+fn a_refused_value_is_named_and_leaves_nothing() {
+    let Some(place) = Place::new("refused", true) else {
+        return;
+    };
+    for (json, expected) in [
+        (
+            r#"{"cpu":{"quota":1}}"#,
+            "linux.resources.cpu.quota: write \"1 100000\" to ",
+        ),
+        (
+            r#"{"unified":{"memory.nosuch":"1"}}"#,
+            "linux.resources.unified[memory.nosuch]: write \"1\" to ",
+        ),
+    ] {
+        let error = place.error("x/y/z", json);
+        assert!(error.starts_with(expected), "{error}");
+        assert!(
+            error.contains("(EINVAL)") || error.contains("(ENOENT)"),
+            "{error}"
+        );
+        assert_eq!(place.names(), Vec::<String>::new());
+    }
+    let error = place.error("x/y/z", r#"{"unified":{"rdma.max":"mlx hca_handle=1"}}"#);
+    assert!(
+        error.contains("linux.resources.unified[rdma.max]: "),
+        "{error}"
+    );
+    assert_eq!(place.names(), Vec::<String>::new());
+}
+
+#[test]
+fn a_parent_with_processes_cannot_limit_its_children() {
+    let Some(place) = Place::new("internal", true) else {
+        return;
+    };
+    fs::create_dir(place.directory.join("busy")).expect("mkdir");
+    let mut child = sleeper(&place.directory.join("busy"));
+    for (field, json) in [
+        (
+            "linux.resources.memory.limit",
+            r#"{"memory":{"limit":16777216}}"#,
+        ),
+        ("linux.resources.pids.limit", r#"{"pids":{"limit":9}}"#),
+    ] {
+        let error = place.error("busy/a", json);
+        assert!(error.starts_with(field), "{error}");
+        assert!(
+            error.contains("that cgroup has processes of its own"),
+            "{error}"
+        );
+        assert!(!place.directory.join("busy/a").exists());
+    }
+    assert_eq!(
+        read(&place.directory.join("busy"), "cgroup.type"),
+        "domain",
+        "statistics are not worth making others threaded"
+    );
+    let plain = place.cgroup("busy/a", "{}");
+    assert_eq!(plain.processes().expect("processes"), NOBODY);
+    child.kill().expect("kill");
+    child.wait().expect("wait");
+}
+
+#[test]
+fn below_a_threaded_cgroup_nothing_can_live() {
+    let Some(place) = Place::new("threaded", true) else {
+        return;
+    };
+    let threaded = place.directory.join("t");
+    fs::create_dir(&threaded).expect("mkdir");
+    fs::write(threaded.join("cgroup.type"), "threaded").expect("threaded");
+    let error = place.error("t/a", "{}");
+    assert!(error.starts_with("linux.cgroupsPath: "), "{error}");
+    assert!(error.contains("is below a threaded cgroup"), "{error}");
+    assert!(!threaded.join("a").exists());
+}
