@@ -105,4 +105,10 @@ impl Bundle {
         let config = Config::read(&path)?;
         Ok(Self { path, config })
     }
+
+    /// Where the root filesystem is: `root.path`, which is relative to the bundle.
+    pub fn rootfs(&self) -> PathBuf {
+        let root = self.config.spec().root().as_ref();
+        root.map_or_else(|| self.path.clone(), |root| self.path.join(root.path()))
+    }
 }

@@ -1,0 +1,306 @@
+//! The child's half: walks the steps of a [`Plan`] between clone3(2) and execve(2).
+//!
+//! The child of a program with threads may use only what is async-signal-safe. So nothing in here
+//! allocates, locks, logs, reads the environment or panics: every value is in the plan or on the
+//! stack, and every call goes through [`sys`]. `tests/no_allocation.rs` proves the first of these.
+//!
+//! What the child has to say goes to the parent as [`Message`]s: a failure is the number of the
+//! step and the kernel's errno, and the parent, which holds the plan, finds the words for it.
+
+mod copy;
+mod devices;
+mod filesystem;
+mod join;
+mod masks;
+mod message;
+mod mounts;
+mod passwd;
+mod process;
+mod terminal;
+
+pub(crate) use message::{Kind, Message, SIZE as MESSAGE_SIZE};
+
+use crate::plan::{Op, Plan, Step};
+use crate::sys::file;
+use crate::sys::{Errno, Result, identity, process as sys_process, socket};
+use std::ffi::CStr;
+use std::os::fd::RawFd;
+
+/// The number of the last step of all, execve(2), in a [`Message`].
+pub(crate) const EXEC_STEP: u32 = u32::MAX;
+
+/// What the parent has prepared for the child, and what the child opens on its way.
+pub(crate) struct Context<'a> {
+    pub(crate) plan: &'a Plan,
+    /// The plan's inputs, opened.
+    pub(crate) inputs: &'a [RawFd],
+    /// To the parent.
+    pub(crate) socket: RawFd,
+    /// Where `start` connects; -1 when nobody will.
+    pub(crate) listener: RawFd,
+    /// The host's procfs.
+    pub(crate) procfs: RawFd,
+    pub(crate) directories: &'a mut [RawFd],
+    pub(crate) trees: &'a mut [RawFd],
+    pub(crate) state: State<'a>,
+}
+
+/// What changes while the child walks.
+pub(crate) struct State<'a> {
+    step: u32,
+    in_joiner: bool,
+    /// The root filesystem; -1 until it is known.
+    root: RawFd,
+    /// The container's side of the terminal.
+    tty: RawFd,
+    /// The connection of `start`.
+    start: RawFd,
+    /// A mount of the empty directory that masks others.
+    empty: RawFd,
+    /// Namespaces entered so far.
+    joined: u64,
+    /// The working directory could not be entered with the setup user's rights.
+    cwd_pending: bool,
+    /// The kernel has no open_tree_attr(2).
+    no_tree_attr: bool,
+    executable: Option<&'a CStr>,
+    scratch: Scratch,
+    message: Message,
+}
+
+impl State<'_> {
+    pub(crate) fn new() -> Self {
+        Self {
+            step: 0,
+            in_joiner: false,
+            root: -1,
+            tty: -1,
+            start: -1,
+            empty: -1,
+            joined: 0,
+            cwd_pending: false,
+            no_tree_attr: false,
+            executable: None,
+            scratch: Scratch::default(),
+            message: Message::new(Kind::Failed),
+        }
+    }
+}
+
+/// Descriptors that are no longer needed. They are closed in bulk by execve(2), or one by one when
+/// there are many: a config with 500 mounts must not run into RLIMIT_NOFILE.
+struct Scratch {
+    fds: [RawFd; 64],
+    count: usize,
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self {
+            fds: [-1; 64],
+            count: 0,
+        }
+    }
+}
+
+impl Scratch {
+    fn push(&mut self, fd: RawFd) {
+        if let Some(place) = self.fds.get_mut(self.count) {
+            *place = fd;
+            self.count += 1;
+            return;
+        }
+        self.fds.iter().for_each(|fd| file::close(*fd));
+        self.fds[0] = fd;
+        self.count = 1;
+    }
+}
+
+/// Runs the child to its execve(2). The number of steps, their order and all their values are the plan's.
+pub(crate) fn run(mut context: Context) -> ! {
+    let plan = context.plan;
+    context.state.in_joiner = !plan.joiner.is_empty();
+    // The joiner's last step returns in the child that it makes.
+    context.walk(&plan.joiner);
+    context.state.in_joiner = false;
+    context.walk(&plan.steps);
+    context.state.step = EXEC_STEP;
+    let errno = context.execute();
+    context.fail(errno)
+}
+
+impl<'a> Context<'a> {
+    fn walk(&mut self, steps: &'a [Step]) {
+        for (number, step) in steps.iter().enumerate() {
+            self.state.step = number as u32;
+            if let Err(errno) = self.take(&step.op) {
+                self.fail(errno);
+            }
+        }
+    }
+
+    /// The one table from operations to functions.
+    fn take(&mut self, op: &'a Op) -> Result<()> {
+        match op {
+            Op::JoinEarly(list) => self.join_early(list),
+            Op::JoinRest(list) => self.join_rest(list),
+            Op::JoinUser(input) => self.join_user(*input),
+            Op::NewUser => self.new_user(),
+            Op::NewTime(lines) => self.new_time(lines),
+            Op::JoinProcess { input, flags } => self.join_process(*input, *flags),
+            Op::Chroot(input) => self.chroot(*input),
+            Op::Fork(flags) => self.fork(*flags),
+            Op::DieWithParent => identity::set_parent_death_signal(libc::SIGKILL),
+            Op::AwaitIdMaps => self.ask(Kind::NeedIdMaps),
+            Op::BecomeSetupUser { uid, gid } => process::become_user(*uid, *gid),
+            Op::NewSession => identity::setsid(),
+            Op::SessionKeyring(name) => self.session_keyring(name),
+            Op::OomScoreAdj { value, strict } => self.oom_score_adj(value, *strict),
+            Op::Undumpable => identity::set_dumpable(false),
+            Op::NewCgroupNamespace => crate::sys::clone::unshare(libc::CLONE_NEWCGROUP as u64),
+            Op::LoopbackUp => socket::loopback_up(),
+            Op::Hostname(name) => identity::sethostname(name),
+            Op::Domainname(name) => identity::setdomainname(name),
+            Op::Propagation { attr, recursive } => mounts::propagate(attr, *recursive),
+            Op::OpenTree {
+                tree,
+                path,
+                recursive,
+            } => self.open_tree(*tree, path, *recursive),
+            Op::AttachRoot { source } => self.attach_root(source),
+            Op::UseRoot(path) => self.use_root(path),
+            Op::Mount(mount) => self.mount(mount),
+            Op::OpenDirectory { path, directory } => self.open_directory(path, *directory),
+            Op::Node(node) => self.node(node),
+            Op::Link {
+                target,
+                directory,
+                name,
+                replace,
+            } => self.link(target, *directory, name, *replace),
+            Op::Mask(path) => self.mask(path),
+            Op::ReadOnly(path) => self.read_only(path),
+            Op::Sysctl { path, value } => self.write_proc(path, value.to_bytes()),
+            Op::Terminal { console, size } => self.terminal(*console, *size),
+            Op::Hooks => self.ask(Kind::Hooks),
+            Op::WorkingDirectory(path) => self.working_directory(path),
+            Op::ReadOnlyRoot => self.read_only_root(),
+            Op::RootPropagation(attr) => {
+                crate::sys::mount::mount_setattr(self.state.root, c"", false, attr)
+            }
+            Op::Pivot => self.pivot(),
+            Op::ChrootToRoot => self.chroot_to_root(),
+            Op::Stdin(input) => file::dup_to(self.input(*input)?, 0),
+            Op::Stdio => self.stdio(),
+            Op::OwnStdio { uid } => process::own_stdio(*uid),
+            Op::ChangeDirectory { path, last_try } => self.change_directory(path, *last_try),
+            Op::Rlimit {
+                resource,
+                soft,
+                hard,
+            } => self.rlimit(*resource, *soft, *hard),
+            Op::Groups(groups) => process::set_groups(groups),
+            Op::BoundingSet { drop } => process::drop_bounding(drop),
+            Op::Ids {
+                uid,
+                gid,
+                keep_capabilities,
+            } => process::set_ids(*uid, *gid, *keep_capabilities),
+            Op::Capabilities(sets) => identity::capset(sets),
+            Op::Ambient(list) => process::set_ambient(list),
+            Op::NoNewPrivileges => identity::set_no_new_privs(),
+            Op::Umask(mask) => {
+                file::umask(*mask);
+                Ok(())
+            }
+            Op::Label { attribute, value } => self.write_proc(attribute, value.to_bytes()),
+            Op::Home { uid } => self.home(*uid),
+            Op::FindExecutable => self.find_executable(),
+            Op::ResetSignals => process::reset_signals(),
+            Op::Ready => self.ready(),
+            Op::AwaitStart { first } => self.await_start(*first),
+            Op::CloseOnExec { first } => file::cloexec_from(*first),
+        }
+    }
+
+    fn input(&self, place: usize) -> Result<RawFd> {
+        self.inputs.get(place).copied().ok_or(Errno(libc::EBADF))
+    }
+
+    /// The root filesystem: of a container that is being made, its descriptor; else the root directory.
+    fn root(&mut self) -> Result<RawFd> {
+        if self.state.root < 0 {
+            self.state.root = file::open(c"/", libc::O_PATH | libc::O_DIRECTORY)?;
+        }
+        Ok(self.state.root)
+    }
+
+    /// Writes to a file of the host's procfs; a mount over any part of the path is an error.
+    fn write_proc(&mut self, path: &CStr, bytes: &[u8]) -> Result<()> {
+        let fd = file::openat2(self.procfs, path, libc::O_WRONLY, file::Resolve::SameMount)?;
+        let written = file::write_all(fd, bytes);
+        file::close(fd);
+        written
+    }
+
+    /// Sends a request to the parent and waits until it has done what was asked.
+    fn ask(&mut self, kind: Kind) -> Result<()> {
+        self.send(kind, 0, None)?;
+        let mut answer = [0u8; 1];
+        let read = file::read(self.socket, &mut answer);
+        if read != Ok(1) {
+            // The parent is gone, and with it whoever wanted this container.
+            sys_process::exit(1);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, kind: Kind, value: i32, fd: Option<RawFd>) -> Result<()> {
+        let message = &mut self.state.message;
+        message.kind = kind;
+        message.step = self.state.step;
+        message.in_joiner = self.state.in_joiner;
+        message.value = value;
+        let sent = socket::send(self.socket, &message.encode(), fd);
+        message.clear_text();
+        sent
+    }
+
+    /// Tells the parent of something that was asked for and could not be done, and goes on.
+    fn note(&mut self, errno: Errno) -> Result<()> {
+        self.send(Kind::Note, errno.0, None)
+    }
+
+    fn fail(&mut self, errno: Errno) -> ! {
+        if self.state.start >= 0 {
+            self.socket = self.state.start;
+        }
+        // When nobody listens any more, there is nobody to tell.
+        let _ = self.send(Kind::Failed, errno.0, None);
+        sys_process::exit(1)
+    }
+
+    fn ready(&mut self) -> Result<()> {
+        identity::set_parent_death_signal(0)?;
+        self.ask(Kind::Ready)
+    }
+
+    /// `start` connects and sends a byte; whoever connects and sends nothing only asks whether
+    /// somebody waits here. A container may wait for long: it holds nothing of the caller's open.
+    fn await_start(&mut self, first: u32) -> Result<()> {
+        let listener = self.listener as u32;
+        if let Some(before) = listener.checked_sub(1).filter(|before| *before >= first) {
+            file::close_range(first, before)?;
+        }
+        file::close_range((listener + 1).max(first), u32::MAX)?;
+        loop {
+            let connection = socket::accept(self.listener)?;
+            let mut go = [0u8; 1];
+            if file::read(connection, &mut go) == Ok(1) {
+                self.state.start = connection;
+                return Ok(());
+            }
+            file::close(connection);
+        }
+    }
+}

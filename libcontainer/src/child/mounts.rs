@@ -1,0 +1,239 @@
+//! Mounts, each made detached and then attached to the descriptor of its mount point.
+//!
+//! The order for one mount: the source first (a copy of a host's tree, or a new filesystem), then
+//! the mount point, then move_mount(2) onto that very descriptor. Nothing looks the mount point up
+//! a second time, so it cannot be exchanged in between (CVE-2021-30465).
+
+use super::Context;
+use super::filesystem::{Make, make, open_or_make};
+use crate::plan::{BindSource, Filesystem, MountPlan, Source, TargetKind, read_only};
+use crate::sys::file::{self, Resolve};
+use crate::sys::mount::{self, MountAttr};
+use crate::sys::{Errno, Result};
+use std::ffi::{CStr, CString};
+use std::os::fd::RawFd;
+
+/// Changes the propagation of the root directory's mount, or of all mounts.
+pub(super) fn propagate(attr: &MountAttr, recursive: bool) -> Result<()> {
+    mount::mount_setattr(libc::AT_FDCWD, c"/", recursive, attr)
+}
+
+impl Context<'_> {
+    pub(super) fn open_tree(&mut self, place: usize, path: &CStr, recursive: bool) -> Result<()> {
+        let fd = mount::open_tree(libc::AT_FDCWD, path, recursive)?;
+        let slot = self.trees.get_mut(place).ok_or(Errno(libc::EBADF))?;
+        *slot = fd;
+        Ok(())
+    }
+
+    fn tree(&self, source: &BindSource) -> Result<RawFd> {
+        match source {
+            BindSource::Tree(place) => self.trees.get(*place).copied().ok_or(Errno(libc::EBADF)),
+            BindSource::Input(place) => self.input(*place),
+        }
+    }
+
+    /// The root filesystem is mounted over `/`. This process's root directory stays below it, so
+    /// that host paths can still be reached until the change of root.
+    pub(super) fn attach_root(&mut self, source: &BindSource) -> Result<()> {
+        let root = self.tree(source)?;
+        mount::move_mount(root, None)?;
+        self.state.root = root;
+        Ok(())
+    }
+
+    pub(super) fn use_root(&mut self, path: &CStr) -> Result<()> {
+        self.state.root = file::open(path, libc::O_PATH | libc::O_DIRECTORY)?;
+        Ok(())
+    }
+
+    pub(super) fn mount(&mut self, plan: &MountPlan) -> Result<()> {
+        let fd = match &plan.source {
+            Source::Remount(parameters) => return self.remount(plan, parameters),
+            Source::Filesystem(filesystem) => match &filesystem.classic {
+                Some(classic) => return self.mount_classic(plan, filesystem, classic),
+                None => self.new_filesystem(plan, filesystem)?,
+            },
+            Source::Bind(source) => {
+                let tree = self.tree(source)?;
+                set(tree, false, &plan.attr)?;
+                tree
+            }
+        };
+        set(fd, true, &plan.recursive_attr)?;
+        let target = self.target(plan, fd)?;
+        if plan.copy_up {
+            self.copy_up(target, fd)?;
+        }
+        mount::move_mount(fd, Some(target))?;
+        self.propagate(plan, fd)?;
+        self.state.scratch.push(target);
+        self.state.scratch.push(fd);
+        Ok(())
+    }
+
+    fn propagate(&mut self, plan: &MountPlan, fd: RawFd) -> Result<()> {
+        for (propagation, recursive) in &plan.propagation {
+            let attr = MountAttr {
+                propagation: *propagation,
+                ..MountAttr::default()
+            };
+            mount::mount_setattr(fd, c"", *recursive, &attr)?;
+        }
+        Ok(())
+    }
+
+    /// The mount point, made if it may be.
+    fn target(&mut self, plan: &MountPlan, source: RawFd) -> Result<RawFd> {
+        let root = self.root()?;
+        let path = plan.target.as_c_str();
+        if plan.no_follow {
+            let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+            match file::openat2(root, path, flags, Resolve::InRoot) {
+                Err(Errno(libc::ENOENT)) => {}
+                other => return other,
+            }
+        }
+        let kind = match plan.target_kind {
+            TargetKind::Existing => {
+                return file::openat2(root, path, libc::O_PATH, Resolve::InRoot);
+            }
+            TargetKind::Directory => Make::Directory,
+            TargetKind::LikeSource => return self.target_like(root, path, source),
+        };
+        if plan.fresh {
+            make(root, path, kind)
+        } else {
+            open_or_make(root, path, kind)
+        }
+    }
+
+    fn target_like(&mut self, root: RawFd, path: &CStr, source: RawFd) -> Result<RawFd> {
+        match file::openat2(root, path, libc::O_PATH, Resolve::InRoot) {
+            Err(Errno(libc::ENOENT)) => {}
+            other => return other,
+        }
+        let directory = file::is_directory(&file::fstat(source)?);
+        make(
+            root,
+            path,
+            if directory {
+                Make::Directory
+            } else {
+                Make::File
+            },
+        )
+    }
+
+    /// A filesystem of its own or, where the kernel allows none, the host's, read-only.
+    fn new_filesystem(&mut self, plan: &MountPlan, filesystem: &Filesystem) -> Result<RawFd> {
+        let made = self.make_filesystem(filesystem, plan.attr.attr_set);
+        match (made, &filesystem.fallback) {
+            (Err(errno @ Errno(libc::EPERM | libc::EBUSY)), Some(path)) => {
+                let tree = mount::open_tree(libc::AT_FDCWD, path, true)?;
+                set(tree, true, &plan.fallback_attr())?;
+                self.note(errno)?;
+                Ok(tree)
+            }
+            (made, _) => made,
+        }
+    }
+
+    fn make_filesystem(&mut self, filesystem: &Filesystem, attributes: u64) -> Result<RawFd> {
+        let context = mount::fsopen(&filesystem.fstype)?;
+        let made = configure(context, &filesystem.parameters)
+            .and_then(|()| mount::fsconfig_create(context))
+            .and_then(|()| mount::fsmount(context, attributes));
+        if made.is_err() {
+            self.keep_kernel_text(context);
+        }
+        self.state.scratch.push(context);
+        made
+    }
+
+    /// A filesystem's own words are read from its context.
+    fn keep_kernel_text(&mut self, context: RawFd) {
+        let mut text = [0u8; 192];
+        if let Ok(length) = file::read(context, &mut text) {
+            self.state
+                .message
+                .set_text(text.get(..length).unwrap_or_default());
+        }
+    }
+
+    fn remount(
+        &mut self,
+        plan: &MountPlan,
+        parameters: &[(CString, Option<CString>)],
+    ) -> Result<()> {
+        let target = self.target(plan, -1)?;
+        set(target, false, &plan.attr)?;
+        set(target, true, &plan.recursive_attr)?;
+        if !parameters.is_empty() {
+            let context = mount::fspick(target)?;
+            let changed =
+                configure(context, parameters).and_then(|()| mount::fsconfig_reconfigure(context));
+            if changed.is_err() {
+                self.keep_kernel_text(context);
+            }
+            file::close(context);
+            changed?;
+        }
+        self.propagate(plan, target)?;
+        self.state.scratch.push(target);
+        Ok(())
+    }
+
+    /// mount(2) takes a path, which is `.` here: the mount point has become the current directory.
+    fn mount_classic(
+        &mut self,
+        plan: &MountPlan,
+        filesystem: &Filesystem,
+        (source, flags, data): &(CString, u64, CString),
+    ) -> Result<()> {
+        let target = self.target(plan, -1)?;
+        file::fchdir(target)?;
+        mount::mount_here(source, &filesystem.fstype, *flags, data)?;
+        // Through `..` and back down to what is mounted now is a second look-up, but of a name that
+        // only a mount point of ours can hold.
+        let root = self.root()?;
+        let mounted = file::openat2(root, plan.target.as_c_str(), libc::O_PATH, Resolve::InRoot)?;
+        self.propagate(plan, mounted)?;
+        file::fchdir(root)?;
+        self.state.scratch.push(mounted);
+        self.state.scratch.push(target);
+        Ok(())
+    }
+
+    pub(super) fn read_only_root(&mut self) -> Result<()> {
+        mount::mount_setattr(self.state.root, c"", false, &read_only())
+    }
+
+    /// The old root ends up mounted over the new one, and is taken away from there; lazily, for it
+    /// is in use by this very process.
+    pub(super) fn pivot(&mut self) -> Result<()> {
+        file::fchdir(self.state.root)?;
+        mount::pivot_root_here()?;
+        mount::detach_here()
+    }
+
+    pub(super) fn chroot_to_root(&mut self) -> Result<()> {
+        file::fchdir(self.state.root)?;
+        file::chroot_here()
+    }
+}
+
+fn configure(context: RawFd, parameters: &[(CString, Option<CString>)]) -> Result<()> {
+    for (key, value) in parameters {
+        mount::fsconfig_set(context, key, value.as_deref())?;
+    }
+    Ok(())
+}
+
+fn set(fd: RawFd, recursive: bool, attr: &MountAttr) -> Result<()> {
+    if attr.is_empty() {
+        Ok(())
+    } else {
+        mount::mount_setattr(fd, c"", recursive, attr)
+    }
+}

@@ -1,0 +1,249 @@
+//! `create` and `run`.
+//!
+//! The order, so that whatever is left after a SIGKILL can be found and removed: the directory,
+//! locked; state.json with the cgroup's name; the cgroup; the child; state.json with its pid; only
+//! then may the child go on to wait for `start`, or to its program. A child whose parent is gone
+//! before that ends by itself.
+
+use super::options::{CreateOptions, Terminal};
+use super::record::Record;
+use super::root::{Directory, Lock};
+use super::{Container, Created, Spawned, StateRoot, id, status};
+use crate::cgroup::{self, Cgroup, CgroupPlan};
+use crate::config::Bundle;
+use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::{self, Hooks};
+use crate::parent::{self, Launch, Ready};
+use crate::plan::{Host, Plan};
+use crate::sys::socket;
+use oci_spec::runtime::Spec;
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+pub(super) fn create(
+    root: &StateRoot,
+    id: &str,
+    bundle: &Bundle,
+    options: &CreateOptions,
+) -> Result<Created> {
+    id::check(id)?;
+    let host = Host::detect()?;
+    let plan = Plan::for_create(id, bundle, options, &host)?;
+    let spec = bundle.config.spec();
+    let cgroup_plan = plan_cgroup(id, spec, options, &host)?;
+    log::debug!("plan of {id}:\n{plan}");
+    check_rootfs(&bundle.rootfs())?;
+    crate::labels::check(spec)?;
+    let console = Console::open(spec, &options.terminal)?;
+    let record = Record::new(
+        spec,
+        bundle.path.clone(),
+        bundle.rootfs(),
+        !options.no_new_keyring,
+    );
+    let mut unfinished = Unfinished::begin(root, id, record, bundle)?;
+    let cgroup = unfinished.make_cgroup(&cgroup_plan)?;
+    let listener = if options.wait_for_start {
+        Some(unfinished.listen()?)
+    } else {
+        None
+    };
+    let launch = Launch {
+        plan: &plan,
+        host: &host,
+        cgroup: cgroup.as_ref().map(Cgroup::dir),
+        listener: listener.as_ref().map(OwnedFd::as_fd),
+    };
+    let hooks = Hooks::new(id, spec, &bundle.path, &host, unfinished.record.keyring);
+    let mut ready = parent::launch(&launch, &mut |process| hooks.before_pivot(process))?;
+    console.deliver(&mut ready)?;
+    unfinished.record.init = Some(status::identify(ready.child.pid)?);
+    unfinished.directory.store(&unfinished.record)?;
+    if !options.wait_for_start {
+        hooks.start_container(ready.child.process()?)?;
+    }
+    plan.warnings()
+        .iter()
+        .chain(&ready.notes)
+        .for_each(|line| log::warn!("{line}"));
+    let (pid, pidfd, terminal) = if options.wait_for_start {
+        ready.release()?
+    } else {
+        ready.execute(&plan)?
+    };
+    let container = unfinished.finish(id);
+    if !options.wait_for_start {
+        hooks.poststart(pid);
+    }
+    Ok(Created {
+        container,
+        init: Spawned {
+            pid,
+            pidfd,
+            terminal,
+        },
+    })
+}
+
+fn plan_cgroup(id: &str, spec: &Spec, options: &CreateOptions, host: &Host) -> Result<CgroupPlan> {
+    let linux = spec.linux().as_ref();
+    let cgroups_path = linux.and_then(|linux| linux.cgroups_path().as_deref());
+    CgroupPlan::new(&cgroup::Request {
+        id,
+        cgroups_path,
+        resources: linux.and_then(|linux| linux.resources().as_ref()),
+        manager: options.cgroups,
+        host: &cgroup::Host::detect(cgroups_path, host.is_rootless())?,
+    })
+}
+
+fn check_rootfs(rootfs: &Path) -> Result<()> {
+    let text = |what: &str| format!("{} {what}", rootfs.display());
+    match rootfs.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(Error::new(
+            ErrorKind::InvalidConfig,
+            text("is no directory; name the root filesystem's"),
+        )),
+        Err(error) => Err(Error::system(rootfs.display().to_string(), error)),
+    }
+    .map_err(|error| error.field("root.path"))
+}
+
+/// Where the terminal's other side goes.
+pub(super) enum Console {
+    Nowhere,
+    Caller,
+    Socket(OwnedFd),
+}
+
+impl Console {
+    fn open(spec: &Spec, wanted: &Terminal) -> Result<Self> {
+        let terminal = spec
+            .process()
+            .as_ref()
+            .is_some_and(|process| process.terminal().unwrap_or(false));
+        Self::for_process(terminal, wanted)
+    }
+
+    /// Connects before anything is made: a socket that nobody listens at is found at once.
+    pub(super) fn for_process(terminal: bool, wanted: &Terminal) -> Result<Self> {
+        let wrong =
+            |text| Err(Error::new(ErrorKind::InvalidArgument, text).field("process.terminal"));
+        match (terminal, wanted) {
+            (false, Terminal::Socket(_)) => wrong(
+                "is false, so there is no terminal to send; set it, or leave the console socket out",
+            ),
+            (false, _) => Ok(Self::Nowhere),
+            (true, Terminal::None) => {
+                wrong("is true, so the terminal must go somewhere; name a console socket")
+            }
+            (true, Terminal::Master) => Ok(Self::Caller),
+            (true, Terminal::Socket(path)) => {
+                let name = crate::plan::c_path(path)?;
+                socket::connect(&name, libc::SOCK_STREAM)
+                    .map(Self::Socket)
+                    .map_err(|errno| {
+                        Error::system(
+                            format!("connect to console socket {}", path.display()),
+                            errno,
+                        )
+                    })
+            }
+        }
+    }
+
+    pub(super) fn deliver(&self, ready: &mut Ready) -> Result<()> {
+        match (self, &ready.terminal) {
+            (Self::Socket(socket), Some(terminal)) => {
+                // What comes with the descriptor is its name, as runc sends it.
+                let sent =
+                    socket::send(socket.as_raw_fd(), b"/dev/ptmx", Some(terminal.as_raw_fd()));
+                ready.terminal = None;
+                sent.map_err(|errno| {
+                    Error::system("send the terminal to the console socket", errno)
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A container that is being made. Dropped before it is finished, all of it is taken back.
+struct Unfinished {
+    directory: Directory,
+    lock: Lock,
+    record: Record,
+    finished: bool,
+}
+
+impl Unfinished {
+    fn begin(root: &StateRoot, id: &str, record: Record, bundle: &Bundle) -> Result<Self> {
+        let directory = Directory::make(root, id)?;
+        let lock = directory.lock().inspect_err(|_| drop(directory.remove()))?;
+        let unfinished = Self {
+            directory,
+            lock,
+            record,
+            finished: false,
+        };
+        unfinished
+            .directory
+            .write("config.json", bundle.config.raw())?;
+        Ok(unfinished)
+    }
+
+    /// The record that names the cgroup is there before the cgroup is.
+    fn make_cgroup(&mut self, plan: &CgroupPlan) -> Result<Option<Cgroup>> {
+        self.record.cgroup = plan.directory().map(Path::to_owned);
+        self.directory.store(&self.record)?;
+        let created = Cgroup::create(plan)?;
+        created.notes.iter().for_each(|line| log::warn!("{line}"));
+        if created.cgroup.is_none() {
+            self.record.cgroup = None;
+        }
+        Ok(created.cgroup)
+    }
+
+    fn listen(&self) -> Result<OwnedFd> {
+        let path = CString::new(Directory::start_socket(&self.lock)).unwrap_or_default();
+        socket::listen(&path, libc::SOCK_SEQPACKET).map_err(|errno| {
+            Error::system(
+                format!("listen in {}", self.directory.path().display()),
+                errno,
+            )
+        })
+    }
+
+    fn finish(mut self, id: &str) -> Container {
+        self.finished = true;
+        let directory = Directory::known(&self.directory);
+        Container {
+            id: id.to_owned(),
+            directory,
+            record: self.record.clone(),
+        }
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        // The error that brought us here is the one to be told.
+        if let Some(path) = &self.record.cgroup
+            && let Ok(Some(cgroup)) = Cgroup::open(path.clone())
+        {
+            let _ = cgroup.kill_all();
+            let _ = cgroup.remove();
+        }
+        let _ = self.directory.remove();
+    }
+}
+
+/// Hooks are given the bundle's state while it is being made.
+pub(super) fn run_poststop(container: &Container, spec: &Spec) {
+    hooks::poststop(&container.id, spec, &container.record.bundle);
+}

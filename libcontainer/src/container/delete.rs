@@ -1,0 +1,65 @@
+//! `delete`: removes what `create` made, in the reverse order.
+
+use super::{Container, Status, status};
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+/// How long a killed process may take to be gone; it may be writing out a core or wait for a disk.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Container {
+    /// Removes a container that is stopped or was never started; with `force`, any, killing what
+    /// runs in it. poststop hooks run; what they do wrong is only warned of.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongState`] when it runs and `force` is false.
+    pub fn delete(self, force: bool) -> Result<()> {
+        let lock = self.directory.lock()?;
+        let status = status::state(&self.directory, &self.record).status;
+        if !force && !matches!(status, Status::Stopped | Status::Created) {
+            let text = format!(
+                "cannot delete container {:?} that is not stopped: {status}",
+                self.id
+            );
+            return Err(Error::new(ErrorKind::WrongState, text));
+        }
+        if let Some((_, pidfd)) = self.init() {
+            kill(&pidfd)?;
+        }
+        if let Some(cgroup) = self.cgroup()? {
+            cgroup.kill_all()?;
+            cgroup.remove()?;
+        }
+        // A config.json that was cut short has no hooks to run.
+        let config = self.config();
+        self.directory.remove()?;
+        drop(lock);
+        if let Ok(config) = config {
+            super::create::run_poststop(&self, config.spec());
+        }
+        Ok(())
+    }
+}
+
+/// Kills the first process, with which the kernel kills its pid namespace, and waits for its end.
+fn kill(pidfd: &OwnedFd) -> Result<()> {
+    let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
+    let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
+    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    match poll(&mut fds, timeout) {
+        Ok(0) => Err(Error::new(
+            ErrorKind::System,
+            "the container's process does not end, though it was killed",
+        )),
+        Ok(_) => {
+            // If it is our child, nobody else will reap it.
+            let _ = sys::process::wait(pidfd.as_raw_fd(), false);
+            Ok(())
+        }
+        Err(errno) => Err(Error::system("wait for the container's process", errno)),
+    }
+}

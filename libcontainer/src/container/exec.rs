@@ -1,0 +1,93 @@
+//! `exec`: a further process in a running container.
+
+use super::create::Console;
+use super::{Container, ExecOptions, Spawned, Status, status};
+use crate::cgroup::Cgroup;
+use crate::config::validate_process;
+use crate::error::{Error, ErrorKind, Result};
+use crate::hooks::namespaces_of;
+use crate::parent::{self, Launch};
+use crate::plan::{ExecTarget, Host, for_exec};
+use oci_spec::runtime::Process;
+use std::os::fd::AsRawFd;
+
+impl Container {
+    /// Starts `process` in the container's namespaces and cgroup, and returns when its program is
+    /// being executed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotRunning`] when the container has stopped; everything that validation finds
+    /// wrong with `process`.
+    pub fn exec(&self, process: &Process, options: &ExecOptions) -> Result<Spawned> {
+        let (pid, pidfd) = self.init().ok_or_else(|| {
+            Error::new(
+                ErrorKind::NotRunning,
+                format!(
+                    "cannot exec in container {:?}: container not running",
+                    self.id
+                ),
+            )
+        })?;
+        let status = status::state(&self.directory, &self.record).status;
+        if status == Status::Paused && !options.ignore_paused {
+            let text = format!(
+                "cannot exec in container {:?}: it is paused; resume it, or use --ignore-paused",
+                self.id
+            );
+            return Err(Error::new(ErrorKind::WrongState, text));
+        }
+        let config = self.config()?;
+        let problems = validate_process(process, config.spec().linux().as_ref());
+        if !problems.is_empty() {
+            return Err(Error::problems(problems));
+        }
+        crate::labels::check_process(process)?;
+        let host = Host::detect()?;
+        let target = ExecTarget {
+            id: &self.id,
+            spec: config.spec(),
+            pidfd: pidfd.as_raw_fd(),
+            namespaces: namespaces_of(config.spec(), pid)?,
+            keyring: self.record.keyring,
+        };
+        let plan = for_exec(&target, process, options, &host)?;
+        log::debug!("plan of a process in {}:\n{plan}", self.id);
+        let console = Console::for_process(process.terminal().unwrap_or(false), &options.terminal)?;
+        let cgroup = self.cgroup_for(options, pid)?;
+        let launch = Launch {
+            plan: &plan,
+            host: &host,
+            cgroup: cgroup.as_ref().map(Cgroup::dir),
+            listener: None,
+        };
+        let mut ready = parent::launch(&launch, &mut |_| Ok(()))?;
+        console.deliver(&mut ready)?;
+        plan.warnings()
+            .iter()
+            .chain(&ready.notes)
+            .for_each(|line| log::warn!("{line}"));
+        let (pid, pidfd, terminal) = ready.execute(&plan)?;
+        Ok(Spawned {
+            pid,
+            pidfd,
+            terminal,
+        })
+    }
+
+    /// The container's cgroup, or the one below it that was asked for.
+    fn cgroup_for(&self, options: &ExecOptions, _init: i32) -> Result<Option<Cgroup>> {
+        let cgroup = self.cgroup()?;
+        match (cgroup, &options.cgroup) {
+            (Some(cgroup), Some(below)) => cgroup.child(&below.to_string_lossy()).map(Some),
+            (None, Some(below)) => {
+                let text = format!(
+                    "cgroup {}: the container has no cgroup of its own; leave it out",
+                    below.display()
+                );
+                Err(Error::new(ErrorKind::InvalidArgument, text))
+            }
+            (cgroup, None) => Ok(cgroup),
+        }
+    }
+}

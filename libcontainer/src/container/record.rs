@@ -1,0 +1,118 @@
+//! What is stored of a container, beside the raw bytes of its config.json.
+
+use crate::error::{Error, ErrorKind, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// The version of the stored format; raised when an older skep could not read it.
+const VERSION: u32 = 1;
+
+/// state.json. Whether the container is created, running or stopped is not in it: the kernel is asked.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Record {
+    version: u32,
+    pub(super) oci_version: String,
+    pub(super) bundle: PathBuf,
+    pub(super) rootfs: PathBuf,
+    /// RFC 3339.
+    pub(super) created: String,
+    pub(super) owner: u32,
+    /// Missing until the first process is ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) init: Option<Init>,
+    /// The cgroup's directory on the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) cgroup: Option<PathBuf>,
+    /// Whether the container has a session keyring of its own.
+    pub(super) keyring: bool,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) annotations: BTreeMap<String, String>,
+}
+
+/// A process, told apart from a later one of the same number by when it started.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Init {
+    pub(super) pid: i32,
+    /// In clock ticks since boot: field 22 of proc_pid_stat(5).
+    pub(super) start_time: u64,
+}
+
+impl Record {
+    pub(super) fn new(
+        spec: &oci_spec::runtime::Spec,
+        bundle: PathBuf,
+        rootfs: PathBuf,
+        keyring: bool,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            oci_version: spec.version().clone(),
+            bundle,
+            rootfs,
+            created: crate::time::now(),
+            owner: crate::sys::identity::effective_ids().0,
+            init: None,
+            cgroup: None,
+            keyring,
+            annotations: spec
+                .annotations()
+                .clone()
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+        let broken = |why: String| {
+            Error::new(
+                ErrorKind::System,
+                format!("state.json: {why}; delete --force removes the container"),
+            )
+        };
+        let record: Self =
+            serde_json::from_slice(bytes).map_err(|error| broken(error.to_string()))?;
+        if record.version > VERSION {
+            return Err(broken(format!(
+                "is of version {}, and this program knows {VERSION}",
+                record.version
+            )));
+        }
+        Ok(record)
+    }
+
+    pub(super) fn render(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self)
+            .map_err(|error| Error::new(ErrorKind::System, format!("state.json: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let spec = oci_spec::runtime::Spec::default();
+        let mut record = Record::new(&spec, "/b".into(), "/b/rootfs".into(), true);
+        record.init = Some(Init {
+            pid: 7,
+            start_time: 99,
+        });
+        let read = Record::parse(&record.render().unwrap()).unwrap();
+        assert_eq!((read.init, read.bundle), (record.init, "/b".into()));
+    }
+
+    #[test]
+    fn rubbish_and_newer_formats_are_refused() {
+        assert!(Record::parse(b"{").is_err());
+        let spec = oci_spec::runtime::Spec::default();
+        let mut record = Record::new(&spec, "/b".into(), "/b".into(), true);
+        record.version = VERSION + 1;
+        let error = Record::parse(&record.render().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("version 2"), "{error}");
+    }
+}

@@ -1,0 +1,227 @@
+//! What a container is doing, asked of the kernel: nothing that was written down can be out of date.
+
+use super::record::{Init, Record};
+use super::root::Directory;
+use crate::error::{Error, Result};
+use crate::sys::{self, process, socket};
+use std::collections::BTreeMap;
+use std::ffi::CString;
+use std::fmt;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+/// The status of the OCI state, and `paused`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Status {
+    /// Being made.
+    Creating,
+    /// Made, and waiting for `start`.
+    Created,
+    /// The program runs.
+    Running,
+    /// The program is frozen.
+    Paused,
+    /// The program has ended, or never came to life.
+    Stopped,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Creating => "creating",
+            Self::Created => "created",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+        })
+    }
+}
+
+/// The state of a container (runtime-spec runtime.md, "State"), with what `runc state` adds.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct State {
+    /// The version of the specification that its config.json names.
+    pub oci_version: String,
+    /// The container's id.
+    pub id: String,
+    /// What it is doing.
+    pub status: Status,
+    /// Its first process as the host sees it; 0 when there is none.
+    pub pid: i32,
+    /// The bundle's directory, absolute.
+    pub bundle: PathBuf,
+    /// The root filesystem's directory, absolute.
+    pub rootfs: PathBuf,
+    /// When it was made: RFC 3339, UTC, with nanoseconds.
+    pub created: String,
+    /// The name of the user who made it, or their number.
+    pub owner: String,
+    /// `annotations` of its config.json.
+    pub annotations: BTreeMap<String, String>,
+}
+
+pub(super) fn state(directory: &Directory, record: &Record) -> State {
+    let status = status(directory, record);
+    let alive = !matches!(status, Status::Stopped | Status::Creating);
+    State {
+        oci_version: record.oci_version.clone(),
+        id: directory.id().to_owned(),
+        status,
+        pid: record.init.filter(|_| alive).map_or(0, |init| init.pid),
+        bundle: record.bundle.clone(),
+        rootfs: record.rootfs.clone(),
+        created: record.created.clone(),
+        owner: owner(record.owner),
+        annotations: record.annotations.clone(),
+    }
+}
+
+/// A directory without a readable record: a creation that has only begun, or was cut short.
+pub(super) fn unknown(directory: &Directory) -> State {
+    State {
+        oci_version: String::new(),
+        id: directory.id().to_owned(),
+        status: if directory.is_locked() {
+            Status::Creating
+        } else {
+            Status::Stopped
+        },
+        pid: 0,
+        bundle: PathBuf::new(),
+        rootfs: PathBuf::new(),
+        created: String::new(),
+        owner: String::new(),
+        annotations: BTreeMap::new(),
+    }
+}
+
+fn status(directory: &Directory, record: &Record) -> Status {
+    let Some(init) = record.init else {
+        return if directory.is_locked() {
+            Status::Creating
+        } else {
+            Status::Stopped
+        };
+    };
+    if !is_alive(init) {
+        return Status::Stopped;
+    }
+    if waits_for_start(directory) {
+        return Status::Created;
+    }
+    match record
+        .cgroup
+        .as_ref()
+        .map(|cgroup| fs::read(cgroup.join("cgroup.freeze")))
+    {
+        Some(Ok(frozen)) if frozen.starts_with(b"1") => Status::Paused,
+        _ => Status::Running,
+    }
+}
+
+/// A created container listens; its socket closes when it executes its program.
+pub(super) fn waits_for_start(directory: &Directory) -> bool {
+    directory
+        .start_socket_for_reading()
+        .is_some_and(|(_directory, path)| knock(&path))
+}
+
+/// Connects and hangs up. A full backlog means that somebody listens, too.
+fn knock(path: &str) -> bool {
+    let Ok(path) = CString::new(path) else {
+        return false;
+    };
+    let connected = socket::connect(&path, libc::SOCK_SEQPACKET | libc::SOCK_NONBLOCK);
+    matches!(connected, Ok(_) | Err(sys::Errno(libc::EAGAIN)))
+}
+
+/// The state letter and the start time of a process: fields 3 and 22 of proc_pid_stat(5).
+fn stat(pid: i32) -> Option<(char, u64)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses, and may hold anything.
+    let rest = text.get(text.rfind(')')? + 1..)?;
+    let mut fields = rest.split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.nth(18)?.parse().ok()?))
+}
+
+/// The identity of a process that is alive.
+pub(super) fn identify(pid: i32) -> Result<Init> {
+    let gone = || {
+        Error::system(
+            format!("read /proc/{pid}/stat"),
+            std::io::Error::from_raw_os_error(libc::ESRCH),
+        )
+    };
+    stat(pid)
+        .map(|(_, start_time)| Init { pid, start_time })
+        .ok_or_else(gone)
+}
+
+/// A zombie is not alive: nothing of it runs.
+fn is_alive(init: Init) -> bool {
+    stat(init.pid)
+        .is_some_and(|(state, start)| start == init.start_time && !matches!(state, 'Z' | 'X'))
+}
+
+/// The first process by a descriptor. The identity is checked after the descriptor is open: what it
+/// refers to cannot change any more.
+pub(super) fn open_init(record: &Record) -> Option<(i32, OwnedFd)> {
+    let init = record.init?;
+    let pidfd = process::pidfd_open(init.pid).ok()?;
+    is_alive(init).then_some((init.pid, pidfd))
+}
+
+/// Without a cgroup, the processes of a container are those of its pid namespace, if that is its own.
+pub(super) fn processes_of(pid: i32) -> Result<Vec<i32>> {
+    let namespace = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let own = fs::read_link("/proc/self/ns/pid").ok();
+    let Some(wanted) = namespace(pid).filter(|wanted| Some(wanted) != own.as_ref()) else {
+        return Ok(vec![pid]);
+    };
+    let entries = fs::read_dir("/proc").map_err(|error| Error::system("read /proc", error))?;
+    let pids = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut pids: Vec<i32> = pids
+        .filter(|pid| namespace(*pid).as_ref() == Some(&wanted))
+        .collect();
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// The user's name as `/etc/passwd` has it; a static program asks no other service.
+fn owner(uid: u32) -> String {
+    let number = uid.to_string();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1) == Some(number.as_str())).then(|| name.to_owned())
+    });
+    name.unwrap_or(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_alive_and_another_of_its_number_is_not() {
+        let init = identify(std::process::id() as i32).unwrap();
+        assert!(is_alive(init));
+        assert!(!is_alive(Init {
+            start_time: init.start_time + 1,
+            ..init
+        }));
+    }
+
+    #[test]
+    fn root_has_a_name_and_nobody_a_number() {
+        assert_eq!(owner(0), "root");
+        assert_eq!(owner(4_000_000_001), "4000000001");
+    }
+}

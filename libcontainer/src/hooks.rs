@@ -1,0 +1,308 @@
+//! Hooks: programs that run at points of a container's life (runtime-spec config.md, "POSIX-platform Hooks").
+//!
+//! | hook | when | where | when it fails |
+//! |---|---|---|---|
+//! | prestart, createRuntime | namespaces and mounts are there, the root has not changed | the caller's namespaces | creation fails |
+//! | createContainer | after those | the container's namespaces, the host's paths | creation fails |
+//! | startContainer | at start, before the program | the container, as its user | start fails |
+//! | poststart | the program runs | the caller's namespaces | a warning |
+//! | poststop | the container is deleted | the caller's namespaces | a warning |
+
+use crate::error::{Error, ErrorKind, Result, describe};
+use crate::parent::{self, Launch, Process};
+use crate::plan::{ALL_NAMESPACES, ExecTarget, HookPlan, Host, for_hook, namespace_of};
+use crate::sys::{self, process::Ended};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use oci_spec::runtime::{Hook, Hooks as Configured, Spec};
+use serde_json::json;
+use std::fs::{self, File};
+use std::io::{Seek, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Whether the child has to stop before the change of root.
+pub(crate) fn run_before_pivot(hooks: &Configured) -> bool {
+    #[allow(deprecated)]
+    let lists = [
+        hooks.prestart(),
+        hooks.create_runtime(),
+        hooks.create_container(),
+    ];
+    lists.into_iter().flatten().any(|list| !list.is_empty())
+}
+
+/// The hooks of one container.
+pub(crate) struct Hooks<'a> {
+    id: &'a str,
+    spec: &'a Spec,
+    bundle: &'a Path,
+    host: &'a Host,
+    keyring: bool,
+}
+
+impl<'a> Hooks<'a> {
+    pub(crate) fn new(
+        id: &'a str,
+        spec: &'a Spec,
+        bundle: &'a Path,
+        host: &'a Host,
+        keyring: bool,
+    ) -> Self {
+        Self {
+            id,
+            spec,
+            bundle,
+            host,
+            keyring,
+        }
+    }
+
+    fn list(&self, get: fn(&Configured) -> &Option<Vec<Hook>>) -> &'a [Hook] {
+        self.spec
+            .hooks()
+            .as_ref()
+            .and_then(|hooks| get(hooks).as_deref())
+            .unwrap_or_default()
+    }
+
+    /// prestart, createRuntime and createContainer.
+    pub(crate) fn before_pivot(&self, process: Process) -> Result<()> {
+        let state = self.state("creating", process.pid);
+        #[allow(deprecated)]
+        self.outside("prestart", self.list(Configured::prestart), &state)?;
+        self.outside(
+            "createRuntime",
+            self.list(Configured::create_runtime),
+            &state,
+        )?;
+        let hooks = self.list(Configured::create_container);
+        if hooks.is_empty() {
+            return Ok(());
+        }
+        let path = format!("/proc/{}/root", process.pid);
+        let root =
+            File::open(&path).map_err(|error| Error::system(format!("open {path}"), error))?;
+        self.inside(
+            "createContainer",
+            hooks,
+            process,
+            &state,
+            Some(root.as_fd()),
+        )
+    }
+
+    /// startContainer.
+    pub(crate) fn start_container(&self, process: Process) -> Result<()> {
+        let hooks = self.list(Configured::start_container);
+        if hooks.is_empty() {
+            return Ok(());
+        }
+        self.inside(
+            "startContainer",
+            hooks,
+            process,
+            &self.state("created", process.pid),
+            None,
+        )
+    }
+
+    /// poststart; what goes wrong is only warned of.
+    pub(crate) fn poststart(&self, pid: i32) {
+        let state = self.state("running", pid);
+        warn("poststart", self.list(Configured::poststart), &state);
+    }
+
+    fn outside(&self, kind: &str, hooks: &[Hook], state: &[u8]) -> Result<()> {
+        let mut numbered = hooks.iter().enumerate();
+        numbered.try_for_each(|(number, hook)| run_outside(&name(kind, number, hook), hook, state))
+    }
+
+    fn inside(
+        &self,
+        kind: &str,
+        hooks: &[Hook],
+        process: Process,
+        state: &[u8],
+        root: Option<BorrowedFd>,
+    ) -> Result<()> {
+        let target = ExecTarget {
+            id: self.id,
+            spec: self.spec,
+            pidfd: process.pidfd.as_raw_fd(),
+            namespaces: namespaces_of(self.spec, process.pid)?,
+            keyring: self.keyring,
+        };
+        let mut numbered = hooks.iter().enumerate();
+        numbered.try_for_each(|(number, hook)| {
+            let name = name(kind, number, hook);
+            let stdin = memory_file(state)?;
+            let wanted = HookPlan {
+                hook,
+                stdin: stdin.as_raw_fd(),
+                root: root.map(|root| root.as_raw_fd()),
+            };
+            let plan = for_hook(&target, &wanted, self.host)?;
+            let launch = Launch {
+                plan: &plan,
+                host: self.host,
+                cgroup: None,
+                listener: None,
+            };
+            let started =
+                parent::launch(&launch, &mut |_| Ok(())).and_then(|ready| ready.execute(&plan));
+            let (_, pidfd, _) = started.map_err(|error| failed(&name, &error.to_string()))?;
+            finish(&name, hook, &pidfd)
+        })
+    }
+
+    fn state(&self, status: &str, pid: i32) -> Vec<u8> {
+        state(self.id, self.spec, self.bundle, status, pid)
+    }
+}
+
+/// poststop; what goes wrong is only warned of.
+pub(crate) fn poststop(id: &str, spec: &Spec, bundle: &Path) {
+    let hooks = spec
+        .hooks()
+        .as_ref()
+        .and_then(|hooks| hooks.poststop().as_deref())
+        .unwrap_or_default();
+    warn("poststop", hooks, &state(id, spec, bundle, "stopped", 0));
+}
+
+fn warn(kind: &str, hooks: &[Hook], state: &[u8]) {
+    for (number, hook) in hooks.iter().enumerate() {
+        if let Err(error) = run_outside(&name(kind, number, hook), hook, state) {
+            log::warn!("{error}");
+        }
+    }
+}
+
+fn name(kind: &str, number: usize, hook: &Hook) -> String {
+    format!("hooks.{kind}[{number}] ({})", hook.path().display())
+}
+
+/// The state that a hook reads from its standard input.
+fn state(id: &str, spec: &Spec, bundle: &Path, status: &str, pid: i32) -> Vec<u8> {
+    let mut state = json!({
+        "ociVersion": spec.version(),
+        "id": id,
+        "status": status,
+        "bundle": bundle,
+        "annotations": spec.annotations().clone().unwrap_or_default(),
+    });
+    if pid != 0 {
+        state["pid"] = pid.into();
+    }
+    state.to_string().into_bytes()
+}
+
+/// A hook that does not read its state must not block us, so it is given a file rather than a pipe.
+fn memory_file(bytes: &[u8]) -> Result<OwnedFd> {
+    let make = || {
+        let fd = nix::sys::memfd::memfd_create(c"state", nix::sys::memfd::MFdFlags::MFD_CLOEXEC)?;
+        let mut file = File::from(fd);
+        file.write_all(bytes)?;
+        file.rewind()?;
+        Ok::<_, std::io::Error>(OwnedFd::from(file))
+    };
+    make().map_err(|error| Error::system("make a hook's standard input", error))
+}
+
+fn run_outside(name: &str, hook: &Hook, state: &[u8]) -> Result<()> {
+    let mut command = Command::new(hook.path());
+    let args = hook.args().as_deref().unwrap_or_default();
+    if let [first, rest @ ..] = args {
+        command.arg0(first).args(rest);
+    }
+    let env = hook
+        .env()
+        .iter()
+        .flatten()
+        .filter_map(|variable| variable.split_once('='));
+    command
+        .env_clear()
+        .envs(env)
+        .stdin(Stdio::from(memory_file(state)?));
+    let child = command
+        .spawn()
+        .map_err(|error| failed(name, &describe(&error)))?;
+    let pidfd = sys::process::pidfd_open(child.id() as i32)
+        .map_err(|errno| Error::system("pidfd_open", errno))?;
+    finish(name, hook, &pidfd)
+}
+
+/// Waits for a hook, no longer than it may take; then it is killed.
+fn finish(name: &str, hook: &Hook, pidfd: &OwnedFd) -> Result<()> {
+    let limit = hook
+        .timeout()
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .map(Duration::from_secs);
+    let in_time = ended_in_time(pidfd, limit)?;
+    if !in_time {
+        let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
+    }
+    let ended = sys::process::wait(pidfd.as_raw_fd(), true)
+        .map_err(|errno| Error::system("wait for a hook", errno))?;
+    match ended {
+        _ if !in_time => Err(failed(
+            name,
+            &format!(
+                "ran longer than its timeout of {} s and was killed",
+                limit.unwrap_or_default().as_secs()
+            ),
+        )),
+        Some(Ended::Exited(0)) => Ok(()),
+        Some(Ended::Exited(code)) => Err(failed(name, &format!("exit status {code}"))),
+        Some(Ended::Killed(signal)) => Err(failed(name, &format!("killed by signal {signal}"))),
+        None => Err(failed(name, "vanished")),
+    }
+}
+
+fn ended_in_time(pidfd: &OwnedFd, limit: Option<Duration>) -> Result<bool> {
+    let Some(limit) = limit else { return Ok(true) };
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut fds, timeout) {
+            Ok(0) if left.is_zero() => return Ok(false),
+            Ok(0) | Err(nix::errno::Errno::EINTR) => {}
+            Ok(_) => return Ok(true),
+            Err(errno) => return Err(Error::system("wait for a hook", errno)),
+        }
+    }
+}
+
+fn failed(name: &str, why: &str) -> Error {
+    Error::new(ErrorKind::Hook, format!("{name}: {why}"))
+}
+
+/// `CLONE_NEW*` of the namespaces of `pid` that the config names and that are not the caller's own:
+/// entering one's own user namespace again is an error.
+pub(crate) fn namespaces_of(spec: &Spec, pid: i32) -> Result<u64> {
+    let configured = spec
+        .linux()
+        .as_ref()
+        .and_then(|linux| linux.namespaces().as_deref())
+        .unwrap_or_default();
+    let mut flags = 0;
+    for kind in ALL_NAMESPACES {
+        let named = configured
+            .iter()
+            .any(|namespace| namespace_of(namespace.typ()) == kind);
+        if named && link(&pid.to_string(), kind.file)? != link("self", kind.file)? {
+            flags |= kind.flag;
+        }
+    }
+    Ok(flags)
+}
+
+fn link(pid: &str, file: &str) -> Result<std::path::PathBuf> {
+    let path = format!("/proc/{pid}/ns/{file}");
+    fs::read_link(&path).map_err(|error| Error::system(format!("read {path}"), error))
+}

@@ -1,0 +1,162 @@
+//! From the child's numbers to words.
+
+use crate::child::{EXEC_STEP, Message};
+use crate::error::{Error, ErrorKind, describe};
+use crate::plan::{Host, Op, Plan, Step};
+use crate::sys::Errno;
+use std::io;
+
+/// The error of a failed step: what it was, on which object, asked for by which field.
+pub(super) fn failed(plan: &Plan, message: &Message) -> Error {
+    if message.step == EXEC_STEP {
+        return exec_failed(&plan.process.name, message.value);
+    }
+    let Some(step) = step(plan, message) else {
+        return Error::new(
+            ErrorKind::Setup,
+            format!("an unknown step failed ({})", message.step),
+        );
+    };
+    if matches!(step.op, Op::FindExecutable) {
+        return not_executable(&plan.process.name, message.value);
+    }
+    let mut text = step.op.to_string();
+    let kernel = String::from_utf8_lossy(message.text());
+    if let Some(kernel) = kernel.lines().find_map(|line| line.strip_prefix("e ")) {
+        text = format!("{text}: {kernel}");
+    }
+    let source = io::Error::from_raw_os_error(message.value);
+    let error = match hint(&step.op, message.value) {
+        // The hint comes after what the kernel said.
+        Some(hint) => Error::new(
+            ErrorKind::Setup,
+            format!("{text}: {}; {hint}", describe(&source)),
+        )
+        .hide(source),
+        None => Error::new(ErrorKind::Setup, text).because(source),
+    };
+    error
+        .field(step.field.clone())
+        .at_step(message.step as usize)
+}
+
+fn step<'a>(plan: &'a Plan, message: &Message) -> Option<&'a Step> {
+    let steps = if message.in_joiner {
+        &plan.joiner
+    } else {
+        &plan.steps
+    };
+    steps.get(message.step as usize)
+}
+
+/// What to do, where it is known. Engines look for some of these words.
+fn hint(op: &Op, errno: i32) -> Option<&'static str> {
+    match (op, errno) {
+        (Op::Mount(_), libc::ENOTDIR) => Some(
+            "the mount point or the source is not a directory: a directory goes onto a directory, a file onto a file, and procfs and sysfs onto no link",
+        ),
+        (Op::Mount(_) | Op::OpenDirectory { .. } | Op::WorkingDirectory(_), libc::EROFS) => Some(
+            "the mount point is missing and the root filesystem is read-only: make it in the image",
+        ),
+        (Op::Pivot, libc::EINVAL) => Some("a root filesystem on ramfs or rootfs needs --no-pivot"),
+        (Op::ChangeDirectory { .. }, libc::ELOOP) => {
+            Some("a magic link such as /proc/self/fd/N is no directory of the container")
+        }
+        (Op::SessionKeyring(_), libc::EDQUOT) => {
+            Some("the user's quota of keys is used up: --no-new-keyring does without")
+        }
+        (Op::Terminal { .. }, libc::ENOENT) => {
+            Some("a terminal needs a devpts at /dev/pts in mounts")
+        }
+        (Op::Groups(_), libc::EPERM) => Some(
+            "groups cannot be set in a user namespace that an ordinary user made without newgidmap: leave process.user.additionalGids empty",
+        ),
+        _ => None,
+    }
+}
+
+/// The words that engines look for, as Go prints an errno: exit codes 126 and 127 hang on them.
+fn go_text(errno: i32) -> String {
+    match errno {
+        libc::ENOENT => "no such file or directory".into(),
+        libc::EACCES => "permission denied".into(),
+        libc::EISDIR => "is a directory".into(),
+        libc::ENOEXEC => "exec format error".into(),
+        libc::ENOTDIR => "not a directory".into(),
+        _ => describe(&io::Error::from_raw_os_error(errno)),
+    }
+}
+
+/// `exec: "x": executable file not found in $PATH` and its like.
+fn not_executable(name: &str, errno: i32) -> Error {
+    let text = match errno {
+        libc::ENOENT if !name.contains('/') => "executable file not found in $PATH".into(),
+        libc::ENOENT | libc::ENOTDIR => format!("stat {name}: {}", go_text(errno)),
+        _ => go_text(errno),
+    };
+    let source = io::Error::from_raw_os_error(errno);
+    Error::new(ErrorKind::Setup, format!("exec: {name:?}: {text}"))
+        .hide(source)
+        .field("process.args[0]")
+}
+
+/// The program was found, and the kernel would not execute it.
+pub(super) fn exec_failed(name: &str, errno: i32) -> Error {
+    let source = io::Error::from_raw_os_error(errno);
+    let text = format!("exec {name}: {}", go_text(errno));
+    Error::new(ErrorKind::Setup, text)
+        .hide(source)
+        .field("process.args[0]")
+}
+
+/// What a note of the child means for whoever wrote the config.
+pub(super) fn note(plan: &Plan, message: &Message) -> String {
+    let why = describe(&io::Error::from_raw_os_error(message.value));
+    match step(plan, message) {
+        Some(step) => format!(
+            "{}: {}: {why}; {}",
+            step.field,
+            step.op,
+            consequence(&step.op)
+        ),
+        None => why,
+    }
+}
+
+fn consequence(op: &Op) -> &'static str {
+    match op {
+        Op::Mount(_) => "the host's is bound there instead, read-only",
+        Op::Rlimit { .. } => "the caller's own hard limit is set instead",
+        Op::OomScoreAdj { .. } => "the caller's own score stays",
+        _ => "going on without",
+    }
+}
+
+/// clone3(2) says little; most of what it says is about one thing.
+pub(super) fn clone_failed(plan: &Plan, host: &Host, errno: Errno) -> Error {
+    let text = format!("clone3 ({})", crate::plan::flag_names(plan.clone_flags));
+    let user = plan.clone_flags & libc::CLONE_NEWUSER as u64 != 0;
+    let error = Error::new(ErrorKind::Setup, text).field("linux.namespaces");
+    let source = io::Error::from(errno);
+    match errno.0 {
+        libc::EPERM if user => hinted(
+            error,
+            source,
+            "user namespaces are not allowed to this user: see sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns",
+        ),
+        libc::EPERM if host.is_rootless() => hinted(
+            error,
+            source,
+            "an ordinary user needs a user namespace: add {\"type\": \"user\"}",
+        ),
+        libc::ENOSPC => hinted(error, source, "a limit below /proc/sys/user is reached"),
+        _ => error.because(source),
+    }
+}
+
+fn hinted(error: Error, source: io::Error, hint: &str) -> Error {
+    let text = format!("{}: {}; {hint}", error.text(), describe(&source));
+    Error::new(ErrorKind::Setup, text)
+        .hide(source)
+        .field("linux.namespaces")
+}

@@ -1,0 +1,262 @@
+//! The parent's half: opens what only the host can see, clones once, answers what the child asks
+//! for, and turns the child's numbers back into words.
+//!
+//! The caller may be a program with threads. Its working directory, umask, signal dispositions,
+//! environment and descriptors stay as they are; all that is changed, for this thread and until
+//! the child exists, is that signals are blocked, so that no handler of the caller runs in the child.
+
+mod explain;
+mod id_maps;
+mod inputs;
+mod procfs;
+
+use crate::child::{self, Context, Kind, Message, State};
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::{Host, Plan};
+use crate::sys::process::Ended;
+use crate::sys::{self, clone, signal, socket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+/// What a child is started with, besides its plan.
+pub(crate) struct Launch<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) host: &'a Host,
+    /// The cgroup that it begins its life in.
+    pub(crate) cgroup: Option<BorrowedFd<'a>>,
+    /// Where `start` will connect.
+    pub(crate) listener: Option<BorrowedFd<'a>>,
+}
+
+/// A process that is the container's, before it is known to be ready.
+#[derive(Clone, Copy)]
+pub(crate) struct Process<'a> {
+    pub(crate) pid: i32,
+    pub(crate) pidfd: BorrowedFd<'a>,
+}
+
+/// A child that has taken all its steps and waits for [`release`](Self::release).
+pub(crate) struct Ready {
+    pub(crate) child: Child,
+    pub(crate) terminal: Option<OwnedFd>,
+    /// What it asked for and did not get, one line each.
+    pub(crate) notes: Vec<String>,
+    socket: OwnedFd,
+}
+
+/// A child, killed and reaped when it is dropped before it is [kept](Self::keep).
+pub(crate) struct Child {
+    pub(crate) pid: i32,
+    pidfd: Option<OwnedFd>,
+}
+
+impl Child {
+    pub(crate) fn process(&self) -> Result<Process<'_>> {
+        let pidfd = self
+            .pidfd
+            .as_ref()
+            .ok_or_else(|| Error::new(ErrorKind::System, "the process is gone"))?;
+        Ok(Process {
+            pid: self.pid,
+            pidfd: pidfd.as_fd(),
+        })
+    }
+
+    fn keep(mut self) -> Result<(i32, OwnedFd)> {
+        let pidfd = self.pidfd.take();
+        pidfd
+            .map(|pidfd| (self.pid, pidfd))
+            .ok_or_else(|| Error::new(ErrorKind::System, "the process is gone"))
+    }
+
+    /// Waits for a child that has ended, or is about to.
+    fn reap(&mut self) -> Option<Ended> {
+        let pidfd = self.pidfd.take()?;
+        sys::process::wait(pidfd.as_raw_fd(), true).ok().flatten()
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        if let Some(pidfd) = self.pidfd.take() {
+            // It may have ended by itself: then there is nothing to kill.
+            let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
+            let _ = sys::process::wait(pidfd.as_raw_fd(), true);
+        }
+    }
+}
+
+/// Starts the child and answers it until it is ready. `hooks` runs those that come before pivot_root.
+pub(crate) fn launch(
+    launch: &Launch,
+    hooks: &mut dyn FnMut(Process) -> Result<()>,
+) -> Result<Ready> {
+    let inputs = inputs::open(&launch.plan.inputs)?;
+    let procfs = procfs::open()?;
+    let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
+    let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
+    let child = fork(launch, &raw, procfs.as_raw_fd(), theirs.as_raw_fd())?;
+    drop(theirs);
+    Conversation {
+        launch,
+        socket: ours,
+        child,
+        terminal: None,
+        notes: Vec::new(),
+    }
+    .until_ready(hooks)
+}
+
+/// Clones. The child never returns from here.
+fn fork(launch: &Launch, inputs: &[RawFd], procfs: RawFd, theirs: RawFd) -> Result<Child> {
+    let plan = launch.plan;
+    let mut directories = vec![-1; plan.directories];
+    let mut trees = vec![-1; plan.trees];
+    let listener = launch.listener.map_or(-1, |fd| fd.as_raw_fd());
+    let cgroup = launch.cgroup.map(|fd| fd.as_raw_fd());
+    let mask = signal::block_all();
+    let cloned = clone::clone3(plan.clone_flags, cgroup);
+    if matches!(cloned, Ok(None)) {
+        child::run(Context {
+            plan,
+            inputs,
+            socket: theirs,
+            listener,
+            procfs,
+            directories: &mut directories,
+            trees: &mut trees,
+            state: State::new(),
+        });
+    }
+    signal::restore(&mask);
+    match cloned {
+        Ok(Some(cloned)) => Ok(Child {
+            pid: cloned.pid,
+            pidfd: Some(cloned.pidfd),
+        }),
+        Ok(None) => Err(Error::new(ErrorKind::System, "clone3 returned twice")),
+        Err(errno) => Err(explain::clone_failed(plan, launch.host, errno)),
+    }
+}
+
+/// The exchange of messages with a child that is being set up.
+struct Conversation<'a> {
+    launch: &'a Launch<'a>,
+    socket: OwnedFd,
+    child: Child,
+    terminal: Option<OwnedFd>,
+    notes: Vec<String>,
+}
+
+impl Conversation<'_> {
+    fn until_ready(mut self, hooks: &mut dyn FnMut(Process) -> Result<()>) -> Result<Ready> {
+        loop {
+            let (message, fd) = receive(&self.socket)?;
+            let Some(message) = message else {
+                return Err(self.died());
+            };
+            match message.kind {
+                Kind::NeedIdMaps => {
+                    let maps = self.launch.plan.id_maps.as_ref();
+                    id_maps::write(self.child.pid, maps, self.launch.host)?;
+                    self.answer()?;
+                }
+                Kind::Forked => self.forked(message.value)?,
+                Kind::Hooks => {
+                    hooks(self.child.process()?)?;
+                    self.answer()?;
+                }
+                Kind::Terminal => self.terminal = fd,
+                Kind::Note => self.notes.push(explain::note(self.launch.plan, &message)),
+                Kind::Ready => break,
+                Kind::Failed => return Err(explain::failed(self.launch.plan, &message)),
+            }
+        }
+        Ok(Ready {
+            child: self.child,
+            terminal: self.terminal,
+            notes: self.notes,
+            socket: self.socket,
+        })
+    }
+
+    fn answer(&self) -> Result<()> {
+        answer(self.socket.as_fd())
+    }
+
+    /// The joiner has made the child, which is ours too, and ends.
+    fn forked(&mut self, pid: i32) -> Result<()> {
+        let pidfd =
+            sys::process::pidfd_open(pid).map_err(|errno| Error::system("pidfd_open", errno))?;
+        let mut joiner = std::mem::replace(
+            &mut self.child,
+            Child {
+                pid,
+                pidfd: Some(pidfd),
+            },
+        );
+        joiner.reap();
+        Ok(())
+    }
+
+    fn died(&mut self) -> Error {
+        let how = match self.child.reap() {
+            Some(Ended::Killed(signal)) => format!("was killed by signal {signal}"),
+            Some(Ended::Exited(code)) => format!("exited with {code}"),
+            None => "vanished".to_owned(),
+        };
+        Error::new(
+            ErrorKind::Setup,
+            format!("the container's process {how} while it was being set up"),
+        )
+    }
+}
+
+impl Ready {
+    /// Lets the child go on to wait for `start`.
+    pub(crate) fn release(self) -> Result<(i32, OwnedFd, Option<OwnedFd>)> {
+        answer(self.socket.as_fd())?;
+        let (pid, pidfd) = self.child.keep()?;
+        Ok((pid, pidfd, self.terminal))
+    }
+
+    /// Lets the child go on to its execve(2), and waits until that has happened.
+    pub(crate) fn execute(self, plan: &Plan) -> Result<(i32, OwnedFd, Option<OwnedFd>)> {
+        answer(self.socket.as_fd())?;
+        await_exec(&self.socket, plan)?;
+        let (pid, pidfd) = self.child.keep()?;
+        Ok((pid, pidfd, self.terminal))
+    }
+}
+
+/// The socket closes when the child executes its program; before that a message says what failed.
+fn await_exec(socket: &OwnedFd, plan: &Plan) -> Result<()> {
+    match receive(socket)? {
+        (None, _) => Ok(()),
+        (Some(message), _) => Err(explain::failed(plan, &message)),
+    }
+}
+
+/// What a container that is started says on `start`'s connection; `None` is success.
+pub(crate) fn start_failure(connection: &OwnedFd, process: &str) -> Result<Option<Error>> {
+    let (message, _) = receive(connection)?;
+    Ok(message.map(|message| explain::exec_failed(process, message.value)))
+}
+
+fn answer(socket: BorrowedFd) -> Result<()> {
+    socket::send(socket.as_raw_fd(), &[1], None)
+        .map_err(|errno| Error::system("answer the container's process", errno))
+}
+
+fn receive(socket: &OwnedFd) -> Result<(Option<Message>, Option<OwnedFd>)> {
+    let mut buffer = [0; child::MESSAGE_SIZE];
+    match socket::receive(socket.as_raw_fd(), &mut buffer) {
+        Ok((0, _)) => Ok((None, None)),
+        Ok((length, fd)) => Ok((
+            Message::decode(buffer.get(..length).unwrap_or_default()),
+            fd,
+        )),
+        // A child that ended with our answer unread resets the connection.
+        Err(sys::Errno(libc::ECONNRESET)) => Ok((None, None)),
+        Err(errno) => Err(Error::system("hear from the container's process", errno)),
+    }
+}

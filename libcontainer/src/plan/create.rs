@@ -1,0 +1,544 @@
+//! The plan of `create` and `run`: a new container.
+
+use super::credentials::{self, Before};
+use super::devices::DeviceSteps;
+use super::exec_process::ProcessPlan;
+use super::filesystem;
+use super::host::Host;
+use super::identity::{self, IdMaps};
+use super::namespaces::{self, Namespace};
+use super::op::{Op, Step};
+use super::paths::{RootPath, c_path, c_string};
+use super::{Input, Plan, environment};
+use crate::config::{Bundle, HostIds, sysctl_path, validate};
+use crate::container::CreateOptions;
+use crate::error::{Error, ErrorKind, Result};
+use oci_spec::runtime::{Linux, LinuxTimeOffset, Process, Spec};
+use std::collections::HashMap;
+use std::ffi::CString;
+
+/// The umask of a process when `process.user.umask` says nothing, as runc has it.
+const DEFAULT_UMASK: u32 = 0o022;
+
+impl Plan {
+    /// Plans the creation of a container. Nothing is touched.
+    ///
+    /// # Errors
+    ///
+    /// Everything that validation finds wrong, in one error.
+    pub fn for_create(
+        id: &str,
+        bundle: &Bundle,
+        options: &CreateOptions,
+        host: &Host,
+    ) -> Result<Self> {
+        let spec = bundle.config.spec();
+        let ids = HostIds {
+            privileged: host.has(caps::Capability::CAP_SYS_ADMIN),
+            euid: host.euid,
+            egid: host.egid,
+        };
+        let problems = validate(spec, &ids);
+        if !problems.is_empty() {
+            return Err(Error::problems(problems));
+        }
+        Planner::new(id, bundle, options, host)?.plan()
+    }
+}
+
+/// The config's namespaces, sorted by what is done with them.
+pub(super) struct Namespaces {
+    /// `CLONE_NEW*` of those to be made.
+    pub(super) new: u64,
+    /// Kind, path and field of those to be joined.
+    pub(super) joined: Vec<(Namespace, CString, String)>,
+}
+
+impl Namespaces {
+    fn new(linux: &Linux) -> Result<Self> {
+        let mut namespaces = Self {
+            new: 0,
+            joined: Vec::new(),
+        };
+        for (number, namespace) in linux.namespaces().iter().flatten().enumerate() {
+            let kind = Namespace::of(namespace.typ());
+            match namespace
+                .path()
+                .as_ref()
+                .filter(|path| !path.as_os_str().is_empty())
+            {
+                Some(path) => {
+                    let field = format!("linux.namespaces[{number}] ({})", kind.name);
+                    namespaces.joined.push((kind, c_path(path)?, field));
+                }
+                None => namespaces.new |= kind.flag,
+            }
+        }
+        Ok(namespaces)
+    }
+
+    pub(super) fn is_new(&self, kind: Namespace) -> bool {
+        self.new & kind.flag != 0
+    }
+
+    fn is_joined(&self, kind: Namespace) -> bool {
+        self.joined.iter().any(|(joined, ..)| *joined == kind)
+    }
+
+    /// Whether the container has one that is not the caller's.
+    pub(super) fn has(&self, kind: Namespace) -> bool {
+        self.is_new(kind) || self.is_joined(kind)
+    }
+}
+
+/// The parts of the configuration that planning looks at all the time.
+pub(super) struct Planner<'a> {
+    id: &'a str,
+    pub(super) spec: &'a Spec,
+    pub(super) bundle: &'a Bundle,
+    pub(super) options: &'a CreateOptions,
+    pub(super) host: &'a Host,
+    pub(super) linux: Linux,
+    pub(super) process: &'a Process,
+    pub(super) namespaces: Namespaces,
+    pub(super) plan: Plan,
+}
+
+impl<'a> Planner<'a> {
+    fn new(
+        id: &'a str,
+        bundle: &'a Bundle,
+        options: &'a CreateOptions,
+        host: &'a Host,
+    ) -> Result<Self> {
+        let spec = bundle.config.spec();
+        let missing = || Error::new(ErrorKind::InvalidConfig, "process: is missing");
+        let process = spec.process().as_ref().ok_or_else(missing)?;
+        let linux = spec.linux().clone().unwrap_or_default();
+        let namespaces = Namespaces::new(&linux)?;
+        let args = process.args().clone().unwrap_or_default();
+        let env = environment::merge(
+            process.env().iter().flatten().map(String::as_str),
+            &options.env,
+        );
+        let plan = Plan {
+            inputs: Vec::new(),
+            clone_flags: 0,
+            joiner: Vec::new(),
+            steps: Vec::new(),
+            id_maps: None,
+            process: ProcessPlan::new(&args, &env)?,
+            directories: 0,
+            trees: 0,
+            warnings: Vec::new(),
+        };
+        Ok(Self {
+            id,
+            spec,
+            bundle,
+            options,
+            host,
+            linux,
+            process,
+            namespaces,
+            plan,
+        })
+    }
+
+    fn plan(mut self) -> Result<Plan> {
+        self.push(Op::DieWithParent, "");
+        self.push(Op::Umask(0), "");
+        self.enter_namespaces()?;
+        self.identity()?;
+        self.root_filesystem()?;
+        let setup_uid = self.setup_ids().0;
+        let home = environment::value(&self.environment(), "HOME").is_none();
+        process_steps(
+            &mut self.plan,
+            self.process,
+            &Entry {
+                before: Before {
+                    uid: setup_uid,
+                    user_namespace: self.namespaces.has(namespaces::USER),
+                },
+                host: self.host,
+                preserve_fds: self.options.preserve_fds,
+                terminal: self.process.terminal().unwrap_or(false),
+                home,
+            },
+        )?;
+        self.push(Op::Ready, "");
+        if self.options.wait_for_start {
+            self.push(
+                Op::AwaitStart {
+                    first: 3 + self.options.preserve_fds,
+                },
+                "",
+            );
+        }
+        Ok(self.plan)
+    }
+
+    fn environment(&self) -> Vec<&str> {
+        environment::merge(
+            self.process.env().iter().flatten().map(String::as_str),
+            &self.options.env,
+        )
+    }
+
+    pub(super) fn push(&mut self, op: Op, field: &str) {
+        self.plan.steps.push(Step {
+            op,
+            field: field.to_owned(),
+        });
+    }
+
+    /// The ids with which the container is set up.
+    fn setup_ids(&self) -> (u32, u32) {
+        match (&self.plan.id_maps, self.namespaces.has(namespaces::USER)) {
+            (Some(maps), _) => (
+                identity::setup_id(&maps.uids),
+                identity::setup_id(&maps.gids),
+            ),
+            (None, true) => (0, 0),
+            (None, false) => (self.host.euid, self.host.egid),
+        }
+    }
+
+    /// One clone3 makes all new namespaces, unless some must be entered first: then a joiner does
+    /// that and makes the child as its sibling.
+    fn enter_namespaces(&mut self) -> Result<()> {
+        let user = self.namespaces.is_new(namespaces::USER);
+        if user {
+            let maps = IdMaps::new(
+                self.linux.uid_mappings().as_ref(),
+                self.linux.gid_mappings().as_ref(),
+            );
+            self.plan.id_maps = Some(maps);
+        }
+        // The cgroup namespace is made by the child itself: its root is the cgroup of whoever
+        // calls, and only the child is in the container's.
+        let flags = self.namespaces.new & !(namespaces::CGROUP.flag | namespaces::TIME.flag);
+        let joins = !self.namespaces.joined.is_empty() || self.namespaces.is_new(namespaces::TIME);
+        if joins {
+            return self.joiner(flags);
+        }
+        self.plan.clone_flags = flags;
+        if user {
+            self.push(Op::AwaitIdMaps, "linux.uidMappings");
+            let (uid, gid) = self.setup_ids();
+            self.push(Op::BecomeSetupUser { uid, gid }, "linux.uidMappings");
+        }
+        Ok(())
+    }
+
+    /// Namespaces owned by the caller's user namespace must be entered before the container's own
+    /// user namespace is, those owned by a joined one after it: so twice, and the second time counts.
+    fn joiner(&mut self, flags: u64) -> Result<()> {
+        let mut others = Vec::new();
+        let mut user = None;
+        for (kind, path, field) in std::mem::take(&mut self.namespaces.joined) {
+            let place = self.plan.input(Input::Namespace {
+                kind,
+                path: path.clone(),
+                field: field.clone(),
+            });
+            match kind {
+                namespaces::USER => user = Some((place, field.clone())),
+                _ => others.push((place, kind.flag)),
+            }
+            self.namespaces.joined.push((kind, path, field));
+        }
+        let new_user = self.namespaces.is_new(namespaces::USER);
+        let steps = &mut self.plan.joiner;
+        let mut push = |op, field: &str| {
+            steps.push(Step {
+                op,
+                field: field.to_owned(),
+            })
+        };
+        push(Op::DieWithParent, "");
+        let in_user = user.is_some() || new_user;
+        if in_user && !others.is_empty() {
+            push(Op::JoinEarly(others.clone()), "linux.namespaces");
+        }
+        if let Some((place, field)) = user {
+            push(Op::JoinUser(place), &field);
+        } else if new_user {
+            push(Op::NewUser, "linux.namespaces");
+        }
+        let (uid, gid) = self.setup_ids();
+        let mut push = |op, field: &str| {
+            self.plan.joiner.push(Step {
+                op,
+                field: field.to_owned(),
+            })
+        };
+        if in_user {
+            push(Op::BecomeSetupUser { uid, gid }, "linux.uidMappings");
+        }
+        if !others.is_empty() {
+            push(Op::JoinRest(others), "linux.namespaces");
+        }
+        if self.namespaces.new & namespaces::TIME.flag != 0 {
+            push(
+                Op::NewTime(time_offsets(self.linux.time_offsets().as_ref())?),
+                "linux.timeOffsets",
+            );
+        }
+        push(Op::Fork(flags & !namespaces::USER.flag), "linux.namespaces");
+        Ok(())
+    }
+
+    /// Session, keyring, cgroup namespace, network, names.
+    fn identity(&mut self) -> Result<()> {
+        self.push(Op::NewSession, "");
+        if let Some(value) = self.process.oom_score_adj() {
+            let strict =
+                !self.host.is_rootless() && self.host.has(caps::Capability::CAP_SYS_RESOURCE);
+            let value = c_string(value.to_string())?;
+            self.push(Op::OomScoreAdj { value, strict }, "process.oomScoreAdj");
+        }
+        self.push(Op::Undumpable, "");
+        if !self.options.no_new_keyring {
+            self.push(Op::SessionKeyring(c_string(keyring_name(self.id))?), "");
+        }
+        if self.namespaces.is_new(namespaces::CGROUP) {
+            self.push(Op::NewCgroupNamespace, "linux.namespaces");
+        }
+        if self.namespaces.is_new(namespaces::NETWORK) {
+            self.push(Op::LoopbackUp, "linux.namespaces");
+        }
+        if let Some(name) = self
+            .spec
+            .hostname()
+            .as_ref()
+            .filter(|name| !name.is_empty())
+        {
+            self.push(Op::Hostname(c_string(name)?), "hostname");
+        }
+        if let Some(name) = self
+            .spec
+            .domainname()
+            .as_ref()
+            .filter(|name| !name.is_empty())
+        {
+            self.push(Op::Domainname(c_string(name)?), "domainname");
+        }
+        Ok(())
+    }
+
+    /// Everything from mount propagation to pivot_root.
+    fn root_filesystem(&mut self) -> Result<()> {
+        let hooks = self
+            .spec
+            .hooks()
+            .as_ref()
+            .is_some_and(crate::hooks::run_before_pivot);
+        let has_mounts = self.namespaces.has(namespaces::MOUNT);
+        if has_mounts {
+            filesystem::attach(self)?;
+            self.devices()?;
+            if self.process.terminal().unwrap_or(false) {
+                self.terminal(true);
+            }
+            filesystem::restrict(self)?;
+        } else {
+            filesystem::use_root(self)?;
+            if self.process.terminal().unwrap_or(false) {
+                self.terminal(false);
+            }
+        }
+        self.sysctls()?;
+        if hooks {
+            self.push(Op::Hooks, "hooks");
+        }
+        let cwd = self.process.cwd().to_string_lossy().into_owned();
+        if cwd != "/" {
+            self.push(Op::WorkingDirectory(RootPath::new(&cwd)?), "process.cwd");
+        }
+        filesystem::finish(self, has_mounts);
+        Ok(())
+    }
+
+    fn devices(&mut self) -> Result<()> {
+        let dev_is_bound = self
+            .spec
+            .mounts()
+            .iter()
+            .flatten()
+            .any(filesystem::binds_dev);
+        if dev_is_bound {
+            return Ok(());
+        }
+        let mknod = !self.namespaces.has(namespaces::USER)
+            && !self.host.in_user_namespace
+            && self.host.has(caps::Capability::CAP_MKNOD);
+        let configured = self.linux.devices().clone().unwrap_or_default();
+        let devices = DeviceSteps::plan(&configured, mknod)?;
+        self.plan.directories = devices.directories();
+        self.plan.steps.extend(devices.steps);
+        Ok(())
+    }
+
+    fn terminal(&mut self, console: bool) {
+        let size = console_size(self.process);
+        self.push(Op::Terminal { console, size }, "process.terminal");
+    }
+
+    fn sysctls(&mut self) -> Result<()> {
+        let mut sysctls: Vec<_> = self
+            .linux
+            .sysctl()
+            .clone()
+            .unwrap_or_default()
+            .into_iter()
+            .collect();
+        sysctls.sort();
+        for (name, value) in sysctls {
+            // Validation has refused the names that lead elsewhere.
+            let path = sysctl_path(&name).unwrap_or_default();
+            let path = c_string(format!("sys/{path}"))?;
+            self.push(
+                Op::Sysctl {
+                    path,
+                    value: c_string(value)?,
+                },
+                &format!("linux.sysctl[{name}]"),
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_root_readonly(&self) -> bool {
+        self.spec
+            .root()
+            .as_ref()
+            .is_some_and(|root| root.readonly().unwrap_or(false))
+    }
+}
+
+fn time_offsets(offsets: Option<&HashMap<String, LinuxTimeOffset>>) -> Result<CString> {
+    let mut lines: Vec<String> = offsets
+        .into_iter()
+        .flatten()
+        .map(|(clock, offset)| {
+            format!(
+                "{clock} {} {}\n",
+                offset.secs().unwrap_or(0),
+                offset.nanosecs().unwrap_or(0)
+            )
+        })
+        .collect();
+    lines.sort();
+    c_string(lines.concat())
+}
+
+/// The name that runc gives: engines' tests look for it.
+pub(super) fn keyring_name(id: &str) -> String {
+    format!("_ses.{id}")
+}
+
+/// Rows and columns of `process.consoleSize`.
+pub(super) fn console_size(process: &Process) -> Option<(u16, u16)> {
+    let size = process.console_size()?;
+    let clamp = |value: u64| u16::try_from(value).unwrap_or(u16::MAX);
+    Some((clamp(size.height()), clamp(size.width())))
+}
+
+/// How a process comes to its container.
+pub(super) struct Entry<'a> {
+    pub(super) before: Before,
+    pub(super) host: &'a Host,
+    pub(super) preserve_fds: u32,
+    pub(super) terminal: bool,
+    /// HOME is to be looked up.
+    pub(super) home: bool,
+}
+
+/// The steps that init and exec processes share, from stdio to the executable.
+pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -> Result<()> {
+    let user = process.user();
+    let mut push = |op, field: &str| {
+        plan.steps.push(Step {
+            op,
+            field: field.to_owned(),
+        })
+    };
+    if entry.terminal {
+        push(Op::Stdio, "process.terminal");
+    }
+    if user.uid() != entry.before.uid || entry.before.uid != 0 {
+        push(Op::OwnStdio { uid: user.uid() }, "process.user.uid");
+    }
+    let cwd = RootPath::new(&process.cwd().to_string_lossy())?;
+    push(
+        Op::ChangeDirectory {
+            path: cwd.clone(),
+            last_try: false,
+        },
+        "process.cwd",
+    );
+    if entry.home {
+        push(Op::Home { uid: user.uid() }, "process.env");
+    }
+    plan.steps.extend(credentials::rlimits(
+        process.rlimits().as_deref().unwrap_or_default(),
+    ));
+    let credentials = credentials::steps(
+        user,
+        process.capabilities().as_ref(),
+        &entry.before,
+        entry.host,
+        &mut plan.warnings,
+    );
+    plan.steps.extend(credentials);
+    let mut push = |op, field: &str| {
+        plan.steps.push(Step {
+            op,
+            field: field.to_owned(),
+        })
+    };
+    push(
+        Op::ChangeDirectory {
+            path: cwd,
+            last_try: true,
+        },
+        "process.cwd",
+    );
+    push(
+        Op::Umask(user.umask().unwrap_or(DEFAULT_UMASK)),
+        "process.user.umask",
+    );
+    if process.no_new_privileges().unwrap_or(false) {
+        push(Op::NoNewPrivileges, "process.noNewPrivileges");
+    }
+    if let Some(profile) = process
+        .apparmor_profile()
+        .as_ref()
+        .filter(|profile| !profile.is_empty())
+    {
+        let (attribute, value) = (
+            c"self/attr/apparmor/exec".to_owned(),
+            c_string(format!("exec {profile}"))?,
+        );
+        push(Op::Label { attribute, value }, "process.apparmorProfile");
+    }
+    if let Some(label) = process
+        .selinux_label()
+        .as_ref()
+        .filter(|label| !label.is_empty())
+    {
+        let (attribute, value) = (c"self/attr/exec".to_owned(), c_string(label)?);
+        push(Op::Label { attribute, value }, "process.selinuxLabel");
+    }
+    push(Op::FindExecutable, "process.args[0]");
+    push(Op::ResetSignals, "");
+    push(
+        Op::CloseOnExec {
+            first: 3 + entry.preserve_fds,
+        },
+        "",
+    );
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! The plans of processes that enter a container: `exec`, and hooks that run inside it.
+
+use super::create::{Entry, console_size, keyring_name, process_steps};
+use super::credentials::Before;
+use super::exec_process::ProcessPlan;
+use super::host::Host;
+use super::identity::{self, IdMaps};
+use super::namespaces;
+use super::op::{Op, Step};
+use super::paths::c_string;
+use super::{Input, Plan, environment};
+use crate::container::ExecOptions;
+use crate::error::Result;
+use oci_spec::runtime::{Hook, Process, Spec};
+use std::os::fd::RawFd;
+
+/// The container that is entered.
+pub(crate) struct ExecTarget<'a> {
+    pub(crate) id: &'a str,
+    pub(crate) spec: &'a Spec,
+    /// Its first process.
+    pub(crate) pidfd: RawFd,
+    /// `CLONE_NEW*` of the namespaces in which it differs from the caller.
+    pub(crate) namespaces: u64,
+    /// Whether it has a session keyring of its own.
+    pub(crate) keyring: bool,
+}
+
+impl ExecTarget<'_> {
+    fn has_user_namespace(&self) -> bool {
+        self.namespaces & namespaces::USER.flag != 0
+    }
+
+    /// The ids with which the process is set up: root of the container.
+    fn setup_ids(&self, host: &Host) -> (u32, u32) {
+        if !self.has_user_namespace() {
+            return (host.euid, host.egid);
+        }
+        let linux = self.spec.linux().as_ref();
+        let maps = IdMaps::new(
+            linux.and_then(|linux| linux.uid_mappings().as_ref()),
+            linux.and_then(|linux| linux.gid_mappings().as_ref()),
+        );
+        (
+            identity::setup_id(&maps.uids),
+            identity::setup_id(&maps.gids),
+        )
+    }
+}
+
+fn step(op: Op) -> Step {
+    Step {
+        op,
+        field: String::new(),
+    }
+}
+
+/// An empty plan for `args`.
+fn begin(args: &[String], env: &[&str]) -> Result<Plan> {
+    Ok(Plan {
+        inputs: Vec::new(),
+        clone_flags: 0,
+        joiner: vec![step(Op::DieWithParent)],
+        steps: vec![step(Op::DieWithParent)],
+        id_maps: None,
+        process: ProcessPlan::new(args, env)?,
+        directories: 0,
+        trees: 0,
+        warnings: Vec::new(),
+    })
+}
+
+/// The joiner's steps: into all namespaces at once, then the process as its sibling, in them from
+/// its first instruction.
+fn join(plan: &mut Plan, target: &ExecTarget, host: &Host) {
+    let input = plan.input(Input::Given(target.pidfd));
+    plan.joiner.push(step(Op::JoinProcess {
+        input,
+        flags: target.namespaces,
+    }));
+    if target.has_user_namespace() {
+        let (uid, gid) = target.setup_ids(host);
+        plan.joiner.push(step(Op::BecomeSetupUser { uid, gid }));
+    }
+    // The container's processes see the child as soon as it exists.
+    plan.joiner.push(step(Op::Undumpable));
+}
+
+/// Plans a further process of a running container.
+pub(crate) fn for_exec(
+    target: &ExecTarget,
+    process: &Process,
+    options: &ExecOptions,
+    host: &Host,
+) -> Result<Plan> {
+    let env = environment::merge(
+        process.env().iter().flatten().map(String::as_str),
+        &options.env,
+    );
+    let args = process.args().clone().unwrap_or_default();
+    let mut plan = begin(&args, &env)?;
+    if let Some(value) = process.oom_score_adj() {
+        let strict = !host.is_rootless() && host.has(caps::Capability::CAP_SYS_RESOURCE);
+        let op = Op::OomScoreAdj {
+            value: c_string(value.to_string())?,
+            strict,
+        };
+        plan.joiner.push(Step {
+            op,
+            field: "process.oomScoreAdj".into(),
+        });
+    }
+    join(&mut plan, target, host);
+    plan.joiner.push(step(Op::Fork(0)));
+    plan.steps.push(step(Op::NewSession));
+    if target.keyring {
+        plan.steps
+            .push(step(Op::SessionKeyring(c_string(keyring_name(target.id))?)));
+    }
+    let terminal = process.terminal().unwrap_or(false);
+    if terminal {
+        let op = Op::Terminal {
+            console: false,
+            size: console_size(process),
+        };
+        plan.steps.push(Step {
+            op,
+            field: "process.terminal".into(),
+        });
+    }
+    let before = Before {
+        uid: target.setup_ids(host).0,
+        user_namespace: target.has_user_namespace(),
+    };
+    let home = environment::value(&env, "HOME").is_none();
+    let entry = Entry {
+        before,
+        host,
+        preserve_fds: options.preserve_fds,
+        terminal,
+        home,
+    };
+    process_steps(&mut plan, process, &entry)?;
+    plan.steps.push(step(Op::Ready));
+    Ok(plan)
+}
+
+/// What a hook inside the container is given.
+pub(crate) struct HookPlan<'a> {
+    pub(crate) hook: &'a Hook,
+    /// Standard input: the container's state.
+    pub(crate) stdin: RawFd,
+    /// For createContainer: the directory that is still the container's root, on the host, where
+    /// the hook's path is looked up. startContainer hooks are looked up in the container.
+    pub(crate) root: Option<RawFd>,
+}
+
+/// Plans a createContainer or startContainer hook. The latter has the container process's own user
+/// and capabilities: its program is the image's.
+pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> Result<Plan> {
+    let path = wanted.hook.path().to_string_lossy().into_owned();
+    let args = wanted
+        .hook
+        .args()
+        .clone()
+        .filter(|args| !args.is_empty())
+        .unwrap_or_else(|| vec![path.clone()]);
+    let env: Vec<&str> = wanted
+        .hook
+        .env()
+        .iter()
+        .flatten()
+        .map(String::as_str)
+        .collect();
+    let mut plan = begin(&args, &env)?;
+    plan.process.name = path.clone();
+    plan.process.candidates = vec![c_string(&path)?];
+    let root = wanted.root.map(|root| plan.input(Input::Given(root)));
+    let stdin = plan.input(Input::Given(wanted.stdin));
+    join(&mut plan, target, host);
+    plan.joiner.extend(root.map(|root| step(Op::Chroot(root))));
+    plan.joiner.push(step(Op::Fork(0)));
+    plan.steps.push(step(Op::Stdin(stdin)));
+    let process = target
+        .spec
+        .process()
+        .as_ref()
+        .filter(|_| wanted.root.is_none());
+    match process {
+        Some(process) => {
+            let before = Before {
+                uid: target.setup_ids(host).0,
+                user_namespace: target.has_user_namespace(),
+            };
+            let entry = Entry {
+                before,
+                host,
+                preserve_fds: 0,
+                terminal: false,
+                home: false,
+            };
+            process_steps(&mut plan, process, &entry)?;
+        }
+        None => plan.steps.extend([
+            step(Op::FindExecutable),
+            step(Op::ResetSignals),
+            step(Op::CloseOnExec { first: 3 }),
+        ]),
+    }
+    plan.steps.push(step(Op::Ready));
+    Ok(plan)
+}

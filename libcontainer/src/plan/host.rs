@@ -1,0 +1,101 @@
+//! What the planner must know of the host and of the caller.
+
+use crate::cgroup::Layout;
+use crate::error::{Error, Result};
+use crate::sys;
+use std::fs;
+
+/// Facts that decide how a plan looks.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Effective user id of the caller.
+    pub euid: u32,
+    /// Effective group id of the caller.
+    pub egid: u32,
+    /// Effective capabilities of the caller in its user namespace, bit N for capability N.
+    pub capabilities: u64,
+    /// Whether the caller is in a user namespace other than the initial one.
+    pub in_user_namespace: bool,
+    /// Layout of the cgroup filesystem.
+    pub cgroups: Layout,
+}
+
+impl Host {
+    /// Asks the kernel.
+    ///
+    /// # Errors
+    ///
+    /// When `/proc` is not readable.
+    pub fn detect() -> Result<Self> {
+        let (euid, egid) = sys::identity::effective_ids();
+        let status = read("/proc/self/status")?;
+        let map = read("/proc/self/uid_map")?;
+        let capabilities = capability_mask(&status, "CapEff:").unwrap_or(0);
+        let in_user_namespace = !is_initial_map(&map);
+        Ok(Self {
+            euid,
+            egid,
+            capabilities,
+            in_user_namespace,
+            cgroups: Layout::detect(),
+        })
+    }
+
+    /// Whether the caller lacks the rights of the host's root: an ordinary user, or "root" of a
+    /// user namespace.
+    pub fn is_rootless(&self) -> bool {
+        self.euid != 0 || self.in_user_namespace
+    }
+
+    /// Whether the caller has a capability in its own user namespace.
+    pub fn has(&self, capability: caps::Capability) -> bool {
+        self.capabilities & capability.bitmask() != 0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            euid: 0,
+            egid: 0,
+            capabilities: u64::MAX,
+            in_user_namespace: false,
+            cgroups: Layout::Unified,
+        }
+    }
+}
+
+fn read(path: &str) -> Result<String> {
+    fs::read_to_string(path).map_err(|error| Error::system(format!("read {path}"), error))
+}
+
+/// The hexadecimal mask after `label` in `/proc/PID/status`.
+fn capability_mask(status: &str, label: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(label))?;
+    u64::from_str_radix(line.trim(), 16).ok()
+}
+
+/// The initial user namespace maps every id to itself.
+fn is_initial_map(map: &str) -> bool {
+    let mut words = map.split_whitespace();
+    [words.next(), words.next(), words.next()] == [Some("0"), Some("0"), Some("4294967295")]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_masks_and_maps() {
+        assert_eq!(
+            capability_mask("Name:\tx\nCapEff:\t00000000000000ff\n", "CapEff:"),
+            Some(255)
+        );
+        assert!(is_initial_map("         0          0 4294967295\n"));
+        assert!(!is_initial_map("0 1000 1\n"));
+    }
+
+    #[test]
+    fn this_machine_answers() {
+        Host::detect().unwrap();
+    }
+}

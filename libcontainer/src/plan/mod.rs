@@ -1,0 +1,116 @@
+//! The plan: everything that starting a container will do, computed before anything is done.
+//!
+//! [`Plan`] is flat: what the parent opens first ([`Input`]s), what a short-lived joiner does if
+//! namespaces must be entered first, and the steps of the child in the order in which it takes
+//! them. Every string is a C string already and every flag a number, so that the child
+//! ([`child`](crate::child)) only walks the list. Making a plan needs no privilege and touches
+//! nothing; printing it is the dry run.
+
+mod create;
+mod credentials;
+mod devices;
+mod environment;
+mod exec;
+mod exec_process;
+mod filesystem;
+mod host;
+mod identity;
+mod mount;
+mod mount_options;
+mod namespaces;
+mod op;
+mod paths;
+
+pub use host::Host;
+pub use mount_options::names as mount_option_names;
+pub(crate) use mount_options::{harmless, read_only, slave};
+
+pub(crate) use exec::{ExecTarget, HookPlan, for_exec, for_hook};
+pub(crate) use exec_process::ProcessPlan;
+pub(crate) use identity::{IdMap, IdMaps, render as render_id_maps};
+pub(crate) use mount::{BindSource, Filesystem, MountPlan, Source, TargetKind};
+pub(crate) use namespaces::{ALL as ALL_NAMESPACES, Namespace};
+pub(crate) use op::{MakeNode, Op, Step};
+pub(crate) use paths::{RootPath, c_path};
+
+use std::ffi::CString;
+use std::fmt;
+
+/// Something that only the parent can open, before the clone; the child refers to it by its place.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A file of a namespace to be joined.
+    Namespace {
+        kind: Namespace,
+        path: CString,
+        field: String,
+    },
+    /// A detached copy of a host mount: for a child that may not reach the path itself.
+    Tree {
+        path: CString,
+        recursive: bool,
+        field: String,
+    },
+    /// An open file of the caller: a pidfd, a directory.
+    Given(std::os::fd::RawFd),
+}
+
+/// What a container's creation (or a process's entry) will do, in order.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) inputs: Vec<Input>,
+    /// Namespaces that the one clone3 makes.
+    pub(crate) clone_flags: u64,
+    /// Taken by an intermediate process that enters namespaces and then makes the child as its sibling.
+    pub(crate) joiner: Vec<Step>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) id_maps: Option<IdMaps>,
+    pub(crate) process: ProcessPlan,
+    /// How many directories the steps hold open at once.
+    pub(crate) directories: usize,
+    /// How many copies of host mounts the child makes before it attaches them.
+    pub(crate) trees: usize,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Plan {
+    /// What the configuration asks for and will not get, one line each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Adds an input and gives its place.
+    fn input(&mut self, input: Input) -> usize {
+        self.inputs.push(input);
+        self.inputs.len() - 1
+    }
+}
+
+/// The namespace of an OCI type.
+pub(crate) fn namespace_of(kind: oci_spec::runtime::LinuxNamespaceType) -> Namespace {
+    Namespace::of(kind)
+}
+
+/// The names of the namespaces in a set of `CLONE_NEW*` flags.
+pub(crate) fn flag_names(flags: u64) -> String {
+    namespaces::Flags(flags).to_string()
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for input in &self.inputs {
+            writeln!(f, "open   {input:?}")?;
+        }
+        writeln!(f, "clone  {}", namespaces::Flags(self.clone_flags))?;
+        if let Some(maps) = &self.id_maps {
+            writeln!(f, "map    {maps}")?;
+        }
+        for (number, step) in self.joiner.iter().enumerate() {
+            writeln!(f, "join   {number:3} {step}")?;
+        }
+        for (number, step) in self.steps.iter().enumerate() {
+            writeln!(f, "child  {number:3} {step}")?;
+        }
+        write!(f, "exec   {}", self.process)
+    }
+}

@@ -1,0 +1,331 @@
+//! One entry of `mounts`, as the child will make it.
+
+use super::host::Host;
+use super::mount_options::{self, MountOptions};
+use super::paths::{RootPath, c_path, c_string};
+use crate::cgroup::Layout;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::mount::MountAttr;
+use oci_spec::runtime::Mount;
+use std::ffi::CString;
+use std::fmt;
+use std::path::Path;
+
+/// What to make at a mount point that is missing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum TargetKind {
+    /// Nothing: it must be there.
+    Existing,
+    Directory,
+    /// A directory or an empty file, as the source is.
+    LikeSource,
+}
+
+/// Where a bind mount's tree comes from.
+#[derive(Debug)]
+pub(crate) enum BindSource {
+    /// Opened by the child itself in an earlier step: place among its trees.
+    Tree(usize),
+    /// Opened by the parent: place among the inputs.
+    Input(usize),
+}
+
+/// A filesystem to be made with fsopen(2).
+#[derive(Debug)]
+pub(crate) struct Filesystem {
+    pub(crate) fstype: CString,
+    /// `source` and the filesystem's own parameters.
+    pub(crate) parameters: Vec<(CString, Option<CString>)>,
+    /// For mount(2), when a value is longer than fsconfig(2) takes: source, flags and the data string.
+    pub(crate) classic: Option<(CString, u64, CString)>,
+    /// The host's directory to bind, read-only, when the kernel does not allow a new one.
+    pub(crate) fallback: Option<CString>,
+}
+
+/// What is mounted.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Filesystem(Filesystem),
+    Bind(BindSource),
+    /// Nothing: the mount that is there changes. The parameters are for its superblock.
+    Remount(Vec<(CString, Option<CString>)>),
+}
+
+/// One mount.
+#[derive(Debug)]
+pub(crate) struct MountPlan {
+    pub(crate) target: RootPath,
+    pub(crate) target_kind: TargetKind,
+    /// The directory of the target is an empty tmpfs of an earlier step: the target cannot be there yet.
+    pub(crate) fresh: bool,
+    /// A link at the mount point is refused: procfs and sysfs must be where they are looked for.
+    pub(crate) no_follow: bool,
+    pub(crate) source: Source,
+    /// For messages: what config.json calls the source.
+    pub(crate) source_name: String,
+    pub(crate) attr: MountAttr,
+    pub(crate) recursive_attr: MountAttr,
+    pub(crate) propagation: Vec<(u64, bool)>,
+    pub(crate) copy_up: bool,
+}
+
+/// An entry of `mounts` before its source is opened.
+pub(crate) enum Planned {
+    Ready(MountPlan),
+    /// A bind of a host path: the caller decides who opens it.
+    Bind {
+        mount: MountPlan,
+        path: CString,
+        recursive: bool,
+    },
+}
+
+/// Filesystems of which the kernel has one superblock for many mounts: read-only is of the mount alone.
+const SHARED_SUPERBLOCK: &[&str] = &[
+    "proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs",
+];
+
+/// fsconfig(2) takes values of up to 255 bytes.
+const LONGEST_VALUE: usize = 255;
+
+/// Plans one entry. `bundle` is where relative bind sources begin.
+pub(crate) fn plan(
+    mount: &Mount,
+    bundle: &Path,
+    host: &Host,
+    own_pid_namespace: bool,
+) -> Result<Planned> {
+    let texts = mount.options().iter().flatten().map(String::as_str);
+    let options = MountOptions::parse(texts);
+    let target = RootPath::new(&mount.destination().to_string_lossy())?;
+    let fstype = mount.typ().as_deref().unwrap_or("");
+    let source = mount
+        .source()
+        .as_ref()
+        .map(|path| path.to_string_lossy().into_owned());
+    let bind = options.bind.or((fstype == "bind").then_some(false));
+    let base = |source, target_kind, name: String| MountPlan {
+        target: target.clone(),
+        target_kind,
+        fresh: false,
+        no_follow: bind.is_none() && matches!(fstype, "proc" | "sysfs"),
+        source,
+        source_name: name,
+        attr: options.attr,
+        recursive_attr: options.recursive_attr,
+        propagation: options.propagation.clone(),
+        copy_up: options.copy_up,
+    };
+    if options.remount {
+        let parameters = parameters(&options, None)?;
+        return Ok(Planned::Ready(base(
+            Source::Remount(parameters),
+            TargetKind::Existing,
+            String::new(),
+        )));
+    }
+    if let Some(recursive) = bind {
+        let name = source
+            .ok_or_else(|| invalid("a bind mount needs a source; add the path of the host"))?;
+        let path = c_path(&bundle.join(&name))?;
+        let mount = base(
+            Source::Bind(BindSource::Tree(0)),
+            TargetKind::LikeSource,
+            name,
+        );
+        return Ok(Planned::Bind {
+            mount,
+            path,
+            recursive,
+        });
+    }
+    if fstype.is_empty() {
+        return Err(invalid(
+            "type is missing; name a filesystem, or add the option bind",
+        ));
+    }
+    if options.copy_up && fstype != "tmpfs" {
+        return Err(invalid(
+            "tmpcopyup is for tmpfs; take it out, or make the type tmpfs",
+        ));
+    }
+    let filesystem = filesystem(fstype, source.as_deref(), &options, host, own_pid_namespace)?;
+    let name = filesystem.fstype.to_string_lossy().into_owned();
+    Ok(Planned::Ready(base(
+        Source::Filesystem(filesystem),
+        TargetKind::Directory,
+        name,
+    )))
+}
+
+fn invalid(text: &str) -> Error {
+    Error::new(ErrorKind::InvalidConfig, text)
+}
+
+fn filesystem(
+    fstype: &str,
+    source: Option<&str>,
+    options: &MountOptions,
+    host: &Host,
+    own_pid_namespace: bool,
+) -> Result<Filesystem> {
+    let mut parameters = parameters(options, source)?;
+    let shared = SHARED_SUPERBLOCK.contains(&fstype);
+    if options.is_read_only() && !shared {
+        parameters.push((c"ro".to_owned(), None));
+    }
+    let (fstype, fallback) = match fstype {
+        "cgroup" | "cgroup2" => (cgroup_type(host)?, Some(c"/sys/fs/cgroup".to_owned())),
+        "sysfs" => (c"sysfs".to_owned(), Some(c"/sys".to_owned())),
+        "proc" if !own_pid_namespace => (c"proc".to_owned(), Some(c"/proc".to_owned())),
+        other => (c_string(other)?, None),
+    };
+    let long = parameters.iter().any(|(_, value)| {
+        value
+            .as_ref()
+            .is_some_and(|v| v.count_bytes() > LONGEST_VALUE)
+    });
+    let classic = long.then(|| classic(options, source)).transpose()?;
+    Ok(Filesystem {
+        fstype,
+        parameters,
+        classic,
+        fallback,
+    })
+}
+
+/// On a host without cgroup v2 there is nothing that could be shown.
+fn cgroup_type(host: &Host) -> Result<CString> {
+    match host.cgroups {
+        Layout::Unified | Layout::Hybrid => Ok(c"cgroup2".to_owned()),
+        Layout::Legacy | Layout::Absent => Ok(c"tmpfs".to_owned()),
+    }
+}
+
+fn parameters(
+    options: &MountOptions,
+    source: Option<&str>,
+) -> Result<Vec<(CString, Option<CString>)>> {
+    let source = source.map(|source| ("source", Some(source)));
+    let flags = options.superblock.iter().map(|name| (*name, None));
+    let data = options
+        .data
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_deref()));
+    let all = source.into_iter().chain(flags).chain(data);
+    all.map(|(key, value)| Ok((c_string(key)?, value.map(c_string).transpose()?)))
+        .collect()
+}
+
+fn classic(options: &MountOptions, source: Option<&str>) -> Result<(CString, u64, CString)> {
+    let text = |(key, value): &(String, Option<String>)| match value {
+        Some(value) => format!("{key}={value}"),
+        None => key.clone(),
+    };
+    let data = options.data.iter().map(text).collect::<Vec<_>>().join(",");
+    if data.len() >= 4096 {
+        return Err(invalid(
+            "options are longer than the page that mount(2) takes; shorten them",
+        ));
+    }
+    Ok((
+        c_string(source.unwrap_or("none"))?,
+        options.classic_flags(),
+        c_string(data)?,
+    ))
+}
+
+impl MountPlan {
+    /// Whether nothing is in it when it is new.
+    pub(crate) fn is_empty_tmpfs(&self) -> bool {
+        matches!(&self.source, Source::Filesystem(fs) if fs.fstype.as_c_str() == c"tmpfs")
+            && !self.copy_up
+    }
+
+    /// A fallback's attributes: whatever was asked for, and read-only.
+    pub(crate) fn fallback_attr(&self) -> MountAttr {
+        let harmless = mount_options::harmless();
+        MountAttr {
+            attr_set: harmless.attr_set | self.attr.attr_set,
+            ..self.attr
+        }
+    }
+}
+
+impl fmt::Display for MountPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = match &self.source {
+            Source::Filesystem(_) => "mount",
+            Source::Bind(_) => "bind",
+            Source::Remount(_) => "remount",
+        };
+        write!(f, "{verb} {}", self.source_name)?;
+        write!(f, " at {}", self.target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mount(json: &str) -> Result<Planned> {
+        let mount: Mount = serde_json::from_str(json).unwrap();
+        plan(&mount, Path::new("/bundle"), &Host::for_tests(), true)
+    }
+
+    #[test]
+    fn tmpfs_has_its_parameters_in_order() {
+        let json = r#"{"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","mode=755"]}"#;
+        let Ok(Planned::Ready(mount)) = mount(json) else {
+            panic!("planned")
+        };
+        let Source::Filesystem(filesystem) = &mount.source else {
+            panic!("filesystem")
+        };
+        let keys: Vec<_> = filesystem
+            .parameters
+            .iter()
+            .map(|(key, _)| key.to_str().unwrap())
+            .collect();
+        assert_eq!(keys, ["source", "mode"]);
+        assert_eq!(mount.to_string(), "mount tmpfs at /dev");
+    }
+
+    #[test]
+    fn relative_bind_sources_begin_at_the_bundle() {
+        let json = r#"{"destination":"/data","source":"data","options":["rbind","ro"]}"#;
+        let Ok(Planned::Bind {
+            path, recursive, ..
+        }) = mount(json)
+        else {
+            panic!("bind")
+        };
+        assert_eq!((path.to_str().unwrap(), recursive), ("/bundle/data", true));
+    }
+
+    #[test]
+    fn long_values_go_through_the_classic_call() {
+        let lower = format!("lowerdir={}", "/l:".repeat(100));
+        let json = format!(
+            r#"{{"destination":"/o","type":"overlay","source":"o","options":["{lower}","nosuid"]}}"#
+        );
+        let Ok(Planned::Ready(mount)) = mount(&json) else {
+            panic!("planned")
+        };
+        let Source::Filesystem(Filesystem {
+            classic: Some((_, flags, data)),
+            ..
+        }) = mount.source
+        else {
+            panic!("classic")
+        };
+        assert_eq!(flags, libc::MS_NOSUID as u64);
+        assert_eq!(data.to_str().unwrap(), lower);
+    }
+
+    #[test]
+    fn a_bind_without_a_source_is_refused() {
+        assert!(mount(r#"{"destination":"/data","options":["bind"]}"#).is_err());
+        assert!(mount(r#"{"destination":"/data"}"#).is_err());
+    }
+}

@@ -1,0 +1,185 @@
+//! Unix sockets with message boundaries, which carry descriptors; and the loopback interface.
+
+use super::{Result, check, check_int, done, retry};
+use std::ffi::{CStr, c_int, c_void};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+/// Sends one message, with a descriptor if `fd` is given. Never raises SIGPIPE.
+///
+/// <https://man7.org/linux/man-pages/man2/sendmsg.2.html>
+pub(crate) fn send(socket: RawFd, bytes: &[u8], fd: Option<RawFd>) -> Result<()> {
+    let mut iov = libc::iovec {
+        iov_base: bytes.as_ptr() as *mut c_void,
+        iov_len: bytes.len(),
+    };
+    let mut control = Control::default();
+    // SAFETY: msghdr is plain numbers and pointers; all zero is valid.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut iov;
+    message.msg_iovlen = 1;
+    if let Some(fd) = fd {
+        control.carry(&mut message, fd);
+    }
+    // SAFETY: `message` and what it points to are valid for the call.
+    retry(|| {
+        check(
+            unsafe { libc::sendmsg(socket, &raw const message, libc::MSG_NOSIGNAL) }
+                as libc::c_long,
+        )
+    })
+    .map(drop)
+}
+
+/// Receives one message and the descriptor that came with it; 0 bytes mean that the peer is gone.
+///
+/// <https://man7.org/linux/man-pages/man2/recvmsg.2.html>
+pub(crate) fn receive(socket: RawFd, buffer: &mut [u8]) -> Result<(usize, Option<OwnedFd>)> {
+    let mut iov = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    let mut control = Control::default();
+    // SAFETY: msghdr is plain numbers and pointers; all zero is valid.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut iov;
+    message.msg_iovlen = 1;
+    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control.0) as _;
+    // SAFETY: `message` and what it points to are valid for the call.
+    let read = retry(|| {
+        check(
+            unsafe { libc::recvmsg(socket, &raw mut message, libc::MSG_CMSG_CLOEXEC) }
+                as libc::c_long,
+        )
+    })?;
+    Ok((read as usize, Control::take(&message)))
+}
+
+/// Room for one control message with one descriptor, aligned as cmsghdr wants it.
+#[derive(Default)]
+struct Control([u64; 4]);
+
+impl Control {
+    fn carry(&mut self, message: &mut libc::msghdr, fd: RawFd) {
+        message.msg_control = self.0.as_mut_ptr().cast();
+        // SAFETY: pure arithmetic.
+        message.msg_controllen = unsafe { libc::CMSG_SPACE(size_of::<RawFd>() as u32) } as _;
+        // SAFETY: msg_control points to room for one header and one descriptor.
+        unsafe {
+            let header = libc::CMSG_FIRSTHDR(&raw const *message);
+            (*header).cmsg_level = libc::SOL_SOCKET;
+            (*header).cmsg_type = libc::SCM_RIGHTS;
+            (*header).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32) as _;
+            libc::CMSG_DATA(header).cast::<RawFd>().write_unaligned(fd);
+        }
+    }
+
+    fn take(message: &libc::msghdr) -> Option<OwnedFd> {
+        // SAFETY: the kernel has filled in msg_control; a descriptor in SCM_RIGHTS is ours now.
+        unsafe {
+            let header = libc::CMSG_FIRSTHDR(&raw const *message);
+            if header.is_null() || (*header).cmsg_type != libc::SCM_RIGHTS {
+                return None;
+            }
+            Some(OwnedFd::from_raw_fd(
+                libc::CMSG_DATA(header).cast::<RawFd>().read_unaligned(),
+            ))
+        }
+    }
+}
+
+/// <https://man7.org/linux/man-pages/man2/accept4.2.html>
+pub(crate) fn accept(socket: RawFd) -> Result<RawFd> {
+    let (address, length) = (std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: null pointers mean that the peer's address is not wanted.
+    retry(|| check_int(unsafe { libc::accept4(socket, address, length, libc::SOCK_CLOEXEC) }))
+}
+
+/// `struct ifreq` of netdevice(7), for the flags.
+#[repr(C)]
+struct InterfaceFlags {
+    name: [u8; libc::IFNAMSIZ],
+    flags: i16,
+    rest: [u8; 22],
+}
+
+/// Brings `lo` of this process's network namespace up.
+///
+/// <https://man7.org/linux/man-pages/man7/netdevice.7.html>
+pub(crate) fn loopback_up() -> Result<()> {
+    let mut request = InterfaceFlags {
+        name: [0; libc::IFNAMSIZ],
+        flags: libc::IFF_UP as i16,
+        rest: [0; 22],
+    };
+    for (to, from) in request.name.iter_mut().zip(b"lo") {
+        *to = *from;
+    }
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
+    // An AF_UNIX socket takes the ioctls of network devices as well, and needs no IP in the kernel.
+    // SAFETY: takes no pointer.
+    let socket = check_int(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    // SAFETY: `request` has the size and layout of struct ifreq.
+    let set = done(unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS as _, &raw mut request) });
+    super::file::close(socket);
+    set
+}
+
+/// A unix socket of message boundaries that is connected to, or listens at, `name` in the directory `dir`.
+pub(crate) fn connect(path: &CStr, kind: c_int) -> Result<OwnedFd> {
+    let socket = unix_socket(kind)?;
+    let (address, length) = address(path)?;
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&socket);
+    // SAFETY: `address` is valid for the length given.
+    retry(|| done(unsafe { libc::connect(fd, (&raw const address).cast(), length) }))?;
+    Ok(socket)
+}
+
+/// A socket that listens at `path`, which must not exist.
+pub(crate) fn listen(path: &CStr, kind: c_int) -> Result<OwnedFd> {
+    let socket = unix_socket(kind)?;
+    let (address, length) = address(path)?;
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&socket);
+    // SAFETY: `address` is valid for the length given.
+    done(unsafe { libc::bind(fd, (&raw const address).cast(), length) })?;
+    // SAFETY: takes no pointer.
+    done(unsafe { libc::listen(fd, 8) })?;
+    Ok(socket)
+}
+
+fn unix_socket(kind: c_int) -> Result<OwnedFd> {
+    // SAFETY: takes no pointer.
+    let fd = check_int(unsafe { libc::socket(libc::AF_UNIX, kind | libc::SOCK_CLOEXEC, 0) })?;
+    // SAFETY: the kernel has just opened this descriptor for us.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Fails with ENAMETOOLONG when the path is longer than `sun_path`.
+fn address(path: &CStr) -> Result<(libc::sockaddr_un, libc::socklen_t)> {
+    // SAFETY: sockaddr_un is plain numbers.
+    let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+    address.sun_family = libc::AF_UNIX as _;
+    let bytes = path.to_bytes_with_nul();
+    if bytes.len() > address.sun_path.len() {
+        return Err(super::Errno(libc::ENAMETOOLONG));
+    }
+    for (to, from) in address.sun_path.iter_mut().zip(bytes) {
+        *to = *from as _;
+    }
+    let length = std::mem::offset_of!(libc::sockaddr_un, sun_path) + bytes.len();
+    Ok((address, length as libc::socklen_t))
+}
+
+/// Two connected sockets with message boundaries.
+///
+/// <https://man7.org/linux/man-pages/man2/socketpair.2.html>
+pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd)> {
+    let mut fds = [-1; 2];
+    let kind = libc::SOCK_SEQPACKET | libc::SOCK_CLOEXEC;
+    // SAFETY: `fds` has two elements.
+    done(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) })?;
+    // SAFETY: the kernel has just opened this descriptor for us.
+    let first = unsafe { OwnedFd::from_raw_fd(fds[0]) };
+    // SAFETY: as above.
+    Ok((first, unsafe { OwnedFd::from_raw_fd(fds[1]) }))
+}
