@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Plan};
 use crate::sys::process::Ended;
 use crate::sys::{self, clone, signal, socket, trampoline};
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// What a child is started with, besides its plan.
@@ -137,6 +138,8 @@ pub(crate) fn launch(launch: &Launch, midwife: &mut Midwife) -> Result<Ready> {
         terminal: None,
         notes: Vec::new(),
         answered: false,
+        knows_child: false,
+        held: VecDeque::new(),
     };
     if launch.plan.joiner.is_empty() {
         conversation.born(midwife)?;
@@ -194,13 +197,15 @@ struct Conversation<'a> {
     notes: Vec<String>,
     /// The child has its last answer already.
     answered: bool,
+    /// `child` is the container's process, not the joiner.
+    knows_child: bool,
+    held: VecDeque<(Message, Option<OwnedFd>)>,
 }
 
 impl Conversation<'_> {
     fn until_ready(mut self, midwife: &mut Midwife) -> Result<Ready> {
         loop {
-            let (message, fd) = receive(&self.socket)?;
-            let Some(message) = message else {
+            let Some((message, fd)) = self.next()? else {
                 return Err(self.died());
             };
             match message.kind {
@@ -232,12 +237,31 @@ impl Conversation<'_> {
         })
     }
 
+    /// The next message. The joiner and the child that it makes write to the same socket, and the
+    /// child may be the quicker one: what it says is held back until we know of it.
+    fn next(&mut self) -> Result<Option<(Message, Option<OwnedFd>)>> {
+        loop {
+            if self.knows_child
+                && let Some(held) = self.held.pop_front()
+            {
+                return Ok(Some(held));
+            }
+            match receive(&self.socket)? {
+                (Some(message), fd) if !self.knows_child && !message.in_joiner => {
+                    self.held.push_back((message, fd));
+                }
+                (message, fd) => return Ok(message.map(|message| (message, fd))),
+            }
+        }
+    }
+
     fn answer(&self) -> Result<()> {
         answer(self.socket.as_fd())
     }
 
     /// A child that asks for nothing else on its way may have its last answer in advance.
     fn born(&mut self, midwife: &mut Midwife) -> Result<()> {
+        self.knows_child = true;
         let after = (midwife.born)(self.child.process()?)?;
         if after == After::GoOn && self.launch.plan.asks_only_when_ready() {
             self.answer()?;
