@@ -1,0 +1,63 @@
+//! What was typed for one command (or before it).
+
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+
+use super::definition::Flag;
+use super::parser::REST;
+
+/// The values of flags and operands.
+pub(crate) struct Args(pub(super) ArgMatches);
+
+impl Args {
+    /// Whether a switch was given.
+    pub(crate) fn switch(&self, flag: &Flag) -> bool {
+        self.0.get_flag(flag.long)
+    }
+
+    /// The value of a flag that takes a text, one of a few words included.
+    pub(crate) fn text(&self, flag: &Flag) -> Option<&str> {
+        self.0.get_one::<String>(flag.long).map(String::as_str)
+    }
+
+    /// The values of a flag that may be repeated.
+    pub(crate) fn texts(&self, flag: &Flag) -> impl Iterator<Item = &str> {
+        self.0
+            .get_many::<String>(flag.long)
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+    }
+
+    /// The value of a flag that takes a path.
+    pub(crate) fn path(&self, flag: &Flag) -> Option<&Path> {
+        self.0.get_one::<PathBuf>(flag.long).map(PathBuf::as_path)
+    }
+
+    /// The value of a flag that takes a number and has a default.
+    pub(crate) fn number(&self, flag: &Flag) -> u32 {
+        self.0.get_one(flag.long).copied().unwrap_or_default()
+    }
+
+    /// The operand of that name.
+    pub(crate) fn operand(&self, name: &str) -> Option<&str> {
+        self.0.get_one::<String>(name).map(String::as_str)
+    }
+
+    /// The id of a command that cannot be called without one.
+    pub(crate) fn id(&self) -> &str {
+        match self.0.try_get_one::<String>(REST) {
+            Ok(id) => id.map_or("", String::as_str),
+            Err(_) => self.operand("ID").unwrap_or_default(),
+        }
+    }
+
+    /// What follows the id: someone else's command line. `--` before it is not part of it.
+    pub(crate) fn rest(&self) -> Vec<&str> {
+        let operands = self.0.get_many::<String>(REST).into_iter().flatten();
+        let mut rest = operands.skip(1).map(String::as_str).peekable();
+        rest.next_if_eq(&"--");
+        rest.collect()
+    }
+}
