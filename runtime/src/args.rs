@@ -12,6 +12,8 @@ mod parser;
 pub(crate) mod table;
 mod usage;
 
+#[cfg(test)]
+pub(crate) use command_line::typed;
 pub(crate) use command_line::{CommandLine, Invocation, Read, parse};
 pub(crate) use matches::Args;
 pub(crate) use parser::whole;

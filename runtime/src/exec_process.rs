@@ -119,3 +119,96 @@ fn capability(typed: &str) -> Result<Capability> {
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::typed;
+
+    fn config_process() -> Process {
+        let json = r#"{
+            "terminal": true,
+            "consoleSize": {"height": 1, "width": 2},
+            "user": {"uid": 5, "gid": 6, "additionalGids": [7]},
+            "args": ["init"],
+            "env": ["A=1"],
+            "cwd": "/w",
+            "capabilities": {
+                "bounding": ["CAP_KILL"], "effective": ["CAP_KILL"], "permitted": ["CAP_KILL"],
+                "inheritable": ["CAP_CHOWN"], "ambient": []
+            }
+        }"#;
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn built(words: &[&str]) -> Result<Process> {
+        from_flags(&typed("exec", words), config_process())
+    }
+
+    fn set(capabilities: &[Capability]) -> Option<Capabilities> {
+        Some(capabilities.iter().copied().collect())
+    }
+
+    #[test]
+    fn without_flags_only_command_and_terminal_change() {
+        let mut expected = config_process();
+        expected.set_args(Some(vec!["ls".to_owned(), "-l".to_owned()]));
+        expected.set_terminal(Some(false)).set_console_size(None);
+        assert_eq!(built(&["c", "ls", "-l"]), Ok(expected));
+    }
+
+    #[test]
+    fn flags_override_what_config_json_says() {
+        let words = "--tty --cwd /x --env B=2 -e A=3 --user 8 -g 9 -g 10 --no-new-privs --apparmor p --process-label l c sh";
+        let process = built(&words.split(' ').collect::<Vec<_>>()).unwrap();
+        assert_eq!(process.terminal(), Some(true));
+        assert_eq!(process.cwd(), std::path::Path::new("/x"));
+        assert_eq!(process.env().as_ref().unwrap().join(" "), "A=1 B=2 A=3");
+        let user = process.user();
+        assert_eq!((user.uid(), user.gid()), (8, 6));
+        assert_eq!(
+            user.additional_gids().as_deref(),
+            Some([7, 9, 10].as_slice())
+        );
+        assert_eq!(process.no_new_privileges(), Some(true));
+        assert_eq!(process.apparmor_profile().as_deref(), Some("p"));
+        assert_eq!(process.selinux_label().as_deref(), Some("l"));
+    }
+
+    #[test]
+    fn added_capability_is_never_inheritable_and_ambient_only_if_it_already_was() {
+        let process = built(&["--cap", "CAP_NET_RAW", "-c", "chown", "c", "sh"]).unwrap();
+        let capabilities = process.capabilities().as_ref().unwrap();
+        let given = set(&[Capability::Kill, Capability::NetRaw, Capability::Chown]);
+        assert_eq!(capabilities.bounding(), &given);
+        assert_eq!(capabilities.effective(), &given);
+        assert_eq!(capabilities.permitted(), &given);
+        assert_eq!(capabilities.inheritable(), &set(&[Capability::Chown]));
+        assert_eq!(capabilities.ambient(), &set(&[Capability::Chown]));
+    }
+
+    #[test]
+    fn capability_is_added_to_none() {
+        let mut none = config_process();
+        none.set_capabilities(None);
+        let process = from_flags(&typed("exec", &["-c", "CAP_KILL", "c", "sh"]), none).unwrap();
+        let capabilities = process.capabilities().as_ref().unwrap();
+        assert_eq!(capabilities.effective(), &set(&[Capability::Kill]));
+        assert_eq!(capabilities.inheritable(), &None);
+        assert_eq!(capabilities.ambient(), &set(&[]));
+    }
+
+    #[test]
+    fn wrong_values_are_refused() {
+        for words in [
+            &["c"][..],
+            &["c", "--"],
+            &["-u", "x", "c", "sh"],
+            &["-g", "-1", "c", "sh"],
+            &["--cap", "CAP_CAP_KILL", "c", "sh"],
+            &["--cap", "", "c", "sh"],
+        ] {
+            assert!(built(words).is_err(), "{words:?}");
+        }
+    }
+}

@@ -12,19 +12,23 @@ pub(crate) struct Passed {
 
 /// What is passed on, given `--preserve-fds`.
 pub(crate) fn passed(preserve_fds: u32) -> Passed {
-    passed_from(preserve_fds, std::process::id(), |name| {
+    passed_from(preserve_fds, std::process::id, |name| {
         std::env::var(name).ok()
     })
 }
 
-fn passed_from(preserve: u32, pid: u32, var: impl Fn(&str) -> Option<String>) -> Passed {
+fn passed_from(
+    preserve: u32,
+    pid: impl Fn() -> u32,
+    var: impl Fn(&str) -> Option<String>,
+) -> Passed {
     let Some(count) = var("LISTEN_FDS").and_then(|count| count.parse::<u32>().ok()) else {
         return Passed {
             descriptors: preserve,
             env: Vec::new(),
         };
     };
-    let ours = var("LISTEN_PID").is_none_or(|listener| listener == pid.to_string());
+    let ours = var("LISTEN_PID").is_none_or(|listener| listener == pid().to_string());
     let descriptors = match (ours, preserve >= count) {
         (true, _) => preserve.saturating_add(count),
         // Podman counts them in --preserve-fds and leaves its own pid in LISTEN_PID.
@@ -48,11 +52,15 @@ mod tests {
     use super::*;
 
     fn passed(preserve: u32, env: &[(&str, &str)]) -> Passed {
-        passed_from(preserve, 7, |name| {
-            env.iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        })
+        passed_from(
+            preserve,
+            || 7,
+            |name| {
+                env.iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| (*value).to_owned())
+            },
+        )
     }
 
     #[test]

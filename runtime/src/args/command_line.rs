@@ -136,3 +136,143 @@ fn help(about: Option<&OsString>) -> Result<Invocation> {
     let command = table::find(&name).ok_or_else(|| unknown(&name))?;
     Ok(Invocation::Print(parser::command_help(command)))
 }
+
+/// The arguments of a command that is typed right.
+#[cfg(test)]
+pub(crate) fn typed(name: &str, arguments: &[&str]) -> Args {
+    match read(name, arguments) {
+        Ok(Read::Command(_, args)) => args,
+        Ok(Read::Help(text)) => panic!("{text}"),
+        Err(failure) => panic!("{failure}"),
+    }
+}
+
+#[cfg(test)]
+fn read(name: &str, arguments: &[&str]) -> Result<Read> {
+    let arguments = arguments.iter().map(OsString::from).collect();
+    Unread {
+        name: name.to_owned(),
+        arguments,
+    }
+    .read()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn first(argv: &[&str]) -> Result<Invocation> {
+        parse(
+            std::iter::once("skep")
+                .chain(argv.iter().copied())
+                .map(OsString::from),
+        )
+    }
+
+    /// The line that a wrong command line is told by.
+    fn refusal(argv: &[&str]) -> String {
+        let result = first(argv).and_then(|invocation| match invocation {
+            Invocation::Print(text) => panic!("{text}"),
+            Invocation::Command(_, unread) => unread.read(),
+        });
+        result
+            .err()
+            .map(|failure| failure.to_string())
+            .expect("a refusal")
+    }
+
+    #[test]
+    fn wrong_command_lines_are_told_in_one_line() {
+        for (argv, text) in [
+            (&[][..], "COMMAND is missing; see 'skep --help'"),
+            (&["--foo"], "unknown flag '--foo'"),
+            (&["frob"], "unknown command 'frob'; see 'skep --help'"),
+            (&["--log"], "--log: its value is missing; see 'skep --help'"),
+            (
+                &["--log-format", "xml", "list"],
+                "--log-format: invalid value 'xml', expected one of: text, json; see 'skep --help'",
+            ),
+            (
+                &["create"],
+                "create: ID is missing; see 'skep create --help'",
+            ),
+            (&["exec"], "exec: ID is missing; see 'skep exec --help'"),
+            (
+                &["create", "--bundel", "x", "y"],
+                "create: unknown flag '--bundel', did you mean '--bundle'?; see 'skep create --help'",
+            ),
+            (
+                &["create", "a", "b"],
+                "create: unexpected argument 'b'; see 'skep create --help'",
+            ),
+            (
+                &["delete", "--force=1", "a"],
+                "delete: --force: takes no value; see 'skep delete --help'",
+            ),
+            (
+                &["create", "--preserve-fds", "-1", "a"],
+                "create: --preserve-fds: invalid value '-1': ",
+            ),
+            (
+                &["create", "-x"],
+                "create: unknown flag '-x'; see 'skep create --help'",
+            ),
+        ] {
+            let found = refusal(argv);
+            assert!(found.starts_with(text), "{argv:?}: {found}");
+            assert!(
+                !found.contains('\n') && found.contains("; see 'skep "),
+                "{argv:?}: {found}"
+            );
+        }
+    }
+
+    #[test]
+    fn global_flags_come_before_the_command() {
+        let argv = [
+            "--log-format=json",
+            "--root",
+            "/r",
+            "--criu",
+            "x",
+            "--systemd-cgroup",
+            "list",
+        ];
+        let Ok(Invocation::Command(globals, _)) = first(&argv) else {
+            panic!("not read")
+        };
+        assert_eq!(globals.log_format(), logger::Format::Json);
+        assert_eq!(globals.root(), Ok(PathBuf::from("/r")));
+        assert!(globals.systemd_cgroup() && !globals.debug());
+        assert!(refusal(&["list", "--debug"]).starts_with("list: unknown flag '--debug'"));
+    }
+
+    #[test]
+    fn help_and_version_are_printed() {
+        for argv in [
+            &["--help"][..],
+            &["-h"],
+            &["help"],
+            &["--root", "/r", "--help"],
+        ] {
+            let Ok(Invocation::Print(text)) = first(argv) else {
+                panic!("{argv:?}")
+            };
+            assert!(
+                text.contains("create") && text.contains("--systemd-cgroup"),
+                "{text}"
+            );
+        }
+        let Ok(Invocation::Print(text)) = first(&["-v"]) else {
+            panic!("no version")
+        };
+        assert!(text.starts_with("skep version "), "{text}");
+        let Ok(Invocation::Print(text)) = first(&["help", "exec"]) else {
+            panic!("no help")
+        };
+        assert!(text.contains("--additional-gids"), "{text}");
+        assert!(
+            matches!(read("run", &["--help"]), Ok(Read::Help(text)) if text.contains("--keep"))
+        );
+    }
+}

@@ -42,15 +42,16 @@ impl Args {
 
     /// The operand of that name.
     pub(crate) fn operand(&self, name: &str) -> Option<&str> {
-        self.0.get_one::<String>(name).map(String::as_str)
+        // An unknown name is an error in debug builds of clap only.
+        let found = self.0.try_get_one::<String>(name).ok().flatten();
+        found.map(String::as_str)
     }
 
     /// The id of a command that cannot be called without one.
     pub(crate) fn id(&self) -> &str {
-        match self.0.try_get_one::<String>(REST) {
-            Ok(id) => id.map_or("", String::as_str),
-            Err(_) => self.operand("ID").unwrap_or_default(),
-        }
+        self.operand("ID")
+            .or_else(|| self.operand(REST))
+            .unwrap_or_default()
     }
 
     /// What follows the id: someone else's command line. `--` before it is not part of it.
@@ -59,5 +60,42 @@ impl Args {
         let mut rest = operands.skip(1).map(String::as_str).peekable();
         rest.next_if_eq(&"--");
         rest.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::command_line::typed;
+    use super::super::flags;
+
+    #[test]
+    fn id_is_found_with_and_without_a_rest() {
+        assert_eq!(typed("state", &["c"]).id(), "c");
+        assert_eq!(typed("exec", &["c", "ls"]).id(), "c");
+    }
+
+    #[test]
+    fn what_follows_the_id_of_exec_is_not_ours() {
+        let args = typed(
+            "exec",
+            &["-e", "A=1", "c", "ls", "-e", "B=2", "--tty", "--", "x"],
+        );
+        assert_eq!(args.rest(), ["ls", "-e", "B=2", "--tty", "--", "x"]);
+        assert_eq!(args.texts(&flags::ENV).collect::<Vec<_>>(), ["A=1"]);
+        assert!(!args.switch(&flags::TTY));
+        assert_eq!(typed("exec", &["c", "--", "ls", "-l"]).rest(), ["ls", "-l"]);
+        assert_eq!(typed("exec", &["--", "c", "ls", "-l"]).rest(), ["ls", "-l"]);
+        assert_eq!(typed("ps", &["c", "-f"]).rest(), ["-f"]);
+    }
+
+    #[test]
+    fn flags_may_follow_the_id_of_other_commands_and_the_last_one_counts() {
+        let args = typed(
+            "create",
+            &["c", "--preserve-fds=2", "--preserve-fds", "3", "-b/x"],
+        );
+        assert_eq!(args.number(&flags::PRESERVE_FDS), 3);
+        assert_eq!(args.path(&flags::BUNDLE), Some(std::path::Path::new("/x")));
+        assert!(typed("kill", &["c", "15", "-a"]).switch(&flags::ALL));
     }
 }
