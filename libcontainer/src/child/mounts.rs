@@ -81,10 +81,7 @@ impl Context<'_> {
 
     fn propagate(&mut self, plan: &MountPlan, fd: RawFd) -> Result<()> {
         for (propagation, recursive) in &plan.propagation {
-            let attr = MountAttr {
-                propagation: *propagation,
-                ..MountAttr::default()
-            };
+            let attr = MountAttr { propagation: *propagation, ..MountAttr::default() };
             mount::mount_setattr(fd, c"", *recursive, &attr)?;
         }
         Ok(())
@@ -94,11 +91,7 @@ impl Context<'_> {
     fn target(&mut self, plan: &MountPlan, source: RawFd) -> Result<RawFd> {
         if let Some((place, name)) = &plan.fresh {
             let directory = plan.target_kind == TargetKind::Directory || is_directory(source)?;
-            let kind = if directory {
-                Make::Directory
-            } else {
-                Make::File
-            };
+            let kind = if directory { Make::Directory } else { Make::File };
             return make_new(self.directory(*place)?, name, kind);
         }
         let root = self.root()?;
@@ -125,15 +118,7 @@ impl Context<'_> {
             Err(Errno(libc::ENOENT)) => {}
             other => return other,
         }
-        make(
-            root,
-            path,
-            if is_directory(source)? {
-                Make::Directory
-            } else {
-                Make::File
-            },
-        )
+        make(root, path, if is_directory(source)? { Make::Directory } else { Make::File })
     }
 
     /// A filesystem of its own or, where the kernel allows none, the host's, read-only.
@@ -166,9 +151,7 @@ impl Context<'_> {
     fn keep_kernel_text(&mut self, context: RawFd) {
         let mut text = [0u8; 192];
         if let Ok(length) = file::read(context, &mut text) {
-            self.state
-                .message
-                .set_text(text.get(..length).unwrap_or_default());
+            self.state.message.set_text(text.get(..length).unwrap_or_default());
         }
     }
 
@@ -206,12 +189,8 @@ impl Context<'_> {
     ) -> Result<()> {
         let target = self.target(plan, -1)?;
         file::fchdir(target)?;
-        let mounted = mount::mount_here(
-            &classic.source,
-            &filesystem.fstype,
-            classic.flags,
-            &classic.data,
-        );
+        let mounted =
+            mount::mount_here(&classic.source, &filesystem.fstype, classic.flags, &classic.data);
         if mounted.is_err() {
             let fd = self.new_filesystem(plan, filesystem)?;
             return self.attach(plan, fd, target);
@@ -259,9 +238,5 @@ fn configure(context: RawFd, parameters: &[(CString, Option<CString>)]) -> Resul
 }
 
 fn set(fd: RawFd, recursive: bool, attr: &MountAttr) -> Result<()> {
-    if attr.is_empty() {
-        Ok(())
-    } else {
-        mount::mount_setattr(fd, c"", recursive, attr)
-    }
+    if attr.is_empty() { Ok(()) } else { mount::mount_setattr(fd, c"", recursive, attr) }
 }

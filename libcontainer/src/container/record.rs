@@ -61,12 +61,7 @@ impl Record {
             cgroup: None,
             keyring,
             poststop: crate::hooks::has_poststop(spec),
-            annotations: spec
-                .annotations()
-                .clone()
-                .unwrap_or_default()
-                .into_iter()
-                .collect(),
+            annotations: spec.annotations().clone().unwrap_or_default().into_iter().collect(),
         }
     }
 
@@ -102,10 +97,7 @@ mod tests {
     fn what_is_written_is_read() {
         let spec = oci_spec::runtime::Spec::default();
         let mut record = Record::new(&spec, "/b".into(), "/b/rootfs".into(), true, 0);
-        record.init = Some(Init {
-            pid: 7,
-            start_time: 99,
-        });
+        record.init = Some(Init { pid: 7, start_time: 99 });
         let read = Record::parse(&record.render().unwrap()).unwrap();
         assert_eq!((read.init, read.bundle), (record.init, "/b".into()));
     }
