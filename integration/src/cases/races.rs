@@ -133,8 +133,9 @@ fn recover(ctx: &Ctx, container: &Container<'_>) -> Res {
     let state = container.command("state", &[]).done()?;
     holds!(
         there == (state.code == 0),
-        "list shows it: {there}, state's exit status is {}",
-        state.code
+        "list shows it: {there}, state gives {} and says `{}`",
+        state.code,
+        state.err.trim_end()
     );
     container.force_delete()?;
     container.gone()?;

@@ -1,6 +1,7 @@
 //! Chooses the cases, runs each in a process of its own, and reports.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
@@ -16,6 +17,13 @@ use crate::cases::FEATURES;
 use crate::options::Options;
 use crate::result::{Doing, Res};
 use crate::{ctx, image, text};
+
+/// As `println!`, but a reader that has gone away is no reason to leave the case's things behind.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _closed = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
 
 /// A case with its feature.
 #[derive(Clone, Copy)]
@@ -71,7 +79,7 @@ pub(crate) fn list(options: &Options) -> Res<ExitCode> {
             Proof::Nowhere(why) => format!("no peer; {why}"),
         };
         let needs: String = each.case.needs.iter().map(|need| format!(" {need:?}")).collect();
-        println!("{}\t{:?}{needs}\t{proof}", each.name(), each.case.who);
+        say!("{}\t{:?}{needs}\t{proof}", each.name(), each.case.who);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -98,17 +106,17 @@ pub(crate) fn run(options: &Options) -> Res<ExitCode> {
 
 fn report(tally: &Tally, elsewhere: usize, unproved: usize) {
     for failure in &tally.failed {
-        println!("failed: {failure}");
+        say!("failed: {failure}");
     }
     if elsewhere > 0 {
-        println!(
+        say!(
             "({elsewhere} cases are for another user or machine: another part of the tests runs them)"
         );
     }
     if unproved > 0 {
-        println!("({unproved} cases cannot be proved on this peer: --list says why)");
+        say!("({unproved} cases cannot be proved on this peer: --list says why)");
     }
-    println!("{} passed, {} failed, {} skipped", tally.passed, tally.failed.len(), tally.skipped);
+    say!("{} passed, {} failed, {} skipped", tally.passed, tally.failed.len(), tally.skipped);
 }
 
 /// The directory of this run; its parents and itself must be open to every id a container may map.
@@ -142,16 +150,16 @@ fn note(tally: &Mutex<Tally>, case: &Named, verdict: Verdict) {
     match verdict {
         Verdict::Passed => {
             tally.passed += 1;
-            println!("ok {name}");
+            say!("ok {name}");
         }
         Verdict::Failed(reason) => {
             let reason = text::brief(&reason, 1000);
-            println!("FAIL {name}: {reason}");
+            say!("FAIL {name}: {reason}");
             tally.failed.push(format!("{name}: {reason}"));
         }
         Verdict::Skipped(reason) => {
             tally.skipped += 1;
-            println!("SKIP {name}: {reason}");
+            say!("SKIP {name}: {reason}");
         }
     }
 }
