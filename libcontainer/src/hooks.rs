@@ -227,7 +227,7 @@ fn run_outside(name: &str, hook: &Hook, state: &[u8]) -> Result<()> {
     let env = hook.env().iter().flatten().filter_map(|variable| variable.split_once('='));
     command.env_clear().envs(env).stdin(Stdio::from(memory_file(state)?));
     command.stdout(copy(&output)?).stderr(copy(&output)?);
-    sys::signal::unblock_in(&mut command);
+    sys::signal::begin_clean(&mut command);
     let child = command.spawn().map_err(|error| failed(name, &describe(&error)))?;
     let pidfd = sys::process::pidfd_open(child.id() as i32)
         .map_err(|errno| Error::system("pidfd_open", errno))?;

@@ -83,19 +83,18 @@ impl Directory {
     /// Waits for whoever is changing the container, and gives the record as it is then. A directory
     /// that has been removed meanwhile has none, even if a new one has taken its name.
     pub(super) fn lock_with_record(&self, how: Flock) -> Result<(Lock, Record)> {
-        let gone =
-            || Error::new(ErrorKind::NotFound, format!("container {:?} does not exist", self.id));
         let lock = match self.flock(how) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(gone()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.gone()),
             lock => lock.map_err(|error| self.failed("lock", error))?,
         };
         match openat(&lock.0, RECORD, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()) {
-            Err(Errno::ENOENT) => Err(gone()),
+            Err(Errno::ENOENT) if is_removed(&lock.0) => Err(self.gone()),
+            Err(Errno::ENOENT) => Ok((lock, Record::lost())),
             Err(errno) => Err(self.failed("open state.json in", errno.into())),
             Ok(file) => {
                 let text = crate::procfs::read_all(file.into());
                 let text = text.map_err(|error| self.failed("read state.json in", error))?;
-                Ok((lock, Record::parse(text.as_bytes())?))
+                Ok((lock, self.parse(text.as_bytes())?))
             }
         }
     }
@@ -128,8 +127,28 @@ impl Directory {
         }
     }
 
+    /// The record as it is now, without waiting for anybody.
     pub(super) fn record(&self) -> Result<Record> {
-        Record::parse(&self.read("state.json")?)
+        match fs::read(self.path.join(RECORD)) {
+            Ok(bytes) => self.parse(&bytes),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed("read state.json in", error))
+            }
+            Err(_) if self.path.exists() => Ok(Record::lost()),
+            Err(_) => Err(self.gone()),
+        }
+    }
+
+    /// A record that was cut off as it was first written is none: then nothing had been made yet.
+    fn parse(&self, bytes: &[u8]) -> Result<Record> {
+        match Record::parse(bytes) {
+            Err(error) if error.kind() == ErrorKind::System => Ok(Record::lost()),
+            parsed => parsed,
+        }
+    }
+
+    fn gone(&self) -> Error {
+        Error::new(ErrorKind::NotFound, format!("container {:?} does not exist", self.id))
     }
 
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
@@ -200,6 +219,11 @@ impl Directory {
             _ => Ok(()),
         }
     }
+}
+
+/// A directory that is only open, and has no name any more.
+fn is_removed(directory: &OwnedFd) -> bool {
+    file::fstat(directory.as_raw_fd()).is_ok_and(|stat| stat.st_nlink == 0)
 }
 
 const START_SOCKET: &str = "start.sock";

@@ -276,8 +276,11 @@ impl Conversation<'_> {
         self.knows_child = true;
         let after = (midwife.born)(self.child.process()?)?;
         if after == After::GoOn && self.launch.plan.asks_only_when_ready() {
-            self.answer()?;
-            self.answered = true;
+            // A child that has failed already is gone; what it said is still to be read.
+            match socket::send(self.socket.as_raw_fd(), &[1], None) {
+                Ok(()) | Err(sys::Errno(libc::EPIPE)) => self.answered = true,
+                Err(errno) => return Err(cannot_answer(errno)),
+            }
         }
         Ok(())
     }
@@ -344,17 +347,24 @@ pub(crate) fn start_failure(connection: &OwnedFd, process: &str) -> Result<Optio
 }
 
 fn answer(socket: BorrowedFd) -> Result<()> {
-    socket::send(socket.as_raw_fd(), &[1], None)
-        .map_err(|errno| Error::system("answer the container's process", errno))
+    socket::send(socket.as_raw_fd(), &[1], None).map_err(cannot_answer)
+}
+
+fn cannot_answer(errno: sys::Errno) -> Error {
+    Error::system("answer the container's process", errno)
 }
 
 fn receive(socket: &OwnedFd) -> Result<(Option<Message>, Option<OwnedFd>)> {
     let mut buffer = [0; child::MESSAGE_SIZE];
-    match socket::receive(socket.as_raw_fd(), &mut buffer) {
+    let received = match socket::receive(socket.as_raw_fd(), &mut buffer) {
+        // A child that ended with our answer unread resets the connection. The kernel says so
+        // once, and then gives what the child had said before.
+        Err(sys::Errno(libc::ECONNRESET)) => socket::receive(socket.as_raw_fd(), &mut buffer),
+        received => received,
+    };
+    match received {
         Ok((0, _)) => Ok((None, None)),
         Ok((length, fd)) => Ok((Message::decode(buffer.get(..length).unwrap_or_default()), fd)),
-        // A child that ended with our answer unread resets the connection.
-        Err(sys::Errno(libc::ECONNRESET)) => Ok((None, None)),
         Err(errno) => Err(Error::system("hear from the container's process", errno)),
     }
 }

@@ -64,6 +64,7 @@ fn open(planner: &mut Planner, trees: Vec<Opened>, mounts: &mut [(MountPlan, Str
         && planner.host.has(caps::Capability::CAP_SYS_ADMIN);
     let shared = asked_propagation(planner).is_some_and(|(kind, _)| mount_options::is_shared(kind));
     propagate(planner);
+    let path = trees.first().map(|root| root.path.clone()).unwrap_or_default();
     let root = if by_parent {
         BindSource::Input(by_parent_opened(planner, trees, mounts, shared))
     } else {
@@ -73,12 +74,7 @@ fn open(planner: &mut Planner, trees: Vec<Opened>, mounts: &mut [(MountPlan, Str
         }
         BindSource::Tree(0)
     };
-    if shared {
-        // What is mounted over `/` must not show on the host.
-        let attr = mount_options::private();
-        planner.push(Op::Propagation { attr, recursive: false }, "linux.rootfsPropagation");
-    }
-    planner.push(Op::AttachRoot { source: root, private: shared }, "root.path");
+    planner.push(Op::AttachRoot { source: root, path, private: shared }, "root.path");
 }
 
 /// The place of the first among the inputs. Volumes stay peers of the host's mounts if shared ones

@@ -88,10 +88,11 @@ pub(crate) enum Op {
         path: CString,
         recursive: bool,
     },
-    /// Attaches the root filesystem over the root directory.
+    /// Attaches the root filesystem over its own directory, where createContainer hooks look for it.
     AttachRoot {
         source: BindSource,
-        /// Takes the root filesystem out of the host's peer groups first.
+        path: CString,
+        /// Takes it, and what it is mounted on, out of the host's peer groups first.
         private: bool,
     },
     /// A directory of the host is the root filesystem as it is.
