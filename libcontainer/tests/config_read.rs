@@ -252,6 +252,21 @@ fn wrong_types_are_named_by_path() {
             "linux.seccomp.defaultAction: unknown value SCMP_ACT_X; known are SCMP_ACT_KILL, SCMP_ACT_KILL_THREAD, SCMP_ACT_KILL_PROCESS, SCMP_ACT_TRAP, SCMP_ACT_ERRNO, SCMP_ACT_NOTIFY, SCMP_ACT_TRACE, SCMP_ACT_LOG, SCMP_ACT_ALLOW",
         ),
         (
+            "linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a"], "action": "SCMP_ACT_LOG"}, {"names": ["a"]}]}),
+            "linux.seccomp.syscalls[1].action: is missing",
+        ),
+        (
+            "linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a"], "action": "SCMP_ACT_LOG", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 1}]}]}),
+            "linux.seccomp.syscalls[0].args[1].op: is missing",
+        ),
+        (
+            "process/execCPUAffinity",
+            json!({"initial": "0-", "final": "0"}),
+            "process.execCPUAffinity.initial: Invalid execCPUAffinity format: 0-",
+        ),
+        (
             "linux/namespaces",
             json!([{"type": "mount"}, {"type": "net"}]),
             "linux.namespaces[1].type: unknown value \"net\"; known are pid, network, mount, ipc, uts, user, cgroup, time",
@@ -304,6 +319,38 @@ fn every_wrong_type_is_in_one_error() {
         ]
     );
     assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+}
+
+#[test]
+fn equal_errors_are_told_apart() {
+    let mut config = with("process/args", json!(["5", 5, 5]));
+    config["process"]["cwd"] = json!(5);
+    config["hostname"] = json!(5);
+    config["annotations"] = json!({"5": "5", "a.b": 5});
+    config["linux"]["sysctl"] = json!({"kernel.x": "5", "net.x": 5});
+    let error = Config::from_bytes(config.to_string().into_bytes()).unwrap_err();
+    let problems = error.all_problems().iter().map(ToString::to_string);
+    assert_eq!(
+        problems.collect::<Vec<_>>(),
+        [
+            "annotations[\"a.b\"]",
+            "hostname",
+            "linux.sysctl[\"net.x\"]",
+            "process.args[1]",
+            "process.cwd",
+        ]
+        .map(|field| format!("{field}: expected a string, found 5"))
+    );
+}
+
+#[test]
+fn a_wrong_type_is_found_in_a_huge_configuration() {
+    let mut env = vec![json!("NAME=value"); 200_000];
+    env[199_998] = json!(7);
+    assert_eq!(
+        read(&with("process/env", json!(env))).unwrap_err(),
+        "process.env[199998]: expected a string, found 7"
+    );
 }
 
 #[test]
