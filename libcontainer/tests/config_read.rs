@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use libcontainer::config::{Bundle, Config, process_from_bytes};
 use libcontainer::error::ErrorKind;
+use oci_spec::runtime::Spec;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A new empty directory.
@@ -264,7 +266,7 @@ fn wrong_types_are_named_by_path() {
         (
             "process/execCPUAffinity",
             json!({"initial": "0-", "final": "0"}),
-            "process.execCPUAffinity.initial: Invalid execCPUAffinity format: 0-",
+            "process.execCPUAffinity.initial: \"0-\" is no list of CPUs such as 0-3,7",
         ),
         (
             "linux/namespaces",
@@ -351,6 +353,58 @@ fn a_wrong_type_is_found_in_a_huge_configuration() {
         read(&with("process/env", json!(env))).unwrap_err(),
         "process.env[199998]: expected a string, found 7"
     );
+}
+
+/// The outermost two objects are read by fields of our own, which may miss none of oci-spec's.
+#[test]
+fn every_field_is_read_as_oci_spec_reads_it() {
+    let config = json!({
+        "ociVersion": "1.3.0",
+        "root": {"path": "rootfs", "readonly": true},
+        "mounts": [{"destination": "/a", "type": "tmpfs", "source": "a", "options": ["ro"]}],
+        "process": {
+            "terminal": true,
+            "consoleSize": {"height": 1, "width": 2},
+            "user": {"uid": 1, "gid": 2, "umask": 3, "additionalGids": [4], "username": "u"},
+            "args": ["sh"],
+            "commandLine": "sh",
+            "env": ["A=1"],
+            "cwd": "/c",
+            "capabilities": {"bounding": ["CAP_KILL"], "effective": [], "inheritable": [], "permitted": [], "ambient": []},
+            "rlimits": [{"type": "RLIMIT_CORE", "soft": 1, "hard": 2}],
+            "noNewPrivileges": false,
+            "apparmorProfile": "a",
+            "oomScoreAdj": -5,
+            "selinuxLabel": "s",
+            "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 4},
+            "scheduler": {"policy": "SCHED_BATCH", "nice": 1, "priority": 0, "flags": [], "runtime": 0, "deadline": 0, "period": 0},
+            "execCPUAffinity": {"initial": "0-3,7", "final": "1"},
+        },
+        "hostname": "h",
+        "domainname": "d",
+        "hooks": {"poststop": [{"path": "/h"}]},
+        "annotations": {"a": "b"},
+        "linux": {"rootfsPropagation": "slave"},
+        "vm": {"kernel": {"path": "/k"}},
+    });
+    let theirs = |config: &Value| Spec::deserialize(config).unwrap();
+    assert_eq!(*read(&config).unwrap().spec(), theirs(&config));
+
+    let least = json!({"process": {"user": {}, "cwd": ""}});
+    assert_eq!(*read(&least).unwrap().spec(), theirs(&least));
+
+    // A field that a newer oci-spec knows, and neither of us has, shows here.
+    let spec = format!("{:#?}", theirs(&config));
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let unset = spec
+        .lines()
+        .filter(|line| depth(line) == 4)
+        .filter_map(|line| line.trim().strip_suffix(": None,"))
+        .collect::<Vec<_>>();
+    let others = ["solaris", "windows", "zos", "uid_mappings", "gid_mappings"];
+    assert_eq!(unset, others);
+    let process = format!("{:#?}", theirs(&config).process().as_ref().unwrap());
+    assert!(!process.contains("None"), "{process}");
 }
 
 #[test]

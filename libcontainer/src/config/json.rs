@@ -2,15 +2,11 @@
 //!
 //! The good case deserializes once and moves its strings. Only when that fails is the text read
 //! again, and the fields at fault are searched for, which costs many times as much.
-//!
-//! The readers of oci-spec's types are large, and each type and format that they are used with is
-//! another copy of them. So there is one: [`typed`].
 
 use oci_spec::runtime::Spec;
-use serde::Deserialize;
 use serde_json::Value;
 
-use super::{explain, locate};
+use super::{explain, locate, typed};
 use crate::error::{Error, ErrorKind, Problem, Result};
 
 /// What the mending of a value has to say.
@@ -32,7 +28,7 @@ const MOST: usize = 20;
 /// they are no JSON.
 pub(super) fn read(bytes: &[u8], name: &str, mend: Mend) -> Result<(Spec, Vec<String>)> {
     let (value, report) = mended(bytes, name, mend)?;
-    match typed(value) {
+    match typed::read(value) {
         Ok(spec) if report.problems.is_empty() => Ok((spec, report.warnings)),
         Ok(_) => Err(Error::problems(report.problems)),
         Err(_) => {
@@ -49,13 +45,8 @@ fn mended(bytes: &[u8], name: &str, mend: Mend) -> Result<(Value, Report)> {
     Ok((value, report))
 }
 
-#[inline(never)]
-fn typed(value: Value) -> serde_json::Result<Spec> {
-    Spec::deserialize(value)
-}
-
 fn failure(value: Value) -> Option<String> {
-    typed(value).err().map(|error| error.to_string())
+    typed::read(value).err().map(|error| error.to_string())
 }
 
 /// The error that names every field of a wrong type.

@@ -17,6 +17,7 @@ mod json;
 mod locate;
 mod read;
 mod tolerate;
+mod typed;
 mod validate;
 
 use std::path::{Path, PathBuf};
