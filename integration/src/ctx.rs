@@ -11,7 +11,7 @@ use nix::unistd::{User, getegid, geteuid};
 use crate::call::Call;
 use crate::container::Container;
 use crate::harness::procs;
-use crate::options::{Inner, Options, Peer};
+use crate::options::{Inner, Options};
 use crate::result::{Doing, Res};
 
 /// How long a case waits for something that has to happen.
@@ -20,7 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Ctx {
     pub(crate) runtime: PathBuf,
     pub(crate) dir: PathBuf,
-    pub(crate) peer: Option<Peer>,
     template: PathBuf,
     serial: Cell<u32>,
     ids: RefCell<Vec<(PathBuf, String)>>,
@@ -32,7 +31,6 @@ impl Ctx {
         let ctx = Ctx {
             runtime: options.runtime.clone(),
             dir: inner.dir.clone(),
-            peer: options.peer,
             template,
             serial: Cell::new(0),
             ids: RefCell::new(Vec::new()),
@@ -69,9 +67,7 @@ impl Ctx {
     }
 
     pub(crate) fn will_delete(&self, root: &Path, id: &str) {
-        self.ids
-            .borrow_mut()
-            .push((root.to_path_buf(), id.to_string()));
+        self.ids.borrow_mut().push((root.to_path_buf(), id.to_string()));
     }
 
     /// The `--root` of this case.
@@ -81,12 +77,8 @@ impl Ctx {
 
     /// Every directory in which the runtime may have kept a state.
     pub(crate) fn state_roots(&self) -> Vec<PathBuf> {
-        let mut roots: Vec<PathBuf> = self
-            .ids
-            .borrow()
-            .iter()
-            .map(|(root, _)| root.clone())
-            .collect();
+        let mut roots: Vec<PathBuf> =
+            self.ids.borrow().iter().map(|(root, _)| root.clone()).collect();
         roots.push(self.state_root());
         roots.sort();
         roots.dedup();
@@ -139,9 +131,7 @@ impl Ctx {
 
     /// A call of the runtime with the case's `--root`.
     pub(crate) fn runtime(&self) -> Call {
-        Call::new(self, &self.runtime)
-            .arg("--root")
-            .arg(self.state_root())
+        Call::new(self, &self.runtime).arg("--root").arg(self.state_root())
     }
 
     /// A call of any program, with the environment that the runtime gets.
@@ -192,10 +182,7 @@ pub(crate) fn sub_range(file: &str, user: &str) -> Option<(u32, u32)> {
         let mut fields = line.split(':');
         let owner = fields.next()?;
         let own = owner == user || owner == geteuid().to_string();
-        let range = (
-            fields.next()?.parse().ok()?,
-            fields.next()?.trim().parse().ok()?,
-        );
+        let range = (fields.next()?.parse().ok()?, fields.next()?.trim().parse().ok()?);
         own.then_some(range)
     })
 }

@@ -4,7 +4,6 @@
 use super::path;
 use crate::error::{Error, Result};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, TMPFS_MAGIC, statfs};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What is mounted at `/sys/fs/cgroup`.
@@ -71,19 +70,23 @@ impl Host {
     /// Looks at the host. `/proc/self/cgroup` is read only if the answer matters: for a relative or
     /// missing `linux.cgroupsPath`, and to see whether an ordinary user may enter what it made.
     pub fn detect(cgroups_path: Option<&Path>, rootless: bool) -> Result<Self> {
-        let layout = Layout::detect();
+        Self::with_layout(Layout::detect(), cgroups_path, rootless)
+    }
+
+    /// The same where the layout is known.
+    pub fn with_layout(
+        layout: Layout,
+        cgroups_path: Option<&Path>,
+        rootless: bool,
+    ) -> Result<Self> {
         let wanted = layout.root().is_some() && (rootless || path::starts_from_own(cgroups_path));
         let own = if wanted { Some(own_cgroup()?) } else { None };
-        Ok(Self {
-            layout,
-            own,
-            rootless,
-        })
+        Ok(Self { layout, own, rootless })
     }
 }
 
 fn own_cgroup() -> Result<PathBuf> {
-    let table = fs::read_to_string("/proc/self/cgroup")
+    let table = crate::procfs::read("/proc/self/cgroup")
         .map_err(|error| Error::system("read /proc/self/cgroup", error))?;
     Ok(parse_own(&table).unwrap_or_else(|| PathBuf::from("/")))
 }
@@ -103,15 +106,9 @@ mod tests {
     #[test]
     fn own_cgroup_is_the_line_of_hierarchy_zero() {
         let hybrid = "9:name=systemd:/a\n4:memory:/b\n0::/user.slice/session-1.scope\n";
-        assert_eq!(
-            parse_own(hybrid),
-            Some(PathBuf::from("/user.slice/session-1.scope"))
-        );
+        assert_eq!(parse_own(hybrid), Some(PathBuf::from("/user.slice/session-1.scope")));
         assert_eq!(parse_own("0::/\n"), Some(PathBuf::from("/")));
-        assert_eq!(
-            parse_own("0::/gone (deleted)\n"),
-            Some(PathBuf::from("/gone"))
-        );
+        assert_eq!(parse_own("0::/gone (deleted)\n"), Some(PathBuf::from("/gone")));
     }
 
     #[test]

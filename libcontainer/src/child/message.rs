@@ -48,14 +48,7 @@ pub(crate) struct Message {
 
 impl Message {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            step: 0,
-            in_joiner: false,
-            value: 0,
-            text: [0; TEXT],
-            length: 0,
-        }
+        Self { kind, step: 0, in_joiner: false, value: 0, text: [0; TEXT], length: 0 }
     }
 
     /// What the kernel said in words, as much of it as there is room for.
@@ -75,20 +68,23 @@ impl Message {
     }
 
     pub(crate) fn encode(&self) -> [u8; SIZE] {
-        let kind = KINDS
-            .iter()
-            .position(|kind| *kind == self.kind)
-            .unwrap_or_default() as u8;
+        let kind = KINDS.iter().position(|kind| *kind == self.kind).unwrap_or_default() as u8;
         let header = [kind, u8::from(self.in_joiner), self.length as u8, 0];
-        let header = header
-            .into_iter()
-            .chain(self.step.to_le_bytes())
-            .chain(self.value.to_le_bytes());
+        let header =
+            header.into_iter().chain(self.step.to_le_bytes()).chain(self.value.to_le_bytes());
         let mut bytes = [0; SIZE];
         for (to, from) in bytes.iter_mut().zip(header.chain(self.text)) {
             *to = from;
         }
         bytes
+    }
+
+    /// The first eight bytes of the message that execve(2) of the program failed; the errno follows.
+    pub(crate) fn exec_failed_header() -> [u8; 8] {
+        let mut message = Self::new(Kind::Failed);
+        message.step = super::EXEC_STEP;
+        let bytes = message.encode();
+        bytes.first_chunk().copied().unwrap_or_default()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
@@ -122,6 +118,17 @@ mod tests {
             );
             assert_eq!(read.text(), b"e proc: no");
         }
+    }
+
+    #[test]
+    fn a_header_and_an_errno_are_a_message() {
+        let mut bytes = Message::exec_failed_header().to_vec();
+        bytes.extend(libc::ENOENT.to_le_bytes());
+        let read = Message::decode(&bytes).unwrap();
+        assert_eq!(
+            (read.kind, read.step, read.value),
+            (Kind::Failed, super::super::EXEC_STEP, libc::ENOENT)
+        );
     }
 
     #[test]

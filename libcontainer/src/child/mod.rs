@@ -21,8 +21,8 @@ mod terminal;
 pub(crate) use message::{Kind, Message, SIZE as MESSAGE_SIZE};
 
 use crate::plan::{Op, Plan, Step};
-use crate::sys::file;
 use crate::sys::{Errno, Result, identity, process as sys_process, socket};
+use crate::sys::{file, mount};
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 
@@ -40,6 +40,8 @@ pub(crate) struct Context<'a> {
     pub(crate) listener: RawFd,
     /// The host's procfs.
     pub(crate) procfs: RawFd,
+    /// The program that executes the container's in our place; -1 where there is none.
+    pub(crate) trampoline: RawFd,
     pub(crate) directories: &'a mut [RawFd],
     pub(crate) trees: &'a mut [RawFd],
     pub(crate) state: State<'a>,
@@ -53,8 +55,6 @@ pub(crate) struct State<'a> {
     root: RawFd,
     /// The container's side of the terminal.
     tty: RawFd,
-    /// The connection of `start`.
-    start: RawFd,
     /// A mount of the empty directory that masks others.
     empty: RawFd,
     /// Namespaces entered so far.
@@ -75,7 +75,6 @@ impl State<'_> {
             in_joiner: false,
             root: -1,
             tty: -1,
-            start: -1,
             empty: -1,
             joined: 0,
             cwd_pending: false,
@@ -96,10 +95,7 @@ struct Scratch {
 
 impl Default for Scratch {
     fn default() -> Self {
-        Self {
-            fds: [-1; 64],
-            count: 0,
-        }
+        Self { fds: [-1; 64], count: 0 }
     }
 }
 
@@ -156,28 +152,21 @@ impl<'a> Context<'a> {
             Op::NewSession => identity::setsid(),
             Op::SessionKeyring(name) => self.session_keyring(name),
             Op::OomScoreAdj { value, strict } => self.oom_score_adj(value, *strict),
-            Op::Undumpable => identity::set_dumpable(false),
+            Op::Dumpable(dumpable) => identity::set_dumpable(*dumpable),
             Op::NewCgroupNamespace => crate::sys::clone::unshare(libc::CLONE_NEWCGROUP as u64),
             Op::LoopbackUp => socket::loopback_up(),
             Op::Hostname(name) => identity::sethostname(name),
             Op::Domainname(name) => identity::setdomainname(name),
             Op::Propagation { attr, recursive } => mounts::propagate(attr, *recursive),
-            Op::OpenTree {
-                tree,
-                path,
-                recursive,
-            } => self.open_tree(*tree, path, *recursive),
-            Op::AttachRoot { source } => self.attach_root(source),
+            Op::OpenTree { tree, path, recursive } => self.open_tree(*tree, path, *recursive),
+            Op::AttachRoot { source, private } => self.attach_root(source, *private),
             Op::UseRoot(path) => self.use_root(path),
             Op::Mount(mount) => self.mount(mount),
             Op::OpenDirectory { path, directory } => self.open_directory(path, *directory),
             Op::Node(node) => self.node(node),
-            Op::Link {
-                target,
-                directory,
-                name,
-                replace,
-            } => self.link(target, *directory, name, *replace),
+            Op::Link { target, directory, name, replace } => {
+                self.link(target, *directory, name, *replace)
+            }
             Op::Mask(path) => self.mask(path),
             Op::ReadOnly(path) => self.read_only(path),
             Op::Sysctl { path, value } => self.write_proc(path, value.to_bytes()),
@@ -185,27 +174,21 @@ impl<'a> Context<'a> {
             Op::Hooks => self.ask(Kind::Hooks),
             Op::WorkingDirectory(path) => self.working_directory(path),
             Op::ReadOnlyRoot => self.read_only_root(),
-            Op::RootPropagation(attr) => {
-                crate::sys::mount::mount_setattr(self.state.root, c"", false, attr)
+            Op::RootPropagation { attr, recursive } => {
+                mount::mount_setattr(self.state.root, c"", *recursive, attr)
             }
             Op::Pivot => self.pivot(),
             Op::ChrootToRoot => self.chroot_to_root(),
-            Op::Stdin(input) => file::dup_to(self.input(*input)?, 0),
+            Op::Redirect { input, to } => file::dup_to(self.input(*input)?, *to),
             Op::Stdio => self.stdio(),
             Op::OwnStdio { uid } => process::own_stdio(*uid),
             Op::ChangeDirectory { path, last_try } => self.change_directory(path, *last_try),
-            Op::Rlimit {
-                resource,
-                soft,
-                hard,
-            } => self.rlimit(*resource, *soft, *hard),
+            Op::Rlimit { resource, soft, hard } => self.rlimit(*resource, *soft, *hard),
             Op::Groups(groups) => process::set_groups(groups),
             Op::BoundingSet { drop } => process::drop_bounding(drop),
-            Op::Ids {
-                uid,
-                gid,
-                keep_capabilities,
-            } => process::set_ids(*uid, *gid, *keep_capabilities),
+            Op::Ids { uid, gid, keep_capabilities } => {
+                process::set_ids(*uid, *gid, *keep_capabilities)
+            }
             Op::Capabilities(sets) => identity::capset(sets),
             Op::Ambient(list) => process::set_ambient(list),
             Op::NoNewPrivileges => identity::set_no_new_privs(),
@@ -272,9 +255,6 @@ impl<'a> Context<'a> {
     }
 
     fn fail(&mut self, errno: Errno) -> ! {
-        if self.state.start >= 0 {
-            self.socket = self.state.start;
-        }
         // When nobody listens any more, there is nobody to tell.
         let _ = self.send(Kind::Failed, errno.0, None);
         sys_process::exit(1)
@@ -288,19 +268,36 @@ impl<'a> Context<'a> {
     /// `start` connects and sends a byte; whoever connects and sends nothing only asks whether
     /// somebody waits here. A container may wait for long: it holds nothing of the caller's open.
     fn await_start(&mut self, first: u32) -> Result<()> {
-        let listener = self.listener as u32;
-        if let Some(before) = listener.checked_sub(1).filter(|before| *before >= first) {
-            file::close_range(first, before)?;
+        self.close_all_but(first, self.listener, self.trampoline)?;
+        if self.trampoline >= 0 {
+            return file::keep_on_exec(self.listener);
         }
-        file::close_range((listener + 1).max(first), u32::MAX)?;
         loop {
             let connection = socket::accept(self.listener)?;
             let mut go = [0u8; 1];
-            if file::read(connection, &mut go) == Ok(1) {
-                self.state.start = connection;
-                return Ok(());
+            let told = file::read(connection, &mut go) == Ok(1);
+            if told {
+                // Failures are reported where the trampoline will report them.
+                file::dup_to(connection, self.socket)?;
             }
             file::close(connection);
+            if told {
+                return Ok(());
+            }
         }
+    }
+
+    fn close_all_but(&self, first: u32, one: RawFd, other: RawFd) -> Result<()> {
+        let mut next = first;
+        for kept in [one.min(other), one.max(other)] {
+            let Ok(kept) = u32::try_from(kept) else {
+                continue;
+            };
+            if kept > next {
+                file::close_range(next, kept - 1)?;
+            }
+            next = next.max(kept + 1);
+        }
+        file::close_range(next, u32::MAX)
     }
 }

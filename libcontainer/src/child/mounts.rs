@@ -5,8 +5,8 @@
 //! a second time, so it cannot be exchanged in between (CVE-2021-30465).
 
 use super::Context;
-use super::filesystem::{Make, make, open_or_make};
-use crate::plan::{BindSource, Filesystem, MountPlan, Source, TargetKind, read_only};
+use super::filesystem::{Make, make, make_new, open_or_make};
+use crate::plan::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind, read_only};
 use crate::sys::file::{self, Resolve};
 use crate::sys::mount::{self, MountAttr};
 use crate::sys::{Errno, Result};
@@ -35,8 +35,11 @@ impl Context<'_> {
 
     /// The root filesystem is mounted over `/`. This process's root directory stays below it, so
     /// that host paths can still be reached until the change of root.
-    pub(super) fn attach_root(&mut self, source: &BindSource) -> Result<()> {
+    pub(super) fn attach_root(&mut self, source: &BindSource, private: bool) -> Result<()> {
         let root = self.tree(source)?;
+        if private {
+            mount::mount_setattr(root, c"", true, &crate::plan::private())?;
+        }
         mount::move_mount(root, None)?;
         self.state.root = root;
         Ok(())
@@ -60,8 +63,12 @@ impl Context<'_> {
                 tree
             }
         };
-        set(fd, true, &plan.recursive_attr)?;
         let target = self.target(plan, fd)?;
+        self.attach(plan, fd, target)
+    }
+
+    fn attach(&mut self, plan: &MountPlan, fd: RawFd, target: RawFd) -> Result<()> {
+        set(fd, true, &plan.recursive_attr)?;
         if plan.copy_up {
             self.copy_up(target, fd)?;
         }
@@ -74,10 +81,7 @@ impl Context<'_> {
 
     fn propagate(&mut self, plan: &MountPlan, fd: RawFd) -> Result<()> {
         for (propagation, recursive) in &plan.propagation {
-            let attr = MountAttr {
-                propagation: *propagation,
-                ..MountAttr::default()
-            };
+            let attr = MountAttr { propagation: *propagation, ..MountAttr::default() };
             mount::mount_setattr(fd, c"", *recursive, &attr)?;
         }
         Ok(())
@@ -85,6 +89,11 @@ impl Context<'_> {
 
     /// The mount point, made if it may be.
     fn target(&mut self, plan: &MountPlan, source: RawFd) -> Result<RawFd> {
+        if let Some((place, name)) = &plan.fresh {
+            let directory = plan.target_kind == TargetKind::Directory || is_directory(source)?;
+            let kind = if directory { Make::Directory } else { Make::File };
+            return make_new(self.directory(*place)?, name, kind);
+        }
         let root = self.root()?;
         let path = plan.target.as_c_str();
         if plan.no_follow {
@@ -101,11 +110,7 @@ impl Context<'_> {
             TargetKind::Directory => Make::Directory,
             TargetKind::LikeSource => return self.target_like(root, path, source),
         };
-        if plan.fresh {
-            make(root, path, kind)
-        } else {
-            open_or_make(root, path, kind)
-        }
+        open_or_make(root, path, kind)
     }
 
     fn target_like(&mut self, root: RawFd, path: &CStr, source: RawFd) -> Result<RawFd> {
@@ -113,16 +118,7 @@ impl Context<'_> {
             Err(Errno(libc::ENOENT)) => {}
             other => return other,
         }
-        let directory = file::is_directory(&file::fstat(source)?);
-        make(
-            root,
-            path,
-            if directory {
-                Make::Directory
-            } else {
-                Make::File
-            },
-        )
+        make(root, path, if is_directory(source)? { Make::Directory } else { Make::File })
     }
 
     /// A filesystem of its own or, where the kernel allows none, the host's, read-only.
@@ -155,9 +151,7 @@ impl Context<'_> {
     fn keep_kernel_text(&mut self, context: RawFd) {
         let mut text = [0u8; 192];
         if let Ok(length) = file::read(context, &mut text) {
-            self.state
-                .message
-                .set_text(text.get(..length).unwrap_or_default());
+            self.state.message.set_text(text.get(..length).unwrap_or_default());
         }
     }
 
@@ -184,24 +178,33 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// mount(2) takes a path, which is `.` here: the mount point has become the current directory.
+    /// mount(2) takes a path, which is `.` here: the mount point has become the current directory,
+    /// so this is a mount by descriptor as well. When it fails, the way that takes more calls finds
+    /// the kernel's words for it, or something else to mount.
     fn mount_classic(
         &mut self,
         plan: &MountPlan,
         filesystem: &Filesystem,
-        (source, flags, data): &(CString, u64, CString),
+        classic: &Classic,
     ) -> Result<()> {
         let target = self.target(plan, -1)?;
         file::fchdir(target)?;
-        mount::mount_here(source, &filesystem.fstype, *flags, data)?;
-        // Through `..` and back down to what is mounted now is a second look-up, but of a name that
-        // only a mount point of ours can hold.
-        let root = self.root()?;
-        let mounted = file::openat2(root, plan.target.as_c_str(), libc::O_PATH, Resolve::InRoot)?;
-        self.propagate(plan, mounted)?;
-        file::fchdir(root)?;
-        self.state.scratch.push(mounted);
+        let mounted =
+            mount::mount_here(&classic.source, &filesystem.fstype, classic.flags, &classic.data);
+        if mounted.is_err() {
+            let fd = self.new_filesystem(plan, filesystem)?;
+            return self.attach(plan, fd, target);
+        }
         self.state.scratch.push(target);
+        if plan.propagation.is_empty() && plan.recursive_attr.is_empty() {
+            return Ok(());
+        }
+        // Only for options too long for any other way: a second look-up, of what is mounted there now.
+        let root = self.root()?;
+        let top = file::openat2(root, plan.target.as_c_str(), libc::O_PATH, Resolve::InRoot)?;
+        set(top, true, &plan.recursive_attr)?;
+        self.propagate(plan, top)?;
+        self.state.scratch.push(top);
         Ok(())
     }
 
@@ -223,6 +226,10 @@ impl Context<'_> {
     }
 }
 
+fn is_directory(fd: RawFd) -> Result<bool> {
+    Ok(file::is_directory(&file::fstat(fd)?))
+}
+
 fn configure(context: RawFd, parameters: &[(CString, Option<CString>)]) -> Result<()> {
     for (key, value) in parameters {
         mount::fsconfig_set(context, key, value.as_deref())?;
@@ -231,9 +238,5 @@ fn configure(context: RawFd, parameters: &[(CString, Option<CString>)]) -> Resul
 }
 
 fn set(fd: RawFd, recursive: bool, attr: &MountAttr) -> Result<()> {
-    if attr.is_empty() {
-        Ok(())
-    } else {
-        mount::mount_setattr(fd, c"", recursive, attr)
-    }
+    if attr.is_empty() { Ok(()) } else { mount::mount_setattr(fd, c"", recursive, attr) }
 }

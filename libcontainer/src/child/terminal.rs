@@ -28,7 +28,7 @@ impl Context<'_> {
 
     fn open_ptmx(&mut self) -> Result<RawFd> {
         let root = self.root()?;
-        let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK;
+        let flags = libc::O_RDWR | libc::O_NOCTTY;
         let ptmx = file::openat2(root, c"dev/pts/ptmx", flags, Resolve::InRoot)?;
         if file::filesystem_magic(ptmx)? != DEVPTS_SUPER_MAGIC {
             return Err(Errno(libc::ENOTTY));
@@ -38,12 +38,8 @@ impl Context<'_> {
 
     fn console(&mut self, slave: RawFd) -> Result<()> {
         let root = self.root()?;
-        let directory = file::openat2(
-            root,
-            c"dev",
-            libc::O_PATH | libc::O_DIRECTORY,
-            Resolve::InRoot,
-        )?;
+        let directory =
+            file::openat2(root, c"dev", libc::O_PATH | libc::O_DIRECTORY, Resolve::InRoot)?;
         let flags = libc::O_CREAT | libc::O_EXCL | libc::O_RDONLY;
         let target = match file::openat(directory, c"console", flags, 0o620) {
             Err(Errno(libc::EEXIST)) => super::devices::existing_file(directory, c"console")?,

@@ -18,10 +18,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("u64", "a whole number from 0 to 18446744073709551615"),
     ("usize", "a whole number, 0 or more"),
     ("i32", "a whole number from -2147483648 to 2147483647"),
-    (
-        "i64",
-        "a whole number from -9223372036854775808 to 9223372036854775807",
-    ),
+    ("i64", "a whole number from -9223372036854775808 to 9223372036854775807"),
 ];
 
 /// What serde calls the things it found; those in backticks carry their value.
@@ -78,10 +75,8 @@ fn field(way: &[Step]) -> String {
 
 /// The field `key` of the object at `field`.
 pub(super) fn join(field: &str, key: &str) -> String {
-    let plain = !key.is_empty()
-        && key
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let plain =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     match (field, plain) {
         ("", true) => key.to_owned(),
         (_, true) => format!("{field}.{key}"),
@@ -98,26 +93,15 @@ fn translate(text: &str) -> String {
         .find_map(|start| text.strip_prefix(start))
         .and_then(|rest| rest.rsplit_once(", expected "))
         .map(|(found, wanted)| {
-            format!(
-                "expected {}, found {}",
-                expected(wanted),
-                self::found(found)
-            )
+            format!("expected {}, found {}", expected(wanted), self::found(found))
         })
         .unwrap_or_else(|| text.to_owned())
 }
 
 fn unknown_value(rest: &str) -> String {
-    match rest
-        .rsplit_once(", expected one of ")
-        .or_else(|| rest.rsplit_once(", expected "))
-    {
+    match rest.rsplit_once(", expected one of ").or_else(|| rest.rsplit_once(", expected ")) {
         Some((found, known)) => {
-            format!(
-                "unknown value {}; known are {}",
-                unquoted(found),
-                known.replace('`', "")
-            )
+            format!("unknown value {}; known are {}", unquoted(found), known.replace('`', ""))
         }
         None => format!("unknown value {}", unquoted(rest)),
     }

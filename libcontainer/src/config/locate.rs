@@ -17,12 +17,7 @@ pub(super) type Read = fn(Value) -> Option<String>;
 /// The way from `value` to the first value in it that gives `error`. Where the error is about a
 /// field that is not there, `absent` is its name and the way leads to the object without it.
 pub(super) fn locate(value: &Value, error: &str, absent: Option<&str>, read: Read) -> Vec<Step> {
-    let mut search = Search {
-        error,
-        absent,
-        read,
-        way: Vec::new(),
-    };
+    let mut search = Search { error, absent, read, way: Vec::new() };
     let mut here = value;
     while let Some((step, child)) = search.step_from(here) {
         search.way.push((here, step));
@@ -55,9 +50,7 @@ impl<'a> Search<'a> {
                 false => second,
             };
         }
-        rest.first()
-            .filter(|_| self.fails(self.with(here, rest)))
-            .cloned()
+        rest.first().filter(|_| self.fails(self.with(here, rest))).cloned()
     }
 
     /// Whether the error stays when `here` is emptied, or goes when it has the field that is absent.
@@ -110,15 +103,12 @@ impl<'a> Search<'a> {
 
 fn children(value: &Value) -> Vec<(Step, &Value)> {
     match value {
-        Value::Object(object) => object
-            .iter()
-            .map(|(key, value)| (Step::Key(key.clone()), value))
-            .collect(),
-        Value::Array(array) => array
-            .iter()
-            .enumerate()
-            .map(|(index, value)| (Step::Index(index), value))
-            .collect(),
+        Value::Object(object) => {
+            object.iter().map(|(key, value)| (Step::Key(key.clone()), value)).collect()
+        }
+        Value::Array(array) => {
+            array.iter().enumerate().map(|(index, value)| (Step::Index(index), value)).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -139,12 +129,10 @@ pub(super) fn remove(value: &mut Value, way: &[Step]) -> bool {
     let Some(last) = way.iter().rposition(|step| matches!(step, Step::Key(_))) else {
         return false;
     };
-    let parent = way[..last]
-        .iter()
-        .try_fold(value, |value, step| match step {
-            Step::Key(key) => value.get_mut(key),
-            Step::Index(index) => value.get_mut(index),
-        });
+    let parent = way[..last].iter().try_fold(value, |value, step| match step {
+        Step::Key(key) => value.get_mut(key),
+        Step::Index(index) => value.get_mut(index),
+    });
     match (parent, &way[last]) {
         (Some(Value::Object(object)), Step::Key(key)) => object.remove(key).is_some(),
         _ => false,

@@ -109,9 +109,7 @@ impl From<ProcessFields> for Process {
 impl From<AffinityFields> for ExecCPUAffinity {
     fn from(fields: AffinityFields) -> Self {
         let mut affinity = Self::default();
-        affinity
-            .set_initial(fields.initial)
-            .set_cpu_affinity_final(fields.last);
+        affinity.set_initial(fields.initial).set_cpu_affinity_final(fields.last);
         affinity
     }
 }
@@ -120,9 +118,7 @@ impl From<AffinityFields> for ExecCPUAffinity {
 fn cpus<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let cpus = Option::<String>::deserialize(deserializer)?;
     match cpus.as_deref().filter(|cpus| !is_cpu_list(cpus)) {
-        Some(cpus) => Err(D::Error::custom(format!(
-            "{cpus:?} is no list of CPUs such as 0-3,7"
-        ))),
+        Some(cpus) => Err(D::Error::custom(format!("{cpus:?} is no list of CPUs such as 0-3,7"))),
         None => Ok(cpus),
     }
 }

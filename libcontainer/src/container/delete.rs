@@ -1,10 +1,14 @@
 //! `delete`: removes what `create` made, in the reverse order.
 
 use super::{Container, Status, status};
+use crate::cgroup::Cgroup;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
+use crate::sys::file::Flock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a killed process may take to be gone; it may be writing out a core or wait for a disk.
@@ -17,31 +21,47 @@ impl Container {
     /// # Errors
     ///
     /// [`ErrorKind::WrongState`] when it runs and `force` is false.
-    pub fn delete(self, force: bool) -> Result<()> {
-        let lock = self.directory.lock()?;
-        let status = status::state(&self.directory, &self.record).status;
-        if !force && !matches!(status, Status::Stopped | Status::Created) {
-            let text = format!(
-                "cannot delete container {:?} that is not stopped: {status}",
-                self.id
-            );
+    pub fn delete(mut self, force: bool) -> Result<()> {
+        let lock;
+        (lock, self.record) = self.directory.lock_with_record(Flock::Exclusive)?;
+        if !force
+            && let status = status::status(&self.directory, &self.record)
+            && !matches!(status, Status::Stopped | Status::Created)
+        {
+            let text =
+                format!("cannot delete container {:?} that is not stopped: {status}", self.id);
             return Err(Error::new(ErrorKind::WrongState, text));
         }
         if let Some((_, pidfd)) = self.init() {
             kill(&pidfd)?;
         }
-        if let Some(cgroup) = self.cgroup()? {
-            cgroup.kill_all()?;
-            cgroup.remove()?;
+        if let Some(path) = &self.record.cgroup {
+            match self.record.init {
+                Some(_) => Cgroup::remove_at(path)?,
+                None => remove_if_empty(path),
+            }
         }
-        // A config.json that was cut short has no hooks to run.
-        let config = self.config();
+        let config = self.record.poststop.then(|| self.config()).transpose()?;
         self.directory.remove()?;
         drop(lock);
-        if let Ok(config) = config {
+        if let Some(config) = config {
             super::create::run_poststop(&self, config.spec());
         }
         Ok(())
+    }
+}
+
+/// The cgroup of a creation that was cut short may be somebody else's, found in use: nobody in it is
+/// killed. A child of ours that is still in it ends by itself, now that its parent is gone.
+fn remove_if_empty(cgroup: &Path) {
+    const TRIES: usize = 50;
+    for _ in 0..TRIES {
+        match std::fs::remove_dir(cgroup) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            _ => return,
+        }
     }
 }
 
@@ -53,7 +73,7 @@ fn kill(pidfd: &OwnedFd) -> Result<()> {
     match poll(&mut fds, timeout) {
         Ok(0) => Err(Error::new(
             ErrorKind::System,
-            "the container's process does not end, though it was killed",
+            "the container's process does not end, though it was killed; if this process has entered it (exec), it must wait for what it started there",
         )),
         Ok(_) => {
             // If it is our child, nobody else will reap it.

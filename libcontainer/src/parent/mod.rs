@@ -14,7 +14,10 @@ use crate::child::{self, Context, Kind, Message, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Plan};
 use crate::sys::process::Ended;
-use crate::sys::{self, clone, signal, socket};
+use crate::sys::{self, clone, signal, socket, trampoline};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// What a child is started with, besides its plan.
@@ -25,6 +28,30 @@ pub(crate) struct Launch<'a> {
     pub(crate) cgroup: Option<BorrowedFd<'a>>,
     /// Where `start` will connect.
     pub(crate) listener: Option<BorrowedFd<'a>>,
+}
+
+/// What the launcher does at certain points of the child's life.
+pub(crate) struct Midwife<'a> {
+    /// As soon as the process exists, while it sets itself up.
+    pub(crate) born: &'a mut dyn FnMut(Process) -> Result<After>,
+    /// Before it changes its root directory: runs hooks.
+    pub(crate) before_pivot: &'a mut dyn FnMut(Process) -> Result<()>,
+}
+
+/// Whether the child, once it is ready, has to wait for us.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum After {
+    /// There is something left to be done then.
+    Wait,
+    /// All is done already: it finds the answer before it asks.
+    GoOn,
+}
+
+impl Midwife<'_> {
+    /// One that has nothing to do.
+    pub(crate) fn idle<T>(then: impl FnOnce(&mut Midwife) -> T) -> T {
+        then(&mut Midwife { born: &mut |_| Ok(After::Wait), before_pivot: &mut |_| Ok(()) })
+    }
 }
 
 /// A process that is the container's, before it is known to be ready.
@@ -41,6 +68,7 @@ pub(crate) struct Ready {
     /// What it asked for and did not get, one line each.
     pub(crate) notes: Vec<String>,
     socket: OwnedFd,
+    answered: bool,
 }
 
 /// A child, killed and reaped when it is dropped before it is [kept](Self::keep).
@@ -55,10 +83,7 @@ impl Child {
             .pidfd
             .as_ref()
             .ok_or_else(|| Error::new(ErrorKind::System, "the process is gone"))?;
-        Ok(Process {
-            pid: self.pid,
-            pidfd: pidfd.as_fd(),
-        })
+        Ok(Process { pid: self.pid, pidfd: pidfd.as_fd() })
     }
 
     fn keep(mut self) -> Result<(i32, OwnedFd)> {
@@ -85,29 +110,50 @@ impl Drop for Child {
     }
 }
 
-/// Starts the child and answers it until it is ready. `hooks` runs those that come before pivot_root.
-pub(crate) fn launch(
-    launch: &Launch,
-    hooks: &mut dyn FnMut(Process) -> Result<()>,
-) -> Result<Ready> {
+/// Starts the child and answers it until it is ready.
+pub(crate) fn launch(launch: &Launch, midwife: &mut Midwife) -> Result<Ready> {
     let inputs = inputs::open(&launch.plan.inputs)?;
-    let procfs = procfs::open()?;
-    let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
-    let child = fork(launch, &raw, procfs.as_raw_fd(), theirs.as_raw_fd())?;
+    let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
+    let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
+    let header = Message::exec_failed_header();
+    let listener = launch.listener.map_or(-1, |fd| fd.as_raw_fd());
+    let trampoline = trampoline::open(theirs.as_raw_fd(), listener, header)
+        .map_err(|errno| Error::system("make a memory file that can be executed", errno))?;
+    let given = Given {
+        inputs: &raw,
+        socket: theirs.as_raw_fd(),
+        procfs: procfs.as_ref().map_or(-1, OwnedFd::as_raw_fd),
+        trampoline: trampoline.as_ref().map_or(-1, OwnedFd::as_raw_fd),
+    };
+    let child = fork(launch, &given)?;
     drop(theirs);
-    Conversation {
+    let mut conversation = Conversation {
         launch,
         socket: ours,
         child,
         terminal: None,
         notes: Vec::new(),
+        answered: false,
+        knows_child: false,
+        held: VecDeque::new(),
+    };
+    if launch.plan.joiner.is_empty() {
+        conversation.born(midwife)?;
     }
-    .until_ready(hooks)
+    conversation.until_ready(midwife)
+}
+
+/// The descriptors of the child.
+struct Given<'a> {
+    inputs: &'a [RawFd],
+    socket: RawFd,
+    procfs: RawFd,
+    trampoline: RawFd,
 }
 
 /// Clones. The child never returns from here.
-fn fork(launch: &Launch, inputs: &[RawFd], procfs: RawFd, theirs: RawFd) -> Result<Child> {
+fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     let plan = launch.plan;
     let mut directories = vec![-1; plan.directories];
     let mut trees = vec![-1; plan.trees];
@@ -118,10 +164,11 @@ fn fork(launch: &Launch, inputs: &[RawFd], procfs: RawFd, theirs: RawFd) -> Resu
     if matches!(cloned, Ok(None)) {
         child::run(Context {
             plan,
-            inputs,
-            socket: theirs,
+            inputs: given.inputs,
+            socket: given.socket,
             listener,
-            procfs,
+            procfs: given.procfs,
+            trampoline: given.trampoline,
             directories: &mut directories,
             trees: &mut trees,
             state: State::new(),
@@ -129,10 +176,7 @@ fn fork(launch: &Launch, inputs: &[RawFd], procfs: RawFd, theirs: RawFd) -> Resu
     }
     signal::restore(&mask);
     match cloned {
-        Ok(Some(cloned)) => Ok(Child {
-            pid: cloned.pid,
-            pidfd: Some(cloned.pidfd),
-        }),
+        Ok(Some(cloned)) => Ok(Child { pid: cloned.pid, pidfd: Some(cloned.pidfd) }),
         Ok(None) => Err(Error::new(ErrorKind::System, "clone3 returned twice")),
         Err(errno) => Err(explain::clone_failed(plan, launch.host, errno)),
     }
@@ -145,13 +189,17 @@ struct Conversation<'a> {
     child: Child,
     terminal: Option<OwnedFd>,
     notes: Vec<String>,
+    /// The child has its last answer already.
+    answered: bool,
+    /// `child` is the container's process, not the joiner.
+    knows_child: bool,
+    held: VecDeque<(Message, Option<OwnedFd>)>,
 }
 
 impl Conversation<'_> {
-    fn until_ready(mut self, hooks: &mut dyn FnMut(Process) -> Result<()>) -> Result<Ready> {
+    fn until_ready(mut self, midwife: &mut Midwife) -> Result<Ready> {
         loop {
-            let (message, fd) = receive(&self.socket)?;
-            let Some(message) = message else {
+            let Some((message, fd)) = self.next()? else {
                 return Err(self.died());
             };
             match message.kind {
@@ -160,9 +208,12 @@ impl Conversation<'_> {
                     id_maps::write(self.child.pid, maps, self.launch.host)?;
                     self.answer()?;
                 }
-                Kind::Forked => self.forked(message.value)?,
+                Kind::Forked => {
+                    self.forked(message.value)?;
+                    self.born(midwife)?;
+                }
                 Kind::Hooks => {
-                    hooks(self.child.process()?)?;
+                    (midwife.before_pivot)(self.child.process()?)?;
                     self.answer()?;
                 }
                 Kind::Terminal => self.terminal = fd,
@@ -176,24 +227,66 @@ impl Conversation<'_> {
             terminal: self.terminal,
             notes: self.notes,
             socket: self.socket,
+            answered: self.answered,
         })
+    }
+
+    /// The next message. The joiner and the child that it makes write to the same socket, and the
+    /// child may be the quicker one: what it says is held back until we know of it.
+    fn next(&mut self) -> Result<Option<(Message, Option<OwnedFd>)>> {
+        loop {
+            if self.knows_child
+                && let Some(held) = self.held.pop_front()
+            {
+                return Ok(Some(held));
+            }
+            if !self.knows_child {
+                self.await_joiner()?;
+            }
+            match receive(&self.socket)? {
+                (Some(message), fd) if !self.knows_child && !message.in_joiner => {
+                    self.held.push_back((message, fd));
+                }
+                (message, fd) => return Ok(message.map(|message| (message, fd))),
+            }
+        }
+    }
+
+    /// Waits for a message or the joiner's end. A joiner that was killed before it could speak of the
+    /// child leaves a socket that the child holds open: only its end tells.
+    fn await_joiner(&mut self) -> Result<()> {
+        let joiner = self.child.process()?.pidfd;
+        let mut fds = [self.socket.as_fd(), joiner].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        loop {
+            match poll(&mut fds, PollTimeout::NONE) {
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Error::system("wait for the container's process", errno)),
+                Ok(_) if fds[0].any() == Some(true) => return Ok(()),
+                Ok(_) => return Err(self.died()),
+            }
+        }
     }
 
     fn answer(&self) -> Result<()> {
         answer(self.socket.as_fd())
     }
 
+    /// A child that asks for nothing else on its way may have its last answer in advance.
+    fn born(&mut self, midwife: &mut Midwife) -> Result<()> {
+        self.knows_child = true;
+        let after = (midwife.born)(self.child.process()?)?;
+        if after == After::GoOn && self.launch.plan.asks_only_when_ready() {
+            self.answer()?;
+            self.answered = true;
+        }
+        Ok(())
+    }
+
     /// The joiner has made the child, which is ours too, and ends.
     fn forked(&mut self, pid: i32) -> Result<()> {
         let pidfd =
             sys::process::pidfd_open(pid).map_err(|errno| Error::system("pidfd_open", errno))?;
-        let mut joiner = std::mem::replace(
-            &mut self.child,
-            Child {
-                pid,
-                pidfd: Some(pidfd),
-            },
-        );
+        let mut joiner = std::mem::replace(&mut self.child, Child { pid, pidfd: Some(pidfd) });
         joiner.reap();
         Ok(())
     }
@@ -212,16 +305,20 @@ impl Conversation<'_> {
 }
 
 impl Ready {
+    fn answer(&self) -> Result<()> {
+        if self.answered { Ok(()) } else { answer(self.socket.as_fd()) }
+    }
+
     /// Lets the child go on to wait for `start`.
     pub(crate) fn release(self) -> Result<(i32, OwnedFd, Option<OwnedFd>)> {
-        answer(self.socket.as_fd())?;
+        self.answer()?;
         let (pid, pidfd) = self.child.keep()?;
         Ok((pid, pidfd, self.terminal))
     }
 
     /// Lets the child go on to its execve(2), and waits until that has happened.
     pub(crate) fn execute(self, plan: &Plan) -> Result<(i32, OwnedFd, Option<OwnedFd>)> {
-        answer(self.socket.as_fd())?;
+        self.answer()?;
         await_exec(&self.socket, plan)?;
         let (pid, pidfd) = self.child.keep()?;
         Ok((pid, pidfd, self.terminal))
@@ -230,9 +327,13 @@ impl Ready {
 
 /// The socket closes when the child executes its program; before that a message says what failed.
 fn await_exec(socket: &OwnedFd, plan: &Plan) -> Result<()> {
-    match receive(socket)? {
-        (None, _) => Ok(()),
-        (Some(message), _) => Err(explain::failed(plan, &message)),
+    match receive(socket)?.0 {
+        Some(message) if message.kind == Kind::Failed => Err(explain::failed(plan, &message)),
+        Some(message) => Err(Error::new(
+            ErrorKind::Setup,
+            format!("the container's process said {:?} out of turn", message.kind),
+        )),
+        None => Ok(()),
     }
 }
 
@@ -251,10 +352,7 @@ fn receive(socket: &OwnedFd) -> Result<(Option<Message>, Option<OwnedFd>)> {
     let mut buffer = [0; child::MESSAGE_SIZE];
     match socket::receive(socket.as_raw_fd(), &mut buffer) {
         Ok((0, _)) => Ok((None, None)),
-        Ok((length, fd)) => Ok((
-            Message::decode(buffer.get(..length).unwrap_or_default()),
-            fd,
-        )),
+        Ok((length, fd)) => Ok((Message::decode(buffer.get(..length).unwrap_or_default()), fd)),
         // A child that ended with our answer unread resets the connection.
         Err(sys::Errno(libc::ECONNRESET)) => Ok((None, None)),
         Err(errno) => Err(Error::system("hear from the container's process", errno)),

@@ -56,17 +56,10 @@ pub(super) struct Namespaces {
 
 impl Namespaces {
     fn new(linux: &Linux) -> Result<Self> {
-        let mut namespaces = Self {
-            new: 0,
-            joined: Vec::new(),
-        };
+        let mut namespaces = Self { new: 0, joined: Vec::new() };
         for (number, namespace) in linux.namespaces().iter().flatten().enumerate() {
             let kind = Namespace::of(namespace.typ());
-            match namespace
-                .path()
-                .as_ref()
-                .filter(|path| !path.as_os_str().is_empty())
-            {
+            match namespace.path().as_ref().filter(|path| !path.as_os_str().is_empty()) {
                 Some(path) => {
                     let field = format!("linux.namespaces[{number}] ({})", kind.name);
                     namespaces.joined.push((kind, c_path(path)?, field));
@@ -102,6 +95,8 @@ pub(super) struct Planner<'a> {
     pub(super) process: &'a Process,
     pub(super) namespaces: Namespaces,
     pub(super) plan: Plan,
+    /// The place at which a new, empty `/dev` is open.
+    pub(super) dev: Option<usize>,
 }
 
 impl<'a> Planner<'a> {
@@ -117,10 +112,8 @@ impl<'a> Planner<'a> {
         let linux = spec.linux().clone().unwrap_or_default();
         let namespaces = Namespaces::new(&linux)?;
         let args = process.args().clone().unwrap_or_default();
-        let env = environment::merge(
-            process.env().iter().flatten().map(String::as_str),
-            &options.env,
-        );
+        let env =
+            environment::merge(process.env().iter().flatten().map(String::as_str), &options.env);
         let plan = Plan {
             inputs: Vec::new(),
             clone_flags: 0,
@@ -132,23 +125,15 @@ impl<'a> Planner<'a> {
             trees: 0,
             warnings: Vec::new(),
         };
-        Ok(Self {
-            id,
-            spec,
-            bundle,
-            options,
-            host,
-            linux,
-            process,
-            namespaces,
-            plan,
-        })
+        Ok(Self { id, spec, bundle, options, host, linux, process, namespaces, plan, dev: None })
     }
 
     fn plan(mut self) -> Result<Plan> {
         self.push(Op::DieWithParent, "");
         self.push(Op::Umask(0), "");
-        self.enter_namespaces()?;
+        // Becoming another user closes our own files in procfs to us, so this comes before it.
+        let oom_score = oom_score(self.process, self.host)?;
+        self.enter_namespaces(oom_score)?;
         self.identity()?;
         self.root_filesystem()?;
         let setup_uid = self.setup_ids().0;
@@ -165,16 +150,12 @@ impl<'a> Planner<'a> {
                 preserve_fds: self.options.preserve_fds,
                 terminal: self.process.terminal().unwrap_or(false),
                 home,
+                at_root: true,
             },
         )?;
         self.push(Op::Ready, "");
         if self.options.wait_for_start {
-            self.push(
-                Op::AwaitStart {
-                    first: 3 + self.options.preserve_fds,
-                },
-                "",
-            );
+            self.push(Op::AwaitStart { first: 3 + self.options.preserve_fds }, "");
         }
         Ok(self.plan)
     }
@@ -187,19 +168,13 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn push(&mut self, op: Op, field: &str) {
-        self.plan.steps.push(Step {
-            op,
-            field: field.to_owned(),
-        });
+        self.plan.steps.push(Step { op, field: field.to_owned() });
     }
 
     /// The ids with which the container is set up.
     fn setup_ids(&self) -> (u32, u32) {
         match (&self.plan.id_maps, self.namespaces.has(namespaces::USER)) {
-            (Some(maps), _) => (
-                identity::setup_id(&maps.uids),
-                identity::setup_id(&maps.gids),
-            ),
+            (Some(maps), _) => (identity::setup_id(&maps.uids), identity::setup_id(&maps.gids)),
             (None, true) => (0, 0),
             (None, false) => (self.host.euid, self.host.egid),
         }
@@ -207,13 +182,11 @@ impl<'a> Planner<'a> {
 
     /// One clone3 makes all new namespaces, unless some must be entered first: then a joiner does
     /// that and makes the child as its sibling.
-    fn enter_namespaces(&mut self) -> Result<()> {
+    fn enter_namespaces(&mut self, oom_score: Option<Step>) -> Result<()> {
         let user = self.namespaces.is_new(namespaces::USER);
         if user {
-            let maps = IdMaps::new(
-                self.linux.uid_mappings().as_ref(),
-                self.linux.gid_mappings().as_ref(),
-            );
+            let maps =
+                IdMaps::new(self.linux.uid_mappings().as_ref(), self.linux.gid_mappings().as_ref());
             self.plan.id_maps = Some(maps);
         }
         // The cgroup namespace is made by the child itself: its root is the cgroup of whoever
@@ -221,13 +194,22 @@ impl<'a> Planner<'a> {
         let flags = self.namespaces.new & !(namespaces::CGROUP.flag | namespaces::TIME.flag);
         let joins = !self.namespaces.joined.is_empty() || self.namespaces.is_new(namespaces::TIME);
         if joins {
+            self.plan.joiner.push(Step { op: Op::DieWithParent, field: String::new() });
+            self.plan.joiner.extend(oom_score);
             return self.joiner(flags);
         }
         self.plan.clone_flags = flags;
+        self.plan.steps.extend(oom_score);
         if user {
             self.push(Op::AwaitIdMaps, "linux.uidMappings");
             let (uid, gid) = self.setup_ids();
             self.push(Op::BecomeSetupUser { uid, gid }, "linux.uidMappings");
+        }
+        // Hooks are run by the caller, who has to look into this process for that. Nobody else sees
+        // it before its program runs, if the pid namespace is new.
+        let seen = !self.namespaces.is_new(namespaces::PID);
+        if user || seen {
+            self.push(Op::Dumpable(!seen), "");
         }
         Ok(())
     }
@@ -251,13 +233,7 @@ impl<'a> Planner<'a> {
         }
         let new_user = self.namespaces.is_new(namespaces::USER);
         let steps = &mut self.plan.joiner;
-        let mut push = |op, field: &str| {
-            steps.push(Step {
-                op,
-                field: field.to_owned(),
-            })
-        };
-        push(Op::DieWithParent, "");
+        let mut push = |op, field: &str| steps.push(Step { op, field: field.to_owned() });
         let in_user = user.is_some() || new_user;
         if in_user && !others.is_empty() {
             push(Op::JoinEarly(others.clone()), "linux.namespaces");
@@ -268,15 +244,8 @@ impl<'a> Planner<'a> {
             push(Op::NewUser, "linux.namespaces");
         }
         let (uid, gid) = self.setup_ids();
-        let mut push = |op, field: &str| {
-            self.plan.joiner.push(Step {
-                op,
-                field: field.to_owned(),
-            })
-        };
-        if in_user {
-            push(Op::BecomeSetupUser { uid, gid }, "linux.uidMappings");
-        }
+        let mut push =
+            |op, field: &str| self.plan.joiner.push(Step { op, field: field.to_owned() });
         if !others.is_empty() {
             push(Op::JoinRest(others), "linux.namespaces");
         }
@@ -286,6 +255,13 @@ impl<'a> Planner<'a> {
                 "linux.timeOffsets",
             );
         }
+        if in_user {
+            push(Op::BecomeSetupUser { uid, gid }, "linux.uidMappings");
+        }
+        let seen = flags & namespaces::PID.flag == 0;
+        if in_user || seen {
+            push(Op::Dumpable(!seen), "");
+        }
         push(Op::Fork(flags & !namespaces::USER.flag), "linux.namespaces");
         Ok(())
     }
@@ -293,13 +269,6 @@ impl<'a> Planner<'a> {
     /// Session, keyring, cgroup namespace, network, names.
     fn identity(&mut self) -> Result<()> {
         self.push(Op::NewSession, "");
-        if let Some(value) = self.process.oom_score_adj() {
-            let strict =
-                !self.host.is_rootless() && self.host.has(caps::Capability::CAP_SYS_RESOURCE);
-            let value = c_string(value.to_string())?;
-            self.push(Op::OomScoreAdj { value, strict }, "process.oomScoreAdj");
-        }
-        self.push(Op::Undumpable, "");
         if !self.options.no_new_keyring {
             self.push(Op::SessionKeyring(c_string(keyring_name(self.id))?), "");
         }
@@ -309,20 +278,10 @@ impl<'a> Planner<'a> {
         if self.namespaces.is_new(namespaces::NETWORK) {
             self.push(Op::LoopbackUp, "linux.namespaces");
         }
-        if let Some(name) = self
-            .spec
-            .hostname()
-            .as_ref()
-            .filter(|name| !name.is_empty())
-        {
+        if let Some(name) = self.spec.hostname().as_ref().filter(|name| !name.is_empty()) {
             self.push(Op::Hostname(c_string(name)?), "hostname");
         }
-        if let Some(name) = self
-            .spec
-            .domainname()
-            .as_ref()
-            .filter(|name| !name.is_empty())
-        {
+        if let Some(name) = self.spec.domainname().as_ref().filter(|name| !name.is_empty()) {
             self.push(Op::Domainname(c_string(name)?), "domainname");
         }
         Ok(())
@@ -330,11 +289,7 @@ impl<'a> Planner<'a> {
 
     /// Everything from mount propagation to pivot_root.
     fn root_filesystem(&mut self) -> Result<()> {
-        let hooks = self
-            .spec
-            .hooks()
-            .as_ref()
-            .is_some_and(crate::hooks::run_before_pivot);
+        let hooks = self.spec.hooks().as_ref().is_some_and(crate::hooks::run_before_pivot);
         let has_mounts = self.namespaces.has(namespaces::MOUNT);
         if has_mounts {
             filesystem::attach(self)?;
@@ -362,12 +317,7 @@ impl<'a> Planner<'a> {
     }
 
     fn devices(&mut self) -> Result<()> {
-        let dev_is_bound = self
-            .spec
-            .mounts()
-            .iter()
-            .flatten()
-            .any(filesystem::binds_dev);
+        let dev_is_bound = self.spec.mounts().iter().flatten().any(filesystem::binds_dev);
         if dev_is_bound {
             return Ok(());
         }
@@ -375,8 +325,8 @@ impl<'a> Planner<'a> {
             && !self.host.in_user_namespace
             && self.host.has(caps::Capability::CAP_MKNOD);
         let configured = self.linux.devices().clone().unwrap_or_default();
-        let devices = DeviceSteps::plan(&configured, mknod)?;
-        self.plan.directories = devices.directories();
+        let devices = DeviceSteps::plan(&configured, mknod, self.dev, self.plan.directories)?;
+        self.plan.directories = devices.places();
         self.plan.steps.extend(devices.steps);
         Ok(())
     }
@@ -387,23 +337,15 @@ impl<'a> Planner<'a> {
     }
 
     fn sysctls(&mut self) -> Result<()> {
-        let mut sysctls: Vec<_> = self
-            .linux
-            .sysctl()
-            .clone()
-            .unwrap_or_default()
-            .into_iter()
-            .collect();
+        let mut sysctls: Vec<_> =
+            self.linux.sysctl().clone().unwrap_or_default().into_iter().collect();
         sysctls.sort();
         for (name, value) in sysctls {
             // Validation has refused the names that lead elsewhere.
             let path = sysctl_path(&name).unwrap_or_default();
             let path = c_string(format!("sys/{path}"))?;
             self.push(
-                Op::Sysctl {
-                    path,
-                    value: c_string(value)?,
-                },
+                Op::Sysctl { path, value: c_string(value)? },
                 &format!("linux.sysctl[{name}]"),
             );
         }
@@ -411,10 +353,7 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn is_root_readonly(&self) -> bool {
-        self.spec
-            .root()
-            .as_ref()
-            .is_some_and(|root| root.readonly().unwrap_or(false))
+        self.spec.root().as_ref().is_some_and(|root| root.readonly().unwrap_or(false))
     }
 }
 
@@ -423,15 +362,19 @@ fn time_offsets(offsets: Option<&HashMap<String, LinuxTimeOffset>>) -> Result<CS
         .into_iter()
         .flatten()
         .map(|(clock, offset)| {
-            format!(
-                "{clock} {} {}\n",
-                offset.secs().unwrap_or(0),
-                offset.nanosecs().unwrap_or(0)
-            )
+            format!("{clock} {} {}\n", offset.secs().unwrap_or(0), offset.nanosecs().unwrap_or(0))
         })
         .collect();
     lines.sort();
     c_string(lines.concat())
+}
+
+/// The step for `process.oomScoreAdj`. Lowering the score takes CAP_SYS_RESOURCE: who has it must succeed.
+pub(super) fn oom_score(process: &Process, host: &Host) -> Result<Option<Step>> {
+    let Some(value) = process.oom_score_adj() else { return Ok(None) };
+    let strict = !host.is_rootless() && host.has(caps::Capability::CAP_SYS_RESOURCE);
+    let op = Op::OomScoreAdj { value: c_string(value.to_string())?, strict };
+    Ok(Some(Step { op, field: "process.oomScoreAdj".to_owned() }))
 }
 
 /// The name that runc gives: engines' tests look for it.
@@ -454,17 +397,14 @@ pub(super) struct Entry<'a> {
     pub(super) terminal: bool,
     /// HOME is to be looked up.
     pub(super) home: bool,
+    /// The working directory is the root directory already.
+    pub(super) at_root: bool,
 }
 
 /// The steps that init and exec processes share, from stdio to the executable.
 pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -> Result<()> {
     let user = process.user();
-    let mut push = |op, field: &str| {
-        plan.steps.push(Step {
-            op,
-            field: field.to_owned(),
-        })
-    };
+    let mut push = |op, field: &str| plan.steps.push(Step { op, field: field.to_owned() });
     if entry.terminal {
         push(Op::Stdio, "process.terminal");
     }
@@ -472,19 +412,14 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
         push(Op::OwnStdio { uid: user.uid() }, "process.user.uid");
     }
     let cwd = RootPath::new(&process.cwd().to_string_lossy())?;
-    push(
-        Op::ChangeDirectory {
-            path: cwd.clone(),
-            last_try: false,
-        },
-        "process.cwd",
-    );
+    let at_cwd = cwd.is_root() && entry.at_root;
+    if !at_cwd {
+        push(Op::ChangeDirectory { path: cwd.clone(), last_try: false }, "process.cwd");
+    }
     if entry.home {
         push(Op::Home { uid: user.uid() }, "process.env");
     }
-    plan.steps.extend(credentials::rlimits(
-        process.rlimits().as_deref().unwrap_or_default(),
-    ));
+    plan.steps.extend(credentials::rlimits(process.rlimits().as_deref().unwrap_or_default()));
     let credentials = credentials::steps(
         user,
         process.capabilities().as_ref(),
@@ -493,52 +428,26 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
         &mut plan.warnings,
     );
     plan.steps.extend(credentials);
-    let mut push = |op, field: &str| {
-        plan.steps.push(Step {
-            op,
-            field: field.to_owned(),
-        })
-    };
-    push(
-        Op::ChangeDirectory {
-            path: cwd,
-            last_try: true,
-        },
-        "process.cwd",
-    );
-    push(
-        Op::Umask(user.umask().unwrap_or(DEFAULT_UMASK)),
-        "process.user.umask",
-    );
+    let mut push = |op, field: &str| plan.steps.push(Step { op, field: field.to_owned() });
+    if !at_cwd {
+        push(Op::ChangeDirectory { path: cwd, last_try: true }, "process.cwd");
+    }
+    push(Op::Umask(user.umask().unwrap_or(DEFAULT_UMASK)), "process.user.umask");
     if process.no_new_privileges().unwrap_or(false) {
         push(Op::NoNewPrivileges, "process.noNewPrivileges");
     }
-    if let Some(profile) = process
-        .apparmor_profile()
-        .as_ref()
-        .filter(|profile| !profile.is_empty())
+    if let Some(profile) = process.apparmor_profile().as_ref().filter(|profile| !profile.is_empty())
     {
-        let (attribute, value) = (
-            c"self/attr/apparmor/exec".to_owned(),
-            c_string(format!("exec {profile}"))?,
-        );
+        let (attribute, value) =
+            (c"self/attr/apparmor/exec".to_owned(), c_string(format!("exec {profile}"))?);
         push(Op::Label { attribute, value }, "process.apparmorProfile");
     }
-    if let Some(label) = process
-        .selinux_label()
-        .as_ref()
-        .filter(|label| !label.is_empty())
-    {
+    if let Some(label) = process.selinux_label().as_ref().filter(|label| !label.is_empty()) {
         let (attribute, value) = (c"self/attr/exec".to_owned(), c_string(label)?);
         push(Op::Label { attribute, value }, "process.selinuxLabel");
     }
     push(Op::FindExecutable, "process.args[0]");
     push(Op::ResetSignals, "");
-    push(
-        Op::CloseOnExec {
-            first: 3 + entry.preserve_fds,
-        },
-        "",
-    );
+    push(Op::CloseOnExec { first: 3 + entry.preserve_fds }, "");
     Ok(())
 }

@@ -23,12 +23,12 @@ mod paths;
 
 pub use host::Host;
 pub use mount_options::names as mount_option_names;
-pub(crate) use mount_options::{harmless, read_only, slave};
+pub(crate) use mount_options::{harmless, private, read_only, slave};
 
 pub(crate) use exec::{ExecTarget, HookPlan, for_exec, for_hook};
 pub(crate) use exec_process::ProcessPlan;
 pub(crate) use identity::{IdMap, IdMaps, render as render_id_maps};
-pub(crate) use mount::{BindSource, Filesystem, MountPlan, Source, TargetKind};
+pub(crate) use mount::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind};
 pub(crate) use namespaces::{ALL as ALL_NAMESPACES, Namespace};
 pub(crate) use op::{MakeNode, Op, Step};
 pub(crate) use paths::{RootPath, c_path};
@@ -40,15 +40,13 @@ use std::fmt;
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A file of a namespace to be joined.
-    Namespace {
-        kind: Namespace,
-        path: CString,
-        field: String,
-    },
+    Namespace { kind: Namespace, path: CString, field: String },
     /// A detached copy of a host mount: for a child that may not reach the path itself.
     Tree {
         path: CString,
         recursive: bool,
+        /// Whether it gives the host none of its mounts.
+        slave: bool,
         field: String,
     },
     /// An open file of the caller: a pidfd, a directory.
@@ -77,6 +75,23 @@ impl Plan {
     /// What the configuration asks for and will not get, one line each.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Whether the child has nothing to ask of the parent before it is ready.
+    pub(crate) fn asks_only_when_ready(&self) -> bool {
+        let asks = |step: &Step| matches!(step.op, Op::AwaitIdMaps | Op::NewUser | Op::Hooks);
+        !self.joiner.iter().chain(&self.steps).any(asks)
+    }
+
+    /// Whether a step writes to procfs.
+    pub(crate) fn needs_procfs(&self) -> bool {
+        let writes = |step: &Step| {
+            matches!(
+                step.op,
+                Op::OomScoreAdj { .. } | Op::Sysctl { .. } | Op::Label { .. } | Op::NewTime(_)
+            )
+        };
+        self.joiner.iter().chain(&self.steps).any(writes)
     }
 
     /// Adds an input and gives its place.

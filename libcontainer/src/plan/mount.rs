@@ -36,10 +36,18 @@ pub(crate) struct Filesystem {
     pub(crate) fstype: CString,
     /// `source` and the filesystem's own parameters.
     pub(crate) parameters: Vec<(CString, Option<CString>)>,
-    /// For mount(2), when a value is longer than fsconfig(2) takes: source, flags and the data string.
-    pub(crate) classic: Option<(CString, u64, CString)>,
+    /// For mount(2), which does in one call what takes fsopen(2) and its like six to ten.
+    pub(crate) classic: Option<Classic>,
     /// The host's directory to bind, read-only, when the kernel does not allow a new one.
     pub(crate) fallback: Option<CString>,
+}
+
+/// The arguments of mount(2).
+#[derive(Debug)]
+pub(crate) struct Classic {
+    pub(crate) source: CString,
+    pub(crate) flags: u64,
+    pub(crate) data: CString,
 }
 
 /// What is mounted.
@@ -56,8 +64,9 @@ pub(crate) enum Source {
 pub(crate) struct MountPlan {
     pub(crate) target: RootPath,
     pub(crate) target_kind: TargetKind,
-    /// The directory of the target is an empty tmpfs of an earlier step: the target cannot be there yet.
-    pub(crate) fresh: bool,
+    /// The directory of the target is an empty tmpfs of an earlier step, open at this place, and the
+    /// target, of this name, cannot be there yet.
+    pub(crate) fresh: Option<(usize, CString)>,
     /// A link at the mount point is refused: procfs and sysfs must be where they are looked for.
     pub(crate) no_follow: bool,
     pub(crate) source: Source,
@@ -81,12 +90,14 @@ pub(crate) enum Planned {
 }
 
 /// Filesystems of which the kernel has one superblock for many mounts: read-only is of the mount alone.
-const SHARED_SUPERBLOCK: &[&str] = &[
-    "proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs",
-];
+const SHARED_SUPERBLOCK: &[&str] =
+    &["proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs"];
 
 /// fsconfig(2) takes values of up to 255 bytes.
 const LONGEST_VALUE: usize = 255;
+
+/// mount(2) copies this much of its data.
+const PAGE: usize = 4096;
 
 /// Plans one entry. `bundle` is where relative bind sources begin.
 pub(crate) fn plan(
@@ -99,15 +110,12 @@ pub(crate) fn plan(
     let options = MountOptions::parse(texts);
     let target = RootPath::new(&mount.destination().to_string_lossy())?;
     let fstype = mount.typ().as_deref().unwrap_or("");
-    let source = mount
-        .source()
-        .as_ref()
-        .map(|path| path.to_string_lossy().into_owned());
+    let source = mount.source().as_ref().map(|path| path.to_string_lossy().into_owned());
     let bind = options.bind.or((fstype == "bind").then_some(false));
     let base = |source, target_kind, name: String| MountPlan {
         target: target.clone(),
         target_kind,
-        fresh: false,
+        fresh: None,
         no_follow: bind.is_none() && matches!(fstype, "proc" | "sysfs"),
         source,
         source_name: name,
@@ -128,34 +136,18 @@ pub(crate) fn plan(
         let name = source
             .ok_or_else(|| invalid("a bind mount needs a source; add the path of the host"))?;
         let path = c_path(&bundle.join(&name))?;
-        let mount = base(
-            Source::Bind(BindSource::Tree(0)),
-            TargetKind::LikeSource,
-            name,
-        );
-        return Ok(Planned::Bind {
-            mount,
-            path,
-            recursive,
-        });
+        let mount = base(Source::Bind(BindSource::Tree(0)), TargetKind::LikeSource, name);
+        return Ok(Planned::Bind { mount, path, recursive });
     }
     if fstype.is_empty() {
-        return Err(invalid(
-            "type is missing; name a filesystem, or add the option bind",
-        ));
+        return Err(invalid("type is missing; name a filesystem, or add the option bind"));
     }
     if options.copy_up && fstype != "tmpfs" {
-        return Err(invalid(
-            "tmpcopyup is for tmpfs; take it out, or make the type tmpfs",
-        ));
+        return Err(invalid("tmpcopyup is for tmpfs; take it out, or make the type tmpfs"));
     }
     let filesystem = filesystem(fstype, source.as_deref(), &options, host, own_pid_namespace)?;
     let name = filesystem.fstype.to_string_lossy().into_owned();
-    Ok(Planned::Ready(base(
-        Source::Filesystem(filesystem),
-        TargetKind::Directory,
-        name,
-    )))
+    Ok(Planned::Ready(base(Source::Filesystem(filesystem), TargetKind::Directory, name)))
 }
 
 fn invalid(text: &str) -> Error {
@@ -180,18 +172,16 @@ fn filesystem(
         "proc" if !own_pid_namespace => (c"proc".to_owned(), Some(c"/proc".to_owned())),
         other => (c_string(other)?, None),
     };
-    let long = parameters.iter().any(|(_, value)| {
-        value
-            .as_ref()
-            .is_some_and(|v| v.count_bytes() > LONGEST_VALUE)
-    });
-    let classic = long.then(|| classic(options, source)).transpose()?;
-    Ok(Filesystem {
-        fstype,
-        parameters,
-        classic,
-        fallback,
-    })
+    let is_long = |value: &CString| value.count_bytes() > LONGEST_VALUE;
+    let long = parameters.iter().any(|(_, value)| value.as_ref().is_some_and(is_long));
+    // Only a mount that is still detached can be filled, or given more than mount(2) knows of.
+    let detached =
+        options.copy_up || !options.propagation.is_empty() || !options.recursive_attr.is_empty();
+    let classic = if long || !detached { classic(options, source)? } else { None };
+    if long && classic.is_none() {
+        return Err(invalid("options are longer than the page that mount(2) takes; shorten them"));
+    }
+    Ok(Filesystem { fstype, parameters, classic, fallback })
 }
 
 /// On a host without cgroup v2 there is nothing that could be shown.
@@ -208,31 +198,23 @@ fn parameters(
 ) -> Result<Vec<(CString, Option<CString>)>> {
     let source = source.map(|source| ("source", Some(source)));
     let flags = options.superblock.iter().map(|name| (*name, None));
-    let data = options
-        .data
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_deref()));
+    let data = options.data.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
     let all = source.into_iter().chain(flags).chain(data);
-    all.map(|(key, value)| Ok((c_string(key)?, value.map(c_string).transpose()?)))
-        .collect()
+    all.map(|(key, value)| Ok((c_string(key)?, value.map(c_string).transpose()?))).collect()
 }
 
-fn classic(options: &MountOptions, source: Option<&str>) -> Result<(CString, u64, CString)> {
+/// `None` when the options do not fit into the page that mount(2) copies.
+fn classic(options: &MountOptions, source: Option<&str>) -> Result<Option<Classic>> {
     let text = |(key, value): &(String, Option<String>)| match value {
         Some(value) => format!("{key}={value}"),
         None => key.clone(),
     };
     let data = options.data.iter().map(text).collect::<Vec<_>>().join(",");
-    if data.len() >= 4096 {
-        return Err(invalid(
-            "options are longer than the page that mount(2) takes; shorten them",
-        ));
+    if data.len() >= PAGE {
+        return Ok(None);
     }
-    Ok((
-        c_string(source.unwrap_or("none"))?,
-        options.classic_flags(),
-        c_string(data)?,
-    ))
+    let source = c_string(source.unwrap_or("none"))?;
+    Ok(Some(Classic { source, flags: options.classic_flags(), data: c_string(data)? }))
 }
 
 impl MountPlan {
@@ -245,10 +227,7 @@ impl MountPlan {
     /// A fallback's attributes: whatever was asked for, and read-only.
     pub(crate) fn fallback_attr(&self) -> MountAttr {
         let harmless = mount_options::harmless();
-        MountAttr {
-            attr_set: harmless.attr_set | self.attr.attr_set,
-            ..self.attr
-        }
+        MountAttr { attr_set: harmless.attr_set | self.attr.attr_set, ..self.attr }
     }
 }
 
@@ -276,17 +255,10 @@ mod tests {
     #[test]
     fn tmpfs_has_its_parameters_in_order() {
         let json = r#"{"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","mode=755"]}"#;
-        let Ok(Planned::Ready(mount)) = mount(json) else {
-            panic!("planned")
-        };
-        let Source::Filesystem(filesystem) = &mount.source else {
-            panic!("filesystem")
-        };
-        let keys: Vec<_> = filesystem
-            .parameters
-            .iter()
-            .map(|(key, _)| key.to_str().unwrap())
-            .collect();
+        let Ok(Planned::Ready(mount)) = mount(json) else { panic!("planned") };
+        let Source::Filesystem(filesystem) = &mount.source else { panic!("filesystem") };
+        let keys: Vec<_> =
+            filesystem.parameters.iter().map(|(key, _)| key.to_str().unwrap()).collect();
         assert_eq!(keys, ["source", "mode"]);
         assert_eq!(mount.to_string(), "mount tmpfs at /dev");
     }
@@ -294,12 +266,7 @@ mod tests {
     #[test]
     fn relative_bind_sources_begin_at_the_bundle() {
         let json = r#"{"destination":"/data","source":"data","options":["rbind","ro"]}"#;
-        let Ok(Planned::Bind {
-            path, recursive, ..
-        }) = mount(json)
-        else {
-            panic!("bind")
-        };
+        let Ok(Planned::Bind { path, recursive, .. }) = mount(json) else { panic!("bind") };
         assert_eq!((path.to_str().unwrap(), recursive), ("/bundle/data", true));
     }
 
@@ -309,18 +276,12 @@ mod tests {
         let json = format!(
             r#"{{"destination":"/o","type":"overlay","source":"o","options":["{lower}","nosuid"]}}"#
         );
-        let Ok(Planned::Ready(mount)) = mount(&json) else {
-            panic!("planned")
-        };
-        let Source::Filesystem(Filesystem {
-            classic: Some((_, flags, data)),
-            ..
-        }) = mount.source
-        else {
+        let Ok(Planned::Ready(mount)) = mount(&json) else { panic!("planned") };
+        let Source::Filesystem(Filesystem { classic: Some(classic), .. }) = mount.source else {
             panic!("classic")
         };
-        assert_eq!(flags, libc::MS_NOSUID as u64);
-        assert_eq!(data.to_str().unwrap(), lower);
+        assert_eq!(classic.flags, libc::MS_NOSUID as u64);
+        assert_eq!(classic.data.to_str().unwrap(), lower);
     }
 
     #[test]

@@ -70,8 +70,8 @@ pub(crate) enum Op {
         value: CString,
         strict: bool,
     },
-    /// From here on nobody else may look into this process.
-    Undumpable,
+    /// Whether others, of the same user or of the container, may look into this process.
+    Dumpable(bool),
     NewCgroupNamespace,
     LoopbackUp,
     Hostname(CString),
@@ -91,6 +91,8 @@ pub(crate) enum Op {
     /// Attaches the root filesystem over the root directory.
     AttachRoot {
         source: BindSource,
+        /// Takes the root filesystem out of the host's peer groups first.
+        private: bool,
     },
     /// A directory of the host is the root filesystem as it is.
     UseRoot(CString),
@@ -120,13 +122,19 @@ pub(crate) enum Op {
     Hooks,
     WorkingDirectory(RootPath),
     ReadOnlyRoot,
-    RootPropagation(MountAttr),
+    RootPropagation {
+        attr: MountAttr,
+        recursive: bool,
+    },
     Pivot,
     ChrootToRoot,
 
     // The process.
-    /// An input becomes standard input.
-    Stdin(usize),
+    /// An input becomes stdin, stdout or stderr.
+    Redirect {
+        input: usize,
+        to: i32,
+    },
     /// The terminal becomes stdin, stdout and stderr.
     Stdio,
     OwnStdio {
@@ -209,7 +217,8 @@ impl fmt::Display for Op {
             Self::OomScoreAdj { value, .. } => {
                 write!(f, "set oom_score_adj to {}", value.to_string_lossy())
             }
-            Self::Undumpable => f.write_str("close this process to others"),
+            Self::Dumpable(true) => f.write_str("open this process to its user"),
+            Self::Dumpable(false) => f.write_str("close this process to others"),
             Self::NewCgroupNamespace => f.write_str("make a cgroup namespace"),
             Self::LoopbackUp => f.write_str("bring lo up"),
             Self::Hostname(name) => write!(f, "set hostname to {name:?}"),
@@ -224,11 +233,9 @@ impl fmt::Display for Op {
             }
             Self::OpenTree { path, .. } => write!(f, "bind source {}", path.to_string_lossy()),
             Self::UseRoot(path) => write!(f, "use {} as the root", path.to_string_lossy()),
-            Self::RootPropagation(attr) => write!(
-                f,
-                "set propagation of the root filesystem to {:#x}",
-                attr.propagation
-            ),
+            Self::RootPropagation { attr, .. } => {
+                write!(f, "set propagation of the root filesystem to {:#x}", attr.propagation)
+            }
             Self::AttachRoot { .. } => f.write_str("attach the root filesystem"),
             Self::Mount(mount) => mount.fmt(f),
             Self::OpenDirectory { path, .. } => write!(f, "open directory {path}"),
@@ -248,12 +255,9 @@ impl fmt::Display for Op {
                     node.mode
                 ),
             },
-            Self::Link { target, name, .. } => write!(
-                f,
-                "link {} to {}",
-                name.to_string_lossy(),
-                target.to_string_lossy()
-            ),
+            Self::Link { target, name, .. } => {
+                write!(f, "link {} to {}", name.to_string_lossy(), target.to_string_lossy())
+            }
             Self::Mask(path) => write!(f, "mask {path}"),
             Self::ReadOnly(path) => write!(f, "make {path} read-only"),
             Self::Sysctl { path, value } => {
@@ -265,17 +269,15 @@ impl fmt::Display for Op {
             Self::ReadOnlyRoot => f.write_str("make / read-only"),
             Self::Pivot => f.write_str("pivot_root"),
             Self::ChrootToRoot => f.write_str("chroot to the root filesystem"),
-            Self::Stdin(_) => f.write_str("set standard input"),
+            Self::Redirect { to, .. } => write!(f, "redirect descriptor {to}"),
             Self::Stdio => f.write_str("make the terminal stdin, stdout and stderr"),
             Self::OwnStdio { uid } => write!(f, "give stdin, stdout and stderr to uid {uid}"),
             Self::ChangeDirectory { path, .. } => {
                 write!(f, "chdir to cwd (\"{path}\") set in config.json")
             }
-            Self::Rlimit {
-                resource,
-                soft,
-                hard,
-            } => write!(f, "set resource limit {resource} to {soft} (hard {hard})"),
+            Self::Rlimit { resource, soft, hard } => {
+                write!(f, "set resource limit {resource} to {soft} (hard {hard})")
+            }
             Self::Groups(groups) => write!(f, "set groups to {groups:?}"),
             Self::BoundingSet { drop } => {
                 write!(f, "drop {} capabilities from the bounding set", drop.len())
@@ -289,11 +291,9 @@ impl fmt::Display for Op {
             Self::Ambient(list) => write!(f, "set {} ambient capabilities", list.len()),
             Self::NoNewPrivileges => f.write_str("set no_new_privs"),
             Self::Umask(mask) => write!(f, "set umask to {mask:03o}"),
-            Self::Label { attribute, value } => write!(
-                f,
-                "write {value:?} to /proc/{}",
-                attribute.to_string_lossy()
-            ),
+            Self::Label { attribute, value } => {
+                write!(f, "write {value:?} to /proc/{}", attribute.to_string_lossy())
+            }
             Self::Home { .. } => f.write_str("look up HOME in /etc/passwd"),
             Self::FindExecutable => f.write_str("find the executable"),
             Self::ResetSignals => f.write_str("reset signals"),

@@ -14,15 +14,22 @@ pub(crate) fn execve(path: &CStr, argv: &CStringArray, envp: &CStringArray) -> E
     last()
 }
 
-/// Executes the file that `fd` is; returns only when it fails.
-pub(crate) fn execve_fd(fd: RawFd, argv: &CStringArray, envp: &CStringArray) -> Errno {
+/// Executes the [trampoline](super::trampoline) that `fd` is, which executes `path`; returns only
+/// when the former fails.
+pub(crate) fn execve_through(
+    fd: RawFd,
+    path: &CStr,
+    argv: &CStringArray,
+    envp: &CStringArray,
+) -> Errno {
+    let argv = argv.as_ptr_behind(path);
     // SAFETY: the path is a valid C string; both arrays are NULL-terminated arrays of C strings.
     unsafe {
         libc::syscall(
             libc::SYS_execveat,
             fd,
             c"".as_ptr(),
-            argv.as_ptr(),
+            argv,
             envp.as_ptr(),
             libc::AT_EMPTY_PATH,
         )
@@ -46,20 +53,14 @@ pub(crate) fn exit(code: i32) -> ! {
 ///
 /// <https://man7.org/linux/man-pages/man2/prlimit.2.html>
 pub(crate) fn setrlimit(resource: u32, soft: u64, hard: u64) -> Result<()> {
-    let limit = libc::rlimit {
-        rlim_cur: soft,
-        rlim_max: hard,
-    };
+    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
     // SAFETY: `limit` is valid; pid 0 is this process.
     done(unsafe { libc::prlimit(0, resource as _, &raw const limit, std::ptr::null_mut()) })
 }
 
 /// The hard limit of a resource of this process.
 pub(crate) fn hard_limit(resource: u32) -> Result<u64> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for writing.
     done(unsafe { libc::prlimit(0, resource as _, std::ptr::null(), &raw mut limit) })?;
     Ok(limit.rlim_max)
