@@ -4,12 +4,13 @@
  *   measure ROUNDS WARMUPS <plan >samples
  *
  * A line of the plan: CASE CANDIDATE COMMAND [ARG...] [; COMMAND [ARG...]]...   (words without quoting)
- * A line of samples:  CASE CANDIDATE NANOSECONDS PEAK-RSS-KIB
+ * A line of samples:  CASE CANDIDATE NANOSECONDS PEAK-RSS-KIB CPU-MICROSECONDS
  *
  * Every case goes through its candidates in turn, A B C A B C, so that a slow moment of the machine hits all.
  * A sample is the whole sequence, and after each command the processes that it left behind and
  * that ended up as ours (we are a subreaper): a container is `deleted` once its payload has ended, never
- * while it may still be running. Peak RSS is the greatest of the commands and what they waited for.
+ * while it may still be running. Peak RSS is the greatest of the commands and what they waited for; the CPU
+ * time is the sum of all that was waited for, and tells more than the clock on a machine that is busy.
  *
  * The child does nothing between vfork and execve, so that what strace counts is the command's.
  */
@@ -55,11 +56,28 @@ static int read_plan(void)
     return lines;
 }
 
-/* What is left of a command are its grandchildren: a container's init after `start`. */
-static void reap_orphans(void)
+struct sample {
+    long peak_kib, cpu_microseconds;
+};
+
+static long microseconds(struct timeval time)
 {
-    while (waitpid(-1, NULL, 0) != -1 || errno == EINTR)
-        ;
+    return time.tv_sec * 1000000L + time.tv_usec;
+}
+
+static void account(struct sample *sample, const struct rusage *usage)
+{
+    if (usage->ru_maxrss > sample->peak_kib)
+        sample->peak_kib = usage->ru_maxrss;
+    sample->cpu_microseconds += microseconds(usage->ru_utime) + microseconds(usage->ru_stime);
+}
+
+/* What is left of a command are its grandchildren: a container's init after `start`. */
+static void reap_orphans(struct sample *sample)
+{
+    struct rusage usage;
+    while (wait4(-1, NULL, 0, &usage) != -1)
+        sample->cpu_microseconds += microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
 }
 
 /* What `create` leaves behind waits for `start`, and would be waited for in vain. */
@@ -71,7 +89,7 @@ static int leaves_waiting_child(char **command)
     return 0;
 }
 
-static long run_command(const struct line *line, char **command, long peak)
+static void run_command(const struct line *line, char **command, struct sample *sample)
 {
     struct rusage usage;
     int status;
@@ -84,9 +102,9 @@ static long run_command(const struct line *line, char **command, long peak)
         fail(line, command, strerror(errno));
     if (status != 0)
         fail(line, command, "did not exit with status 0");
+    account(sample, &usage);
     if (!leaves_waiting_child(command))
-        reap_orphans();
-    return usage.ru_maxrss > peak ? usage.ru_maxrss : peak;
+        reap_orphans(sample);
 }
 
 static long now(void)
@@ -96,28 +114,29 @@ static long now(void)
     return time.tv_sec * 1000000000L + time.tv_nsec;
 }
 
-static void sample(const struct line *line, int print)
+static void take_sample(const struct line *line, int print)
 {
     /* The kernel takes network namespaces down in the background: the next candidate shall not pay for it. */
     const struct timespec pause = {.tv_nsec = 15 * 1000 * 1000};
     nanosleep(&pause, NULL);
-    long peak = 0, start = now();
+    struct sample sample = {0};
+    long start = now();
     for (char *const *word = line->words + 2; *word; word++) {
         char **command = (char **)word;
-        peak = run_command(line, command, peak);
+        run_command(line, command, &sample);
         while (*word)
             word++;
     }
     long elapsed = now() - start;
     if (print)
-        printf("%s %s %ld %ld\n", line->words[0], line->words[1], elapsed, peak);
+        printf("%s %s %ld %ld %ld\n", line->words[0], line->words[1], elapsed, sample.peak_kib, sample.cpu_microseconds);
 }
 
 static void measure_case(const struct line *from, const struct line *to, int rounds, int warmups)
 {
     for (int round = -warmups; round < rounds; round++)
         for (const struct line *line = from; line < to; line++)
-            sample(line, round >= 0);
+            take_sample(line, round >= 0);
 }
 
 int main(int argc, char **argv)

@@ -19,6 +19,7 @@ function read_sample(  key) {
         members[$1] = members[$1] " " $2
     }
     time[$1, $2, ++rounds[key]] = $3 / 1e6
+    cpu[$1, $2, rounds[key]] = $5 / 1e3
     if ($4 > peak[key]) peak[key] = $4
 }
 
@@ -37,6 +38,12 @@ function time_of(name, candidate, percent,  n, i, values) {
     n = rounds[name, candidate]
     for (i = 1; i <= n; i++) values[i] = time[name, candidate, i]
     return percentile(values, n, percent)
+}
+
+function cpu_of(name, candidate,  n, i, values) {
+    n = rounds[name, candidate]
+    for (i = 1; i <= n; i++) values[i] = cpu[name, candidate, i]
+    return percentile(values, n, 50)
 }
 
 # The median of the ratios within each round, so that slow moments of the machine cancel out.
@@ -62,13 +69,13 @@ function shown(value, format) { return value < 0 ? "-" : sprintf(format, value) 
 
 function table(name,  n, list, i, candidate) {
     printf "\n%s\n", title[name]
-    printf "  %-12s %8s %8s %8s %8s %8s %9s %9s\n", "", "median", "p10", "p90", "of crun", "of bare", "syscalls", "peak RSS"
+    printf "  %-12s %8s %8s %8s %8s %8s %8s %9s %9s\n", "", "median", "p10", "p90", "of crun", "of bare", "CPU", "syscalls", "peak RSS"
     n = split(members[name], list, " ")
     for (i = 1; i <= n; i++) {
         candidate = list[i]
-        printf "  %-12s %5.2f ms %8.2f %8.2f %8s %8s %9d %5d KiB\n", candidate, time_of(name, candidate, 50),
+        printf "  %-12s %5.2f ms %8.2f %8.2f %8s %8s %5.2f ms %9d %5d KiB\n", candidate, time_of(name, candidate, 50),
             time_of(name, candidate, 10), time_of(name, candidate, 90), shown(ratio(name, candidate, "crun"), "%.2f"),
-            shown(ratio(name, candidate, bare_like(name, candidate)), "%.2f"), calls[name, candidate], peak[name, candidate]
+            shown(ratio(name, candidate, bare_like(name, candidate)), "%.2f"), cpu_of(name, candidate), calls[name, candidate], peak[name, candidate]
     }
 }
 

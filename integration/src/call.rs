@@ -121,9 +121,16 @@ impl Call {
     /// Starts it with another program, which has to execute its arguments.
     pub(crate) fn through(self, program: &[&str]) -> Call {
         let mut command = Command::new(program[0]);
-        command.args(&program[1..]).arg(self.command.get_program()).args(self.command.get_args());
+        command
+            .args(&program[1..])
+            .arg(self.command.get_program())
+            .args(self.command.get_args());
         command.env_clear();
-        command.envs(self.command.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        command.envs(
+            self.command
+                .get_envs()
+                .filter_map(|(key, value)| Some((key, value?))),
+        );
         command.current_dir(self.command.get_current_dir().unwrap_or(Path::new("/")));
         Call { command, ..self }
     }
@@ -284,8 +291,10 @@ impl Out {
     /// It must have failed with one line of error that has one of these texts, in upper or lower case.
     pub(crate) fn refused(self, texts: &[&str]) -> Res<Out> {
         let out = self.failed()?;
-        let said: Vec<&str> =
-            lines(&out.err).into_iter().filter(|line| !line.contains(PEER_NOISE)).collect();
+        let said: Vec<&str> = lines(&out.err)
+            .into_iter()
+            .filter(|line| !line.contains(PEER_NOISE))
+            .collect();
         if said.len() != 1 {
             return Err(format!(
                 "`{}` wants one line on stderr, has {}{}",

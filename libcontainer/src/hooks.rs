@@ -9,7 +9,7 @@
 //! | poststop | the container is deleted | the caller's namespaces | a warning |
 
 use crate::error::{Error, ErrorKind, Result, describe};
-use crate::parent::{self, Launch, Process};
+use crate::parent::{self, Launch, Midwife, Process};
 use crate::plan::{ALL_NAMESPACES, ExecTarget, HookPlan, Host, for_hook, namespace_of};
 use crate::sys::{self, process::Ended};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -58,6 +58,12 @@ impl<'a> Hooks<'a> {
             host,
             keyring,
         }
+    }
+
+    /// Whether the container is made without anybody looking on.
+    pub(crate) fn none_in_creation(&self) -> bool {
+        let hooks = self.spec.hooks().as_ref();
+        self.list(Configured::start_container).is_empty() && !hooks.is_some_and(run_before_pivot)
     }
 
     fn list(&self, get: fn(&Configured) -> &Option<Vec<Hook>>) -> &'a [Hook] {
@@ -151,8 +157,8 @@ impl<'a> Hooks<'a> {
                 cgroup: None,
                 listener: None,
             };
-            let started =
-                parent::launch(&launch, &mut |_| Ok(())).and_then(|ready| ready.execute(&plan));
+            let started = Midwife::idle(|midwife| parent::launch(&launch, midwife))
+                .and_then(|ready| ready.execute(&plan));
             let (_, pidfd, _) = started.map_err(|error| failed(&name, &error.to_string()))?;
             finish(&name, hook, &pidfd)
         })

@@ -1,14 +1,21 @@
 //! The cases, a file for each feature.
 
+mod bad;
+mod cgroup;
 mod exec;
+mod hooks;
 mod lifecycle;
 mod list;
+mod log;
 mod mounts;
 mod namespaces;
 mod process;
+mod races;
 mod rootfs;
 mod run;
+mod spec;
 mod state;
+mod terminal;
 
 use crate::ctx::Ctx;
 use crate::harness::case::Feature;
@@ -24,6 +31,13 @@ pub(crate) const FEATURES: &[Feature] = &[
     namespaces::FEATURE,
     rootfs::FEATURE,
     mounts::FEATURE,
+    terminal::FEATURE,
+    hooks::FEATURE,
+    log::FEATURE,
+    spec::FEATURE,
+    races::FEATURE,
+    bad::FEATURE,
+    cgroup::FEATURE,
 ];
 
 /// What a default container prints that runs this line.

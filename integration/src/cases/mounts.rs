@@ -56,7 +56,9 @@ pub(crate) const FEATURE: Feature = Feature {
 fn line(report: &serde_json::Value, point: &str) -> Res<String> {
     let lines = report["mounts"].as_array().cloned().unwrap_or_default();
     let lines = lines.iter().filter_map(|line| line.as_str());
-    let found = lines.filter(|line| line.split(' ').nth(4) == Some(point)).last();
+    let found = lines
+        .filter(|line| line.split(' ').nth(4) == Some(point))
+        .last();
     Ok(found.doing(&format!("mount at {point}"))?.to_string())
 }
 
@@ -106,8 +108,15 @@ fn bind_directory(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     fs::create_dir(container.inside("/mnt")).doing("mkdir")?;
     container.bind(&source, "/mnt", &["bind"]);
-    prints(&mut container, "cat /mnt/file; echo inside >/mnt/new", "from the host")?;
-    same!(fs::read_to_string(source.join("new")).unwrap_or_default(), "inside\n");
+    prints(
+        &mut container,
+        "cat /mnt/file; echo inside >/mnt/new",
+        "from the host",
+    )?;
+    same!(
+        fs::read_to_string(source.join("new")).unwrap_or_default(),
+        "inside\n"
+    );
     Ok(())
 }
 
@@ -117,7 +126,10 @@ fn bind_file(ctx: &Ctx) -> Res {
     fs::write(container.inside("/etc/motd"), "the image's").doing("write")?;
     container.bind(&source.join("file"), "/etc/motd", &["rbind"]);
     prints(&mut container, "cat /etc/motd", "from the host")?;
-    same!(fs::read_to_string(container.inside("/etc/motd")).unwrap_or_default(), "the image's");
+    same!(
+        fs::read_to_string(container.inside("/etc/motd")).unwrap_or_default(),
+        "the image's"
+    );
     Ok(())
 }
 
@@ -140,7 +152,10 @@ fn bind_read_only(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.bind(&source, "/mnt", &["bind", "ro"]);
     container.sh("touch /mnt/new");
-    container.run()?.failed()?.says_one_of(&["read-only file system"])?;
+    container
+        .run()?
+        .failed()?
+        .says_one_of(&["read-only file system"])?;
     Ok(())
 }
 
@@ -173,7 +188,8 @@ fn ro_leaves_submounts_writable(ctx: &Ctx) -> Res {
     let source = source_with_submount(ctx)?;
     let mut container = ctx.container()?;
     container.bind(&source, "/mnt", &["rbind", "ro"]);
-    let script = "touch /mnt/x 2>/dev/null || echo top refused; touch /mnt/sub/x && echo sub written";
+    let script =
+        "touch /mnt/x 2>/dev/null || echo top refused; touch /mnt/sub/x && echo sub written";
     prints(&mut container, script, "top refused\nsub written")?;
     unmount(&source)
 }
@@ -195,7 +211,10 @@ fn recursive_options(ctx: &Ctx) -> Res {
     for point in ["/mnt", "/mnt/sub"] {
         let options = options(&report, point)?;
         for want in ["nosuid", "nodev", "noexec"] {
-            holds!(options.iter().any(|each| each == want), "{point} has {options:?}, no {want}");
+            holds!(
+                options.iter().any(|each| each == want),
+                "{point} has {options:?}, no {want}"
+            );
         }
     }
     unmount(&source)
@@ -208,7 +227,10 @@ fn recursive_atime(ctx: &Ctx) -> Res {
     let report = container.report()?;
     for point in ["/mnt", "/mnt/sub"] {
         let options = options(&report, point)?;
-        holds!(options.iter().any(|each| each == "noatime"), "{point} has {options:?}");
+        holds!(
+            options.iter().any(|each| each == "noatime"),
+            "{point} has {options:?}"
+        );
     }
     unmount(&source)
 }
@@ -219,7 +241,10 @@ fn nosuid_nodev_noexec(ctx: &Ctx) -> Res {
     container.bind(&source, "/mnt", &["bind", "nosuid", "nodev", "noexec"]);
     let options = options(&container.report()?, "/mnt")?;
     for want in ["rw", "nosuid", "nodev", "noexec"] {
-        holds!(options.iter().any(|each| each == want), "options are {options:?}, no {want}");
+        holds!(
+            options.iter().any(|each| each == want),
+            "options are {options:?}, no {want}"
+        );
     }
     Ok(())
 }
@@ -235,29 +260,56 @@ fn noexec_forbids_execution(ctx: &Ctx) -> Res {
 }
 
 fn time_options(ctx: &Ctx) -> Res {
-    for (given, shown) in [("noatime", "noatime"), ("relatime", "relatime"), ("nodiratime", "nodiratime")] {
+    for (given, shown) in [
+        ("noatime", "noatime"),
+        ("relatime", "relatime"),
+        ("nodiratime", "nodiratime"),
+    ] {
         let mut container = ctx.container()?;
         container.mount("/mnt", "tmpfs", "tmpfs", &[given]);
         let options = options(&container.report()?, "/mnt")?;
-        holds!(options.iter().any(|each| each == shown), "{given} gives {options:?}");
+        holds!(
+            options.iter().any(|each| each == shown),
+            "{given} gives {options:?}"
+        );
     }
     Ok(())
 }
 
 fn later_options_win(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container.mount("/mnt", "tmpfs", "tmpfs", &["ro", "noexec", "nosuid", "rw", "exec"]);
+    container.mount(
+        "/mnt",
+        "tmpfs",
+        "tmpfs",
+        &["ro", "noexec", "nosuid", "rw", "exec"],
+    );
     let options = options(&container.report()?, "/mnt")?;
-    holds!(options.iter().any(|each| each == "rw"), "options are {options:?}, no rw");
-    holds!(!options.iter().any(|each| each == "noexec"), "options are {options:?}");
-    holds!(options.iter().any(|each| each == "nosuid"), "options are {options:?}, no nosuid");
+    holds!(
+        options.iter().any(|each| each == "rw"),
+        "options are {options:?}, no rw"
+    );
+    holds!(
+        !options.iter().any(|each| each == "noexec"),
+        "options are {options:?}"
+    );
+    holds!(
+        options.iter().any(|each| each == "nosuid"),
+        "options are {options:?}, no nosuid"
+    );
     Ok(())
 }
 
 fn tmpfs_mode_and_size(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container.mount("/mnt", "tmpfs", "tmpfs", &["mode=1735", "size=3m", "nr_inodes=77"]);
-    let script = "stat -c %a /mnt; df -k /mnt | tail -n 1 | tr -s ' ' | cut -d' ' -f2; stat -f -c %c /mnt";
+    container.mount(
+        "/mnt",
+        "tmpfs",
+        "tmpfs",
+        &["mode=1735", "size=3m", "nr_inodes=77"],
+    );
+    let script =
+        "stat -c %a /mnt; df -k /mnt | tail -n 1 | tr -s ' ' | cut -d' ' -f2; stat -f -c %c /mnt";
     prints(&mut container, script, "1735\n3072\n77")
 }
 
@@ -265,7 +317,10 @@ fn tmpfs_read_only(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.mount("/mnt", "tmpfs", "tmpfs", &["ro"]);
     container.sh("touch /mnt/x");
-    container.run()?.failed()?.says_one_of(&["read-only file system"])?;
+    container
+        .run()?
+        .failed()?
+        .says_one_of(&["read-only file system"])?;
     Ok(())
 }
 
@@ -275,8 +330,15 @@ fn tmpcopyup(ctx: &Ctx) -> Res {
     fs::write(container.inside("/data/dir/file"), "copied").doing("write")?;
     std::os::unix::fs::symlink("dir/file", container.inside("/data/link")).doing("link")?;
     container.mount("/data", "tmpfs", "tmpfs", &["tmpcopyup", "mode=755"]);
-    prints(&mut container, "cat /data/link; echo changed >/data/dir/file", "copied")?;
-    same!(fs::read_to_string(container.inside("/data/dir/file")).unwrap_or_default(), "copied");
+    prints(
+        &mut container,
+        "cat /data/link; echo changed >/data/dir/file",
+        "copied",
+    )?;
+    same!(
+        fs::read_to_string(container.inside("/data/dir/file")).unwrap_or_default(),
+        "copied"
+    );
     Ok(())
 }
 
@@ -284,31 +346,54 @@ fn later_mount_covers_earlier(ctx: &Ctx) -> Res {
     let source = source(ctx)?;
     let mut container = ctx.container()?;
     container.mount("/mnt", "tmpfs", "tmpfs", &[]);
-    container.push("/mounts", serde_json::json!(
-        {"destination": "/mnt", "type": "bind", "source": source, "options": ["bind"]}
-    ));
+    container.push(
+        "/mounts",
+        serde_json::json!(
+            {"destination": "/mnt", "type": "bind", "source": source, "options": ["bind"]}
+        ),
+    );
     prints(&mut container, "cat /mnt/file", "from the host")
 }
 
 fn mount_inside_mount(ctx: &Ctx) -> Res {
     let source = source(ctx)?;
     let mut container = ctx.container()?;
-    container.mount("/outer", "tmpfs", "tmpfs", &[]).bind(&source, "/outer/a/b", &["bind"]);
+    container
+        .mount("/outer", "tmpfs", "tmpfs", &[])
+        .bind(&source, "/outer/a/b", &["bind"]);
     container.mount("/outer/a/b/none", "tmpfs", "tmpfs", &[]);
-    prints(&mut container, "cat /outer/a/b/file; touch /outer/a/b/none/x && ls /outer", "from the host\na")?;
-    holds!(!container.inside("/outer/a").exists(), "mount point was made below the outer mount");
+    prints(
+        &mut container,
+        "cat /outer/a/b/file; touch /outer/a/b/none/x && ls /outer",
+        "from the host\na",
+    )?;
+    holds!(
+        !container.inside("/outer/a").exists(),
+        "mount point was made below the outer mount"
+    );
     Ok(())
 }
 
 fn propagation_of_each_mount(ctx: &Ctx) -> Res {
-    let cases = [("private", ""), ("rprivate", ""), ("shared", "shared:"), ("rshared", "shared:"),
-        ("slave", ""), ("rslave", ""), ("unbindable", "unbindable")];
+    let cases = [
+        ("private", ""),
+        ("rprivate", ""),
+        ("shared", "shared:"),
+        ("rshared", "shared:"),
+        ("slave", ""),
+        ("rslave", ""),
+        ("unbindable", "unbindable"),
+    ];
     for (option, want) in cases {
         let source = ctx.make_dir("source")?;
         let mut container = ctx.container()?;
         container.bind(&source, "/mnt", &["rbind", option]);
         let got = propagation(&container.report()?, "/mnt")?;
-        let right = if want.is_empty() { !got.contains("shared") && !got.contains("unbindable") } else { got.contains(want) };
+        let right = if want.is_empty() {
+            !got.contains("shared") && !got.contains("unbindable")
+        } else {
+            got.contains(want)
+        };
         holds!(right, "{option} gives `{got}`");
     }
     Ok(())
@@ -316,7 +401,11 @@ fn propagation_of_each_mount(ctx: &Ctx) -> Res {
 
 fn proc_is_the_containers(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    prints(&mut container, "ls -d /proc/[0-9]* | head -n 1; cat /proc/1/comm; true", "/proc/1\nsh")
+    prints(
+        &mut container,
+        "ls -d /proc/[0-9]* | head -n 1; cat /proc/1/comm; true",
+        "/proc/1\nsh",
+    )
 }
 
 fn sysfs_is_read_only(ctx: &Ctx) -> Res {
@@ -331,7 +420,11 @@ fn sysfs_is_read_only(ctx: &Ctx) -> Res {
 fn sys_without_network_namespace(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.drop_namespace("network");
-    prints(&mut container, "test -d /sys/class/net && test -d /sys/devices && echo there", "there")
+    prints(
+        &mut container,
+        "test -d /sys/class/net && test -d /sys/devices && echo there",
+        "there",
+    )
 }
 
 fn devpts(ctx: &Ctx) -> Res {
@@ -351,13 +444,21 @@ fn mqueue(ctx: &Ctx) -> Res {
 
 fn shm(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    prints(&mut container, "stat -c %a /dev/shm; df -k /dev/shm | tail -n 1 | tr -s ' ' | cut -d' ' -f2", "1777\n65536")
+    prints(
+        &mut container,
+        "stat -c %a /dev/shm; df -k /dev/shm | tail -n 1 | tr -s ' ' | cut -d' ' -f2",
+        "1777\n65536",
+    )
 }
 
 fn ramfs(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.mount("/mnt", "ramfs", "ramfs", &["mode=0700"]);
-    prints(&mut container, "stat -c %a /mnt; grep -c '^ramfs /mnt ramfs' /proc/mounts", "700\n1")
+    prints(
+        &mut container,
+        "stat -c %a /mnt; grep -c '^ramfs /mnt ramfs' /proc/mounts",
+        "700\n1",
+    )
 }
 
 fn overlay(ctx: &Ctx) -> Res {
@@ -375,8 +476,15 @@ fn overlay(ctx: &Ctx) -> Res {
     let options: Vec<&str> = layers.iter().map(String::as_str).collect();
     let mut container = ctx.container()?;
     container.mount("/mnt", "overlay", "overlay", &options);
-    prints(&mut container, "cat /mnt/file; echo new >/mnt/new", "from the host")?;
-    holds!(upper.join("new").exists() && !lower.join("new").exists(), "written to the wrong layer");
+    prints(
+        &mut container,
+        "cat /mnt/file; echo new >/mnt/new",
+        "from the host",
+    )?;
+    holds!(
+        upper.join("new").exists() && !lower.join("new").exists(),
+        "written to the wrong layer"
+    );
     nix::mount::umount2(&tmpfs, nix::mount::MntFlags::MNT_DETACH).doing("unmount")
 }
 
@@ -388,32 +496,57 @@ fn idmapped_bind(ctx: &Ctx) -> Res {
     fs::write(tmpfs.join("file"), "").doing("write")?;
     let map = serde_json::json!([{"containerID": 0, "hostID": 3000, "size": 10}]);
     let mut container = ctx.container()?;
-    container.push("/mounts", serde_json::json!({"destination": "/mnt", "type": "bind", "source": tmpfs,
-        "options": ["bind"], "uidMappings": map, "gidMappings": map}));
+    container.push(
+        "/mounts",
+        serde_json::json!({"destination": "/mnt", "type": "bind", "source": tmpfs,
+        "options": ["bind"], "uidMappings": map, "gidMappings": map}),
+    );
     prints(&mut container, "stat -c %u:%g /mnt/file", "3000:3000")?;
     nix::mount::umount2(&tmpfs, nix::mount::MntFlags::MNT_DETACH).doing("unmount")
 }
 
 fn cgroup2_read_only(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container.mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro"]);
+    container.mount(
+        "/sys/fs/cgroup",
+        "cgroup",
+        "cgroup",
+        &["nosuid", "noexec", "nodev", "relatime", "ro"],
+    );
     container.sh("test -f /sys/fs/cgroup/cgroup.procs || exit 3; mkdir /sys/fs/cgroup/x");
-    container.run()?.is(1)?.says_one_of(&["read-only file system"])?;
+    container
+        .run()?
+        .is(1)?
+        .says_one_of(&["read-only file system"])?;
     Ok(())
 }
 
 fn cgroup2_in_cgroup_namespace(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.namespace("cgroup", None);
-    container.mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev"]);
-    prints(&mut container, "cat /proc/self/cgroup; cat /sys/fs/cgroup/cgroup.procs | head -n 1", "0::/\n1")
+    container.mount(
+        "/sys/fs/cgroup",
+        "cgroup",
+        "cgroup",
+        &["nosuid", "noexec", "nodev"],
+    );
+    prints(
+        &mut container,
+        "cat /proc/self/cgroup; cat /sys/fs/cgroup/cgroup.procs | head -n 1",
+        "0::/\n1",
+    )
 }
 
 /// Whatever the machine's cgroups are, a config that mounts them starts; nothing there is writable for
 /// who has no cgroup namespace (CVE-2023-25809).
 fn cgroup_mount_does_not_fail(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container.mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev", "relatime", "ro"]);
+    container.mount(
+        "/sys/fs/cgroup",
+        "cgroup",
+        "cgroup",
+        &["nosuid", "noexec", "nodev", "relatime", "ro"],
+    );
     let script = "find /sys/fs/cgroup -maxdepth 2 -type d | while read d; do mkdir $d/x 2>/dev/null && echo $d; done; true";
     prints(&mut container, script, "")
 }
@@ -424,5 +557,9 @@ fn many(ctx: &Ctx) -> Res {
     for number in 0..60 {
         container.bind(&source, &format!("/many/{number}"), &["rbind", "ro"]);
     }
-    prints(&mut container, "grep -c ' /many/' /proc/mounts; cat /many/59/file", "60\nfrom the host")
+    prints(
+        &mut container,
+        "grep -c ' /many/' /proc/mounts; cat /many/59/file",
+        "60\nfrom the host",
+    )
 }

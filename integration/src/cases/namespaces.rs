@@ -49,22 +49,37 @@ pub(crate) const FEATURE: Feature = Feature {
 };
 
 /// Name in `/proc/PID/ns` and in config.json.
-const KINDS: &[(&str, &str)] =
-    &[("mnt", "mount"), ("pid", "pid"), ("net", "network"), ("ipc", "ipc"), ("uts", "uts")];
+const KINDS: &[(&str, &str)] = &[
+    ("mnt", "mount"),
+    ("pid", "pid"),
+    ("net", "network"),
+    ("ipc", "ipc"),
+    ("uts", "uts"),
+];
 
 fn own(kind: &str) -> Res<String> {
-    Ok(shown(fs::read_link(format!("/proc/self/ns/{kind}")).doing(kind)?))
+    Ok(shown(
+        fs::read_link(format!("/proc/self/ns/{kind}")).doing(kind)?,
+    ))
 }
 
 fn of(container: &Container<'_>, kind: &str) -> Res<String> {
-    Ok(shown(fs::read_link(format!("/proc/{}/ns/{kind}", container.pid()?)).doing(kind)?))
+    Ok(shown(
+        fs::read_link(format!("/proc/{}/ns/{kind}", container.pid()?)).doing(kind)?,
+    ))
 }
 
 fn new_ones_are_new(ctx: &Ctx) -> Res {
     let report = ctx.container()?.report()?;
-    let kinds = ["mnt", "pid", "ipc", "uts"].iter().chain(if ctx.is_root() { &["net"] } else { &["user"] });
+    let kinds =
+        ["mnt", "pid", "ipc", "uts"]
+            .iter()
+            .chain(if ctx.is_root() { &["net"] } else { &["user"] });
     for kind in kinds {
-        holds!(report["namespaces"][kind] != own(kind)?, "{kind} is the caller's");
+        holds!(
+            report["namespaces"][kind] != own(kind)?,
+            "{kind} is the caller's"
+        );
     }
     Ok(())
 }
@@ -86,7 +101,10 @@ fn cgroup(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.namespace("cgroup", None);
     let report = container.report()?;
-    holds!(report["namespaces"]["cgroup"] != own("cgroup")?, "cgroup namespace is the caller's");
+    holds!(
+        report["namespaces"]["cgroup"] != own("cgroup")?,
+        "cgroup namespace is the caller's"
+    );
     Ok(())
 }
 
@@ -94,7 +112,10 @@ fn time(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.namespace("time", None);
     let report = container.report()?;
-    holds!(report["namespaces"]["time"] != own("time")?, "time namespace is the caller's");
+    holds!(
+        report["namespaces"]["time"] != own("time")?,
+        "time namespace is the caller's"
+    );
     Ok(())
 }
 
@@ -109,8 +130,16 @@ fn time_offsets(ctx: &Ctx) -> Res {
     );
     let report = container.report()?;
     let clock = |name: &str| report[name].as_i64().unwrap_or(0) - before;
-    holds!((DAYS..DAYS + 600).contains(&clock("monotonic")), "monotonic is {} s ahead", clock("monotonic"));
-    holds!((2 * DAYS..2 * DAYS + 600).contains(&clock("boottime")), "boottime is {} s ahead", clock("boottime"));
+    holds!(
+        (DAYS..DAYS + 600).contains(&clock("monotonic")),
+        "monotonic is {} s ahead",
+        clock("monotonic")
+    );
+    holds!(
+        (2 * DAYS..2 * DAYS + 600).contains(&clock("boottime")),
+        "boottime is {} s ahead",
+        clock("boottime")
+    );
     Ok(())
 }
 
@@ -147,7 +176,10 @@ fn join(ctx: &Ctx, kinds: &[&str]) -> Res {
     let report = guest.report()?;
     for (file, _) in KINDS {
         let (theirs, ours) = (of(&holder, file)?, &report["namespaces"][file]);
-        holds!((*ours == theirs) == kinds.contains(file), "{file} is {ours}, the holder's is {theirs}");
+        holds!(
+            (*ours == theirs) == kinds.contains(file),
+            "{file} is {ours}, the holder's is {theirs}"
+        );
     }
     guest.gone()
 }
@@ -167,12 +199,21 @@ fn join_pid_and_net_and_ipc(ctx: &Ctx) -> Res {
 /// The process is one of the holder's, sees them, can be entered, and dies without taking them along.
 fn join_pid(ctx: &Ctx) -> Res {
     let holder = holder(ctx)?;
-    let mut guest = ctx.container_of(&["/bin/sh", "-c", "readlink /proc/1/exe; echo $$; exec /bin/probe until-term"])?;
+    let mut guest = ctx.container_of(&[
+        "/bin/sh",
+        "-c",
+        "readlink /proc/1/exe; echo $$; exec /bin/probe until-term",
+    ])?;
     guest.namespace("pid", Some(&format!("/proc/{}/ns/pid", holder.pid()?)));
     guest.run_until("ready")?;
     let output = guest.output();
-    holds!(!output.contains("\n1\n"), "the process is number 1 in a joined namespace: {output}");
-    let seen = guest.exec(&[], &["/bin/sh", "-c", "pidof probe | wc -w"])?.is(0)?;
+    holds!(
+        !output.contains("\n1\n"),
+        "the process is number 1 in a joined namespace: {output}"
+    );
+    let seen = guest
+        .exec(&[], &["/bin/sh", "-c", "pidof probe | wc -w"])?
+        .is(0)?;
     same!(seen.text(), "2");
     guest.kill("KILL")?;
     guest.until("stopped")?;
@@ -206,10 +247,16 @@ fn join_mount(ctx: &Ctx) -> Res {
     let holder = holder(ctx)?;
     let mut guest = ctx.container()?;
     guest.namespace("mount", Some(&format!("/proc/{}/ns/mnt", holder.pid()?)));
-    guest.set("/mounts", json!([])).remove("/linux/maskedPaths").remove("/linux/readonlyPaths");
+    guest
+        .set("/mounts", json!([]))
+        .remove("/linux/maskedPaths")
+        .remove("/linux/readonlyPaths");
     guest.save()?;
     let out = guest.run()?;
-    holds!(out.code == 0 || !out.err.is_empty(), "neither joined nor refused");
+    holds!(
+        out.code == 0 || !out.err.is_empty(),
+        "neither joined nor refused"
+    );
     guest.gone()
 }
 
@@ -242,7 +289,10 @@ fn user_with_two_maps(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/sh", "-c", "cat /proc/self/gid_map"])?;
     container.map_ids(100_000, 1000);
     for map in ["uidMappings", "gidMappings"] {
-        container.push(&format!("/linux/{map}"), json!({"containerID": 1000, "hostID": 300_000, "size": 5}));
+        container.push(
+            &format!("/linux/{map}"),
+            json!({"containerID": 1000, "hostID": 300_000, "size": 5}),
+        );
     }
     let out = container.run()?.is(0)?;
     let words: Vec<&str> = out.text().split_whitespace().collect();
@@ -251,7 +301,11 @@ fn user_with_two_maps(ctx: &Ctx) -> Res {
 }
 
 fn user_root_may_mount(ctx: &Ctx) -> Res {
-    let mut container = ctx.container_of(&["/bin/sh", "-c", "mount -t tmpfs x /tmp && grep -c ' /tmp ' /proc/mounts"])?;
+    let mut container = ctx.container_of(&[
+        "/bin/sh",
+        "-c",
+        "mount -t tmpfs x /tmp && grep -c ' /tmp ' /proc/mounts",
+    ])?;
     container.map_ids(100_000, 65_536).all_capabilities();
     container.run()?.is(0)?.prints("1")?;
     Ok(())
@@ -270,7 +324,10 @@ fn rootless_maps_the_caller(ctx: &Ctx) -> Res {
     let (uid, gid) = own_ids();
     let out = shell(ctx, "cat /proc/self/uid_map /proc/self/gid_map; id -u")?;
     let words: Vec<&str> = out.split_whitespace().collect();
-    same!(words, ["0", &uid.to_string(), "1", "0", &gid.to_string(), "1", "0"]);
+    same!(
+        words,
+        ["0", &uid.to_string(), "1", "0", &gid.to_string(), "1", "0"]
+    );
     Ok(())
 }
 
@@ -283,8 +340,14 @@ fn rootless_setgroups_denied(ctx: &Ctx) -> Res {
 fn rootless_not_root_inside(ctx: &Ctx) -> Res {
     let (uid, gid) = own_ids();
     let mut container = ctx.container()?;
-    container.set("/linux/uidMappings", json!([{"containerID": 1000, "hostID": uid, "size": 1}]));
-    container.set("/linux/gidMappings", json!([{"containerID": 1000, "hostID": gid, "size": 1}]));
+    container.set(
+        "/linux/uidMappings",
+        json!([{"containerID": 1000, "hostID": uid, "size": 1}]),
+    );
+    container.set(
+        "/linux/gidMappings",
+        json!([{"containerID": 1000, "hostID": gid, "size": 1}]),
+    );
     container.user(1000, 1000);
     let report = container.report()?;
     same!(report["ids"]["uid"], json!([1000, 1000, 1000, 1000]));
@@ -292,10 +355,20 @@ fn rootless_not_root_inside(ctx: &Ctx) -> Res {
 }
 
 fn rootless_network(ctx: &Ctx) -> Res {
-    let mut container = ctx.container_of(&["/bin/sh", "-c", "ip link show lo; mount | grep sysfs"])?;
+    let mut container =
+        ctx.container_of(&["/bin/sh", "-c", "ip link show lo; mount | grep sysfs"])?;
     container.namespace("network", None);
-    container.mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", "ro"]);
-    container.run()?.is(0)?.has("LOOPBACK,UP")?.has("sysfs on /sys")?;
+    container.mount(
+        "/sys",
+        "sysfs",
+        "sysfs",
+        &["nosuid", "noexec", "nodev", "ro"],
+    );
+    container
+        .run()?
+        .is(0)?
+        .has("LOOPBACK,UP")?
+        .has("sysfs on /sys")?;
     Ok(())
 }
 
@@ -308,7 +381,9 @@ fn rootless_join_user_and_net(ctx: &Ctx) -> Res {
     for (file, name) in [("user", "user"), ("net", "network"), ("pid", "pid")] {
         guest.namespace(name, Some(&format!("/proc/{pid}/ns/{file}")));
     }
-    guest.remove("/linux/uidMappings").remove("/linux/gidMappings");
+    guest
+        .remove("/linux/uidMappings")
+        .remove("/linux/gidMappings");
     let report = guest.report()?;
     for file in ["user", "net", "pid"] {
         same!(report["namespaces"][file], of(&holder, file)?);
@@ -323,16 +398,23 @@ fn map_subids(container: &mut Container<'_>) -> Res<(u32, u32)> {
     let ids = sub_range("/etc/subuid", &user).doing("range in /etc/subuid")?;
     let groups = sub_range("/etc/subgid", &user).doing("range in /etc/subgid")?;
     for (map, own, range) in [("uidMappings", uid, ids), ("gidMappings", gid, groups)] {
-        container.set(&format!("/linux/{map}"), json!([
-            {"containerID": 0, "hostID": own, "size": 1},
-            {"containerID": 1, "hostID": range.0, "size": range.1},
-        ]));
+        container.set(
+            &format!("/linux/{map}"),
+            json!([
+                {"containerID": 0, "hostID": own, "size": 1},
+                {"containerID": 1, "hostID": range.0, "size": range.1},
+            ]),
+        );
     }
     Ok((ids.0, groups.0))
 }
 
 fn subids_maps(ctx: &Ctx) -> Res {
-    let mut container = ctx.container_of(&["/bin/sh", "-c", "cat /proc/self/uid_map; cat /proc/self/setgroups"])?;
+    let mut container = ctx.container_of(&[
+        "/bin/sh",
+        "-c",
+        "cat /proc/self/uid_map; cat /proc/self/setgroups",
+    ])?;
     let (first, _) = map_subids(&mut container)?;
     let out = container.run()?.is(0)?;
     let words: Vec<&str> = out.text().split_whitespace().collect();
@@ -345,18 +427,27 @@ fn subids_maps(ctx: &Ctx) -> Res {
 fn subids_user_and_groups(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     map_subids(&mut container)?;
-    container.user(1000, 50).set("/process/user/additionalGids", json!([5, 77]));
+    container
+        .user(1000, 50)
+        .set("/process/user/additionalGids", json!([5, 77]));
     let report = container.report()?;
     same!(report["ids"]["uid"], json!([1000, 1000, 1000, 1000]));
     same!(report["ids"]["gid"], json!([50, 50, 50, 50]));
-    let groups = report["ids"]["groups"].as_array().cloned().unwrap_or_default();
-    holds!(groups.contains(&json!(5)) && groups.contains(&json!(77)), "groups are {groups:?}");
+    let groups = report["ids"]["groups"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    holds!(
+        groups.contains(&json!(5)) && groups.contains(&json!(77)),
+        "groups are {groups:?}"
+    );
     Ok(())
 }
 
 fn subids_files_belong_to_mapped_ids(ctx: &Ctx) -> Res {
     use std::os::unix::fs::MetadataExt;
-    let mut container = ctx.container_of(&["/bin/sh", "-c", "touch /tmp/file; chown 1000:50 /tmp/file"])?;
+    let mut container =
+        ctx.container_of(&["/bin/sh", "-c", "touch /tmp/file; chown 1000:50 /tmp/file"])?;
     let (uids, gids) = map_subids(&mut container)?;
     container.all_capabilities();
     container.run()?.is(0)?;
@@ -368,7 +459,10 @@ fn subids_files_belong_to_mapped_ids(ctx: &Ctx) -> Res {
 /// As rootless Podman calls: uid 0 of a user namespace of its own, and no user namespace in the config.
 fn in_user_namespace(ctx: &Ctx, unshare: &[&str]) -> Res {
     let mut container = ctx.container()?;
-    container.drop_namespace("user").remove("/linux/uidMappings").remove("/linux/gidMappings");
+    container
+        .drop_namespace("user")
+        .remove("/linux/uidMappings")
+        .remove("/linux/gidMappings");
     container.args(&["/bin/probe", "report"]);
     let report = container.run_call(&[])?.through(unshare).ok()?.json()?;
     same!(report["ids"]["uid"], json!([0, 0, 0, 0]));
@@ -377,22 +471,37 @@ fn in_user_namespace(ctx: &Ctx, unshare: &[&str]) -> Res {
 }
 
 fn caller_in_user_namespace(ctx: &Ctx) -> Res {
-    in_user_namespace(ctx, &["/usr/bin/unshare", "--user", "--map-root-user", "--mount"])
+    in_user_namespace(
+        ctx,
+        &["/usr/bin/unshare", "--user", "--map-root-user", "--mount"],
+    )
 }
 
 fn root_caller_in_user_namespace(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/id", "-u"])?;
     container.remove("/linux/resources/devices");
-    container.mount("/dev/pts", "devpts", "devpts", &["nosuid", "noexec", "newinstance", "ptmxmode=0666"]);
+    container.mount(
+        "/dev/pts",
+        "devpts",
+        "devpts",
+        &["nosuid", "noexec", "newinstance", "ptmxmode=0666"],
+    );
     let unshare = ["/usr/bin/unshare", "--user", "--map-root-user", "--mount"];
-    container.run_call(&[])?.through(&unshare).ok()?.prints("0")?;
+    container
+        .run_call(&[])?
+        .through(&unshare)
+        .ok()?
+        .prints("0")?;
     container.gone()
 }
 
 fn caller_in_user_namespace_makes_another(ctx: &Ctx) -> Res {
-    let mut container = ctx.container_of(&["/bin/sh", "-c", "id -u; readlink /proc/self/ns/user"])?;
+    let mut container =
+        ctx.container_of(&["/bin/sh", "-c", "id -u; readlink /proc/self/ns/user"])?;
     let map = json!([{"containerID": 0, "hostID": 0, "size": 1}]);
-    container.set("/linux/uidMappings", map.clone()).set("/linux/gidMappings", map);
+    container
+        .set("/linux/uidMappings", map.clone())
+        .set("/linux/gidMappings", map);
     let unshare = ["/usr/bin/unshare", "--user", "--map-root-user", "--mount"];
     let out = container.run_call(&[])?.through(&unshare).ok()?;
     holds!(out.text().starts_with("0\n"), "{}", out.text());
@@ -401,13 +510,31 @@ fn caller_in_user_namespace_makes_another(ctx: &Ctx) -> Res {
 
 fn subids_caller_in_user_namespace(ctx: &Ctx) -> Res {
     let script = "echo ready; read line; exec \"$@\"";
-    let unshare = ["/usr/bin/unshare", "--user", "--mount", "/bin/sh", "-c", script, "sh"];
+    let unshare = [
+        "/usr/bin/unshare",
+        "--user",
+        "--mount",
+        "/bin/sh",
+        "-c",
+        script,
+        "sh",
+    ];
     let mut container = ctx.container_of(&["/bin/id", "-G"])?;
-    container.drop_namespace("user").remove("/linux/uidMappings").remove("/linux/gidMappings");
-    container.user(1000, 50).set("/process/user/additionalGids", json!([77]));
-    let call = container.run_call(&[])?.through(&unshare).stdin(std::process::Stdio::piped());
+    container
+        .drop_namespace("user")
+        .remove("/linux/uidMappings")
+        .remove("/linux/gidMappings");
+    container
+        .user(1000, 50)
+        .set("/process/user/additionalGids", json!([77]));
+    let call = container
+        .run_call(&[])?
+        .through(&unshare)
+        .stdin(std::process::Stdio::piped());
     let mut running = call.spawn()?;
-    ctx.eventually("shell is ready", || running.out_now().contains("ready").then_some(()))?;
+    ctx.eventually("shell is ready", || {
+        running.out_now().contains("ready").then_some(())
+    })?;
     map_from_outside(ctx, running.pid())?;
     running.child().stdin.take();
     let out = running.wait()?.is(0)?;
@@ -419,11 +546,16 @@ fn subids_caller_in_user_namespace(ctx: &Ctx) -> Res {
 fn map_from_outside(ctx: &Ctx, pid: i32) -> Res {
     let (uid, gid) = own_ids();
     let user = user_name();
-    let tools = [("newuidmap", uid, "/etc/subuid"), ("newgidmap", gid, "/etc/subgid")];
+    let tools = [
+        ("newuidmap", uid, "/etc/subuid"),
+        ("newgidmap", gid, "/etc/subgid"),
+    ];
     for (tool, own, file) in tools {
         let (first, count) = sub_range(file, &user).doing(file)?;
         let words = [pid as u32, 0, own, 1, 1, first, count];
-        ctx.program(tool).args(words.map(|word| word.to_string())).ok()?;
+        ctx.program(tool)
+            .args(words.map(|word| word.to_string()))
+            .ok()?;
     }
     Ok(())
 }

@@ -51,7 +51,8 @@ pub(crate) const FEATURE: Feature = Feature {
 };
 
 fn is_the_root(ctx: &Ctx) -> Res {
-    let container = ctx.container_of(&["/bin/sh", "-c", "cat /mark; ls -di / | grep -o '^ *[0-9]*'"])?;
+    let container =
+        ctx.container_of(&["/bin/sh", "-c", "cat /mark; ls -di / | grep -o '^ *[0-9]*'"])?;
     fs::write(container.inside("/mark"), "the rootfs\n").doing("write")?;
     let out = container.run()?.is(0)?;
     let inode = fs::metadata(container.rootfs()).doing("rootfs")?.ino();
@@ -64,10 +65,15 @@ fn old_root_is_gone(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     let report = container.report()?;
     let lines = report["mounts"].as_array().cloned().unwrap_or_default();
-    let points: Vec<&str> = lines.iter().filter_map(|line| line.as_str()?.split(' ').nth(4)).collect();
-    let known = |point: &&str| ["/", "/proc", "/dev", "/sys"].iter().any(|top| {
-        *point == *top || (*top != "/" && point.starts_with(&format!("{top}/")))
-    });
+    let points: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.as_str()?.split(' ').nth(4))
+        .collect();
+    let known = |point: &&str| {
+        ["/", "/proc", "/dev", "/sys"]
+            .iter()
+            .any(|top| *point == *top || (*top != "/" && point.starts_with(&format!("{top}/"))))
+    };
     let strange: Vec<&&str> = points.iter().filter(|point| !known(point)).collect();
     holds!(strange.is_empty(), "mounts from elsewhere: {strange:?}");
     same!(points.iter().filter(|point| **point == "/").count(), 1);
@@ -76,28 +82,44 @@ fn old_root_is_gone(ctx: &Ctx) -> Res {
 
 fn readonly(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container.set("/root/readonly", true).sh("touch /x || touch /etc/x");
-    container.run()?.is(1)?.says_one_of(&["read-only file system"])?;
+    container
+        .set("/root/readonly", true)
+        .sh("touch /x || touch /etc/x");
+    container
+        .run()?
+        .is(1)?
+        .says_one_of(&["read-only file system"])?;
     Ok(())
 }
 
 fn readonly_leaves_mounts_writable(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container.set("/root/readonly", true).mount("/tmp", "tmpfs", "tmpfs", &[]);
+    container
+        .set("/root/readonly", true)
+        .mount("/tmp", "tmpfs", "tmpfs", &[]);
     container.sh("touch /tmp/x && touch /dev/shm/x && ls /tmp");
     container.run()?.is(0)?.prints("x")?;
     Ok(())
 }
 
-const DEVICES: &[(&str, &str)] =
-    &[("null", "1:3"), ("zero", "1:5"), ("full", "1:7"), ("random", "1:8"), ("urandom", "1:9"), ("tty", "5:0")];
+const DEVICES: &[(&str, &str)] = &[
+    ("null", "1:3"),
+    ("zero", "1:5"),
+    ("full", "1:7"),
+    ("random", "1:8"),
+    ("urandom", "1:9"),
+    ("tty", "5:0"),
+];
 
 fn default_devices(ctx: &Ctx) -> Res {
     for (name, number) in DEVICES {
         let (major, minor) = number.split_once(':').unwrap_or_default();
         let out = shell(ctx, &format!("stat -c '%F %t:%T %a' /dev/{name}"))?;
         let hex = |text: &str| format!("{:x}", text.parse::<u32>().unwrap_or(0));
-        same!(out, format!("character special file {}:{} 666", hex(major), hex(minor)));
+        same!(
+            out,
+            format!("character special file {}:{} 666", hex(major), hex(minor))
+        );
     }
     Ok(())
 }
@@ -106,36 +128,58 @@ fn default_devices_work(ctx: &Ctx) -> Res {
     let script = "echo x >/dev/null && head -c 3 /dev/zero | od -An -tx1 && head -c 8 /dev/urandom | wc -c; echo x >/dev/full";
     let container = ctx.container_of(&["/bin/sh", "-c", script])?;
     let out = container.run()?.is(1)?;
-    same!(out.text().split_whitespace().collect::<Vec<_>>(), ["00", "00", "00", "8"]);
+    same!(
+        out.text().split_whitespace().collect::<Vec<_>>(),
+        ["00", "00", "00", "8"]
+    );
     Ok(())
 }
 
 fn configured_device(ctx: &Ctx) -> Res {
-    let mut container = ctx.container_of(&["/bin/stat", "-c", "%F %t:%T %a %u:%g", "/dev/straw"])?;
-    container.push("/linux/devices", json!({"path": "/dev/straw", "type": "c", "major": 1, "minor": 5,
-        "fileMode": 0o640, "uid": 1000, "gid": 50}));
-    container.run()?.is(0)?.prints("character special file 1:5 640 1000:50")?;
+    let mut container =
+        ctx.container_of(&["/bin/stat", "-c", "%F %t:%T %a %u:%g", "/dev/straw"])?;
+    container.push(
+        "/linux/devices",
+        json!({"path": "/dev/straw", "type": "c", "major": 1, "minor": 5,
+        "fileMode": 0o640, "uid": 1000, "gid": 50}),
+    );
+    container
+        .run()?
+        .is(0)?
+        .prints("character special file 1:5 640 1000:50")?;
     Ok(())
 }
 
 fn configured_device_defaults(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/stat", "-c", "%F %t:%T %u:%g", "/dev/straw"])?;
-    container.push("/linux/devices", json!({"path": "/dev/straw", "type": "b", "major": 7, "minor": 200}));
-    container.run()?.is(0)?.prints("block special file 7:c8 0:0")?;
+    container.push(
+        "/linux/devices",
+        json!({"path": "/dev/straw", "type": "b", "major": 7, "minor": 200}),
+    );
+    container
+        .run()?
+        .is(0)?
+        .prints("block special file 7:c8 0:0")?;
     Ok(())
 }
 
 fn configured_fifo(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/stat", "-c", "%F %a", "/dev/straw"])?;
-    container.push("/linux/devices", json!({"path": "/dev/straw", "type": "p", "fileMode": 0o622}));
+    container.push(
+        "/linux/devices",
+        json!({"path": "/dev/straw", "type": "p", "fileMode": 0o622}),
+    );
     container.run()?.is(0)?.prints("fifo 622")?;
     Ok(())
 }
 
 fn configured_device_in_new_directory(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/stat", "-c", "%t:%T", "/dev/hive/straw"])?;
-    container.push("/linux/devices", json!({"path": "/dev/hive/straw", "type": "c", "major": 1, "minor": 5,
-        "fileMode": 0o666}));
+    container.push(
+        "/linux/devices",
+        json!({"path": "/dev/hive/straw", "type": "c", "major": 1, "minor": 5,
+        "fileMode": 0o666}),
+    );
     container.run()?.is(0)?.prints("1:5")?;
     Ok(())
 }
@@ -145,15 +189,27 @@ fn default_links(ctx: &Ctx) -> Res {
     let want = "/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2\npiped\nout";
     let got = shell(ctx, script)?;
     // An opened regular file is written from its start again.
-    holds!(got.contains("out") && (got == want || got.starts_with("out")), "links are {got:?}");
-    let links = shell(ctx, "for l in fd stdin stdout stderr; do readlink /dev/$l; done")?;
-    same!(links, "/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2");
+    holds!(
+        got.contains("out") && (got == want || got.starts_with("out")),
+        "links are {got:?}"
+    );
+    let links = shell(
+        ctx,
+        "for l in fd stdin stdout stderr; do readlink /dev/$l; done",
+    )?;
+    same!(
+        links,
+        "/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2"
+    );
     Ok(())
 }
 
 fn ptmx_is_of_the_containers_devpts(ctx: &Ctx) -> Res {
     let target = shell(ctx, "readlink /dev/ptmx || stat -c %F /dev/ptmx")?;
-    holds!(target == "pts/ptmx" || target == "/dev/pts/ptmx", "/dev/ptmx is {target}");
+    holds!(
+        target == "pts/ptmx" || target == "/dev/pts/ptmx",
+        "/dev/ptmx is {target}"
+    );
     Ok(())
 }
 
@@ -170,7 +226,11 @@ fn masked_directory(ctx: &Ctx) -> Res {
     fs::create_dir(container.inside("/secret")).doing("mkdir")?;
     fs::write(container.inside("/secret/file"), "not to be read").doing("write")?;
     container.push("/linux/maskedPaths", "/secret");
-    container.run()?.is(1)?.prints("")?.says_one_of(&["read-only", "permission denied"])?;
+    container
+        .run()?
+        .is(1)?
+        .prints("")?
+        .says_one_of(&["read-only", "permission denied"])?;
     Ok(())
 }
 
@@ -194,7 +254,9 @@ fn readonly_paths(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/sh", "-c", script])?;
     fs::create_dir(container.inside("/ro")).doing("mkdir")?;
     fs::write(container.inside("/ro/file"), "readable").doing("write")?;
-    container.push("/linux/readonlyPaths", "/ro").push("/linux/readonlyPaths", "/etc/group");
+    container
+        .push("/linux/readonlyPaths", "/ro")
+        .push("/linux/readonlyPaths", "/etc/group");
     let out = container.run()?.is(0)?;
     same!(out.text(), "directory\nfile\nreadable");
     Ok(())
@@ -209,8 +271,13 @@ fn readonly_missing_path_is_no_error(ctx: &Ctx) -> Res {
 
 fn proc_sys_is_read_only(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container.sh("echo x >/proc/sys/kernel/hostname").all_capabilities();
-    container.run()?.is(1)?.says_one_of(&["read-only file system"])?;
+    container
+        .sh("echo x >/proc/sys/kernel/hostname")
+        .all_capabilities();
+    container
+        .run()?
+        .is(1)?
+        .says_one_of(&["read-only file system"])?;
     Ok(())
 }
 
@@ -220,8 +287,15 @@ fn root_propagation(ctx: &Ctx, value: &str) -> Res<String> {
     container.set("/linux/rootfsPropagation", value);
     let report = container.report()?;
     let lines = report["mounts"].as_array().cloned().unwrap_or_default();
-    let line = lines.iter().filter_map(|line| line.as_str()).find(|line| line.split(' ').nth(4) == Some("/"));
-    let fields = line.doing("root mount")?.split(' ').skip(6).take_while(|field| *field != "-");
+    let line = lines
+        .iter()
+        .filter_map(|line| line.as_str())
+        .find(|line| line.split(' ').nth(4) == Some("/"));
+    let fields = line
+        .doing("root mount")?
+        .split(' ')
+        .skip(6)
+        .take_while(|field| *field != "-");
     Ok(fields.collect::<Vec<_>>().join(" "))
 }
 
@@ -252,24 +326,36 @@ fn no_pivot(ctx: &Ctx) -> Res {
     let container = ctx.container_of(&["/bin/sh", "-c", "cat /etc/group | head -n 1; ls /"])?;
     let out = container.run_call(&["--no-pivot"])?.done()?.is(0)?;
     holds!(out.out.starts_with("root:x:0:\n"), "{}", out.out);
-    holds!(!out.out.contains("boot"), "sees the host's root: {}", out.out);
+    holds!(
+        !out.out.contains("boot"),
+        "sees the host's root: {}",
+        out.out
+    );
     container.gone()
 }
 
 fn nothing_propagates_to_the_host(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container.all_capabilities().set("/linux/rootfsPropagation", "rshared");
+    container
+        .all_capabilities()
+        .set("/linux/rootfsPropagation", "rshared");
     container.sh("mount -t tmpfs x /tmp && echo ready && exec /bin/probe until-term");
     container.run_until("ready")?;
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let ours = table.lines().find(|line| line.contains(&*container.rootfs().to_string_lossy()));
-    holds!(ours.is_none(), "a mount of the container is in the caller's table: {ours:?}");
+    let ours = table
+        .lines()
+        .find(|line| line.contains(&*container.rootfs().to_string_lossy()));
+    holds!(
+        ours.is_none(),
+        "a mount of the container is in the caller's table: {ours:?}"
+    );
     Ok(())
 }
 
 /// A tmpfs on a destination that passes the link must be inside the rootfs, at `lands`.
 fn through_link(ctx: &Ctx, link: &str, target: &str, destination: &str, lands: &str) -> Res {
-    let script = format!("touch {destination}/x; grep -c '^straw {lands} ' /proc/mounts; ls {lands}");
+    let script =
+        format!("touch {destination}/x; grep -c '^straw {lands} ' /proc/mounts; ls {lands}");
     let mut container = ctx.container_of(&["/bin/sh", "-c", &script])?;
     symlink(target, container.inside(link)).doing("link")?;
     fs::create_dir_all(container.inside(lands)).doing("mkdir")?;
@@ -291,18 +377,32 @@ fn link_to_host_path_stays_inside(ctx: &Ctx) -> Res {
 }
 
 fn link_upwards_stays_inside(ctx: &Ctx) -> Res {
-    through_link(ctx, "/link", "../../../../../../home", "/link/alice", "/home/alice")
+    through_link(
+        ctx,
+        "/link",
+        "../../../../../../home",
+        "/link/alice",
+        "/home/alice",
+    )
 }
 
 fn file_link_as_destination_stays_inside(ctx: &Ctx) -> Res {
     let outside = ctx.make_file("outside", "the host's\n")?;
     let source = ctx.make_file("source", "mounted\n")?;
-    let mut container = ctx.container_of(&["/bin/sh", "-c", "cat /etc/link; echo written >/etc/link"])?;
+    let mut container =
+        ctx.container_of(&["/bin/sh", "-c", "cat /etc/link; echo written >/etc/link"])?;
     symlink(&outside, container.inside("/etc/link")).doing("link")?;
     container.bind(&source, "/etc/link", &["bind"]);
     let out = container.run()?;
-    holds!(out.code != 0 || out.text() == "mounted", "mounted elsewhere: {}", out.text());
-    same!(fs::read_to_string(&outside).unwrap_or_default(), "the host's\n");
+    holds!(
+        out.code != 0 || out.text() == "mounted",
+        "mounted elsewhere: {}",
+        out.text()
+    );
+    same!(
+        fs::read_to_string(&outside).unwrap_or_default(),
+        "the host's\n"
+    );
     Ok(())
 }
 
@@ -318,9 +418,16 @@ fn dev_is_a_link_to_the_host(ctx: &Ctx) -> Res {
     symlink(&outside, container.inside("/dev")).doing("link")?;
     fs::create_dir_all(container.inside(&outside.to_string_lossy())).doing("mkdir")?;
     container.run()?;
-    let names: Vec<_> = fs::read_dir(&outside).doing("read")?.flatten().map(|each| each.file_name()).collect();
+    let names: Vec<_> = fs::read_dir(&outside)
+        .doing("read")?
+        .flatten()
+        .map(|each| each.file_name())
+        .collect();
     same!(names, ["ptmx"]);
-    same!(fs::read_to_string(outside.join("ptmx")).unwrap_or_default(), "the host's");
+    same!(
+        fs::read_to_string(outside.join("ptmx")).unwrap_or_default(),
+        "the host's"
+    );
     container.gone()
 }
 
@@ -343,10 +450,19 @@ fn null_is_a_link(ctx: &Ctx) -> Res {
     for mount in ["/dev/pts", "/dev/shm", "/dev/mqueue"] {
         container.drop_mount(mount);
     }
-    container.bind(&dev, "/dev", &["bind"]).push("/linux/maskedPaths", "/secret");
+    container
+        .bind(&dev, "/dev", &["bind"])
+        .push("/linux/maskedPaths", "/secret");
     let out = container.run()?;
-    holds!(!out.out.contains("host's") && !out.out.contains("not to be read"), "read {}", out.out);
-    same!(fs::read_to_string(&outside).unwrap_or_default(), "the host's\n");
+    holds!(
+        !out.out.contains("host's") && !out.out.contains("not to be read"),
+        "read {}",
+        out.out
+    );
+    same!(
+        fs::read_to_string(&outside).unwrap_or_default(),
+        "the host's\n"
+    );
     container.gone()
 }
 
@@ -355,11 +471,18 @@ fn device_path_is_a_link(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     symlink(&outside, container.inside("/link")).doing("link")?;
     fs::create_dir_all(container.inside(&outside.to_string_lossy())).doing("mkdir")?;
-    container.push("/linux/devices", json!({"path": "/link/straw", "type": "c", "major": 1, "minor": 3}));
+    container.push(
+        "/linux/devices",
+        json!({"path": "/link/straw", "type": "c", "major": 1, "minor": 3}),
+    );
     container.run()?;
     same!(fs::read_dir(&outside).doing("read")?.count(), 0);
     let inside = container.inside(&outside.to_string_lossy()).join("straw");
-    holds!(!inside.exists() || fs::metadata(&inside).is_ok_and(|node| node.file_type().is_char_device()), "odd node");
+    holds!(
+        !inside.exists()
+            || fs::metadata(&inside).is_ok_and(|node| node.file_type().is_char_device()),
+        "odd node"
+    );
     container.gone()
 }
 

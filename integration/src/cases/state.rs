@@ -29,7 +29,10 @@ fn of_created(ctx: &Ctx) -> Res {
     let version = state["ociVersion"].as_str().unwrap_or("");
     holds!(version.starts_with("1."), "ociVersion is {version:?}");
     let created = state["created"].as_str().unwrap_or("");
-    holds!(created.len() >= 20 && created.as_bytes()[10] == b'T', "created is {created:?}, no RFC 3339 time");
+    holds!(
+        created.len() >= 20 && created.as_bytes()[10] == b'T',
+        "created is {created:?}, no RFC 3339 time"
+    );
     holds!(state["pid"].as_i64() > Some(0), "pid is {}", state["pid"]);
     holds!(state.get("owner").is_some(), "no owner in {state}");
     Ok(())
@@ -69,7 +72,10 @@ fn of_killed_from_outside(ctx: &Ctx) -> Res {
 
 fn of_unknown_refused(ctx: &Ctx) -> Res {
     let id = ctx.id();
-    ctx.runtime().args(["state", &id]).done()?.refused(&["does not exist"])?;
+    ctx.runtime()
+        .args(["state", &id])
+        .done()?
+        .refused(&["does not exist"])?;
     Ok(())
 }
 
@@ -77,7 +83,10 @@ fn annotations(ctx: &Ctx) -> Res {
     let mut container = ctx.sleeper()?;
     container.set("/annotations/com.example.key", "some value");
     container.create()?;
-    same!(container.state()?["annotations"]["com.example.key"], "some value");
+    same!(
+        container.state()?["annotations"]["com.example.key"],
+        "some value"
+    );
     Ok(())
 }
 

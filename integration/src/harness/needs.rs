@@ -99,7 +99,15 @@ fn sys_resource() -> Result<(), String> {
 
 fn release_from(major: u32, minor: u32) -> Result<(), String> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut parts = release
+        .split('.')
+        .map(|part| part.parse::<u32>().unwrap_or(0));
     let here = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    if here >= (major, minor) { Ok(()) } else { Err(format!("Linux {major}.{minor} is needed, this is {release}")) }
+    if here >= (major, minor) {
+        Ok(())
+    } else {
+        Err(format!(
+            "Linux {major}.{minor} is needed, this is {release}"
+        ))
+    }
 }

@@ -88,9 +88,14 @@ pub(crate) fn reap_adopted() {
 /// The same where the first one to be collected is somebody's own.
 fn reap_behind(started: &[i32]) {
     let own = std::process::id() as i32;
-    let Ok(entries) = fs::read_dir("/proc") else { return };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return;
+    };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    for process in pids.filter_map(read).filter(|each| each.zombie && each.parent == own) {
+    for process in pids
+        .filter_map(read)
+        .filter(|each| each.zombie && each.parent == own)
+    {
         if !started.contains(&process.pid) {
             let _status = waitpid(Pid::from_raw(process.pid), Some(WaitPidFlag::WNOHANG));
         }

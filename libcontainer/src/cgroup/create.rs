@@ -31,7 +31,7 @@ pub struct Created {
 }
 
 impl Cgroup {
-    /// Makes the cgroup of `plan` with its limits and its device filter, nobody in it yet.
+    /// Makes the cgroup of `plan` with its limits, nobody in it yet.
     ///
     /// Where the caller has no right to make it, or there is no place for it, the container goes
     /// without, and a note says what that means. An error leaves nothing behind.
@@ -58,6 +58,21 @@ impl Cgroup {
                 Err(error)
             }
         }
+    }
+
+    /// Attaches the device filter of `plan`. Loading it takes the kernel longer than all else here,
+    /// so it is a call of its own: to be made while a first process that is still ours sets itself
+    /// up, and before anything of the container's runs.
+    pub fn restrict_devices(&self, plan: &CgroupPlan) -> Result<()> {
+        let Some(filter) = plan.devices() else {
+            return Ok(());
+        };
+        filter.attach(self.dir()).map_err(|error| {
+            let text = format!("attach the device filter to {}", self.path().display());
+            Error::new(ErrorKind::Setup, text)
+                .field(super::devices::FIELD)
+                .because(error)
+        })
     }
 }
 
@@ -91,14 +106,6 @@ fn fill(plan: &CgroupPlan, directory: &Path, made: &[PathBuf]) -> Result<Filled>
             None => apply(&cgroup, write)?,
             Some(refused) => unenforced.push(excuse(plan, write, refused.as_ref())?),
         }
-    }
-    if let Some(filter) = plan.devices() {
-        filter.attach(cgroup.dir()).map_err(|error| {
-            let text = format!("attach the device filter to {}", directory.display());
-            Error::new(ErrorKind::Setup, text)
-                .field(super::devices::FIELD)
-                .because(error)
-        })?;
     }
     Ok(Filled::Ready(cgroup, unenforced))
 }

@@ -91,6 +91,14 @@ impl Message {
         bytes
     }
 
+    /// The first eight bytes of the message that execve(2) of the program failed; the errno follows.
+    pub(crate) fn exec_failed_header() -> [u8; 8] {
+        let mut message = Self::new(Kind::Failed);
+        message.step = super::EXEC_STEP;
+        let bytes = message.encode();
+        bytes.first_chunk().copied().unwrap_or_default()
+    }
+
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         let (header, text) = bytes.split_at_checked(HEADER)?;
         let number = |at: usize| header.get(at..at + 4)?.try_into().ok();
@@ -122,6 +130,17 @@ mod tests {
             );
             assert_eq!(read.text(), b"e proc: no");
         }
+    }
+
+    #[test]
+    fn a_header_and_an_errno_are_a_message() {
+        let mut bytes = Message::exec_failed_header().to_vec();
+        bytes.extend(libc::ENOENT.to_le_bytes());
+        let read = Message::decode(&bytes).unwrap();
+        assert_eq!(
+            (read.kind, read.step, read.value),
+            (Kind::Failed, super::super::EXEC_STEP, libc::ENOENT)
+        );
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub(crate) struct Context<'a> {
     pub(crate) listener: RawFd,
     /// The host's procfs.
     pub(crate) procfs: RawFd,
+    /// The program that executes the container's in our place; -1 where there is none.
+    pub(crate) trampoline: RawFd,
     pub(crate) directories: &'a mut [RawFd],
     pub(crate) trees: &'a mut [RawFd],
     pub(crate) state: State<'a>,
@@ -53,8 +55,6 @@ pub(crate) struct State<'a> {
     root: RawFd,
     /// The container's side of the terminal.
     tty: RawFd,
-    /// The connection of `start`.
-    start: RawFd,
     /// A mount of the empty directory that masks others.
     empty: RawFd,
     /// Namespaces entered so far.
@@ -75,7 +75,6 @@ impl State<'_> {
             in_joiner: false,
             root: -1,
             tty: -1,
-            start: -1,
             empty: -1,
             joined: 0,
             cwd_pending: false,
@@ -272,9 +271,6 @@ impl<'a> Context<'a> {
     }
 
     fn fail(&mut self, errno: Errno) -> ! {
-        if self.state.start >= 0 {
-            self.socket = self.state.start;
-        }
         // When nobody listens any more, there is nobody to tell.
         let _ = self.send(Kind::Failed, errno.0, None);
         sys_process::exit(1)
@@ -288,19 +284,33 @@ impl<'a> Context<'a> {
     /// `start` connects and sends a byte; whoever connects and sends nothing only asks whether
     /// somebody waits here. A container may wait for long: it holds nothing of the caller's open.
     fn await_start(&mut self, first: u32) -> Result<()> {
-        let listener = self.listener as u32;
-        if let Some(before) = listener.checked_sub(1).filter(|before| *before >= first) {
-            file::close_range(first, before)?;
-        }
-        file::close_range((listener + 1).max(first), u32::MAX)?;
+        self.close_all_but(first, self.listener, self.trampoline)?;
         loop {
             let connection = socket::accept(self.listener)?;
             let mut go = [0u8; 1];
-            if file::read(connection, &mut go) == Ok(1) {
-                self.state.start = connection;
-                return Ok(());
+            let told = file::read(connection, &mut go) == Ok(1);
+            if told {
+                // Failures are reported where the trampoline will report them.
+                file::dup_to(connection, self.socket)?;
             }
             file::close(connection);
+            if told {
+                return Ok(());
+            }
         }
+    }
+
+    fn close_all_but(&self, first: u32, one: RawFd, other: RawFd) -> Result<()> {
+        let mut next = first;
+        for kept in [one.min(other), one.max(other)] {
+            let Ok(kept) = u32::try_from(kept) else {
+                continue;
+            };
+            if kept > next {
+                file::close_range(next, kept - 1)?;
+            }
+            next = next.max(kept + 1);
+        }
+        file::close_range(next, u32::MAX)
     }
 }

@@ -162,6 +162,12 @@ impl<'a> Context<'a> {
     pub(super) fn execute(&mut self) -> Errno {
         let process = &self.plan.process;
         match self.state.executable {
+            Some(path) if self.trampoline >= 0 => match file::keep_on_exec(self.socket) {
+                Ok(()) => {
+                    process::execve_through(self.trampoline, path, &process.argv, &process.envp)
+                }
+                Err(errno) => errno,
+            },
             Some(path) => process::execve(path, &process.argv, &process.envp),
             None => Errno(libc::ENOENT),
         }

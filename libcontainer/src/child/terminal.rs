@@ -28,7 +28,7 @@ impl Context<'_> {
 
     fn open_ptmx(&mut self) -> Result<RawFd> {
         let root = self.root()?;
-        let flags = libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK;
+        let flags = libc::O_RDWR | libc::O_NOCTTY;
         let ptmx = file::openat2(root, c"dev/pts/ptmx", flags, Resolve::InRoot)?;
         if file::filesystem_magic(ptmx)? != DEVPTS_SUPER_MAGIC {
             return Err(Errno(libc::ENOTTY));

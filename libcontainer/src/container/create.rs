@@ -13,7 +13,7 @@ use crate::cgroup::{self, Cgroup, CgroupPlan};
 use crate::config::Bundle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{self, Hooks};
-use crate::parent::{self, Launch, Ready};
+use crate::parent::{self, After, Launch, Midwife, Process, Ready};
 use crate::plan::{Host, Plan};
 use crate::sys::socket;
 use oci_spec::runtime::Spec;
@@ -49,17 +49,33 @@ pub(super) fn create(
     } else {
         None
     };
+    let hooks = Hooks::new(id, spec, &bundle.path, &host, !options.no_new_keyring);
     let launch = Launch {
         plan: &plan,
         host: &host,
         cgroup: cgroup.as_ref().map(Cgroup::dir),
         listener: listener.as_ref().map(OwnedFd::as_fd),
     };
-    let hooks = Hooks::new(id, spec, &bundle.path, &host, unfinished.record.keyring);
-    let mut ready = parent::launch(&launch, &mut |process| hooks.before_pivot(process))?;
+    let mut born = |process: Process| {
+        if let Some(cgroup) = &cgroup {
+            cgroup.restrict_devices(&cgroup_plan)?;
+        }
+        if hooks.none_in_creation() && matches!(console, Console::Nowhere) {
+            unfinished.record_init(process.pid)?;
+            return Ok(After::GoOn);
+        }
+        Ok(After::Wait)
+    };
+    let mut before_pivot = |process: Process| hooks.before_pivot(process);
+    let mut midwife = Midwife {
+        born: &mut born,
+        before_pivot: &mut before_pivot,
+    };
+    let mut ready = parent::launch(&launch, &mut midwife)?;
     console.deliver(&mut ready)?;
-    unfinished.record.init = Some(status::identify(ready.child.pid)?);
-    unfinished.directory.store(&unfinished.record)?;
+    if unfinished.record.init.is_none() {
+        unfinished.record_init(ready.child.pid)?;
+    }
     if !options.wait_for_start {
         hooks.start_container(ready.child.process()?)?;
     }
@@ -204,6 +220,11 @@ impl Unfinished {
             self.record.cgroup = None;
         }
         Ok(created.cgroup)
+    }
+
+    fn record_init(&mut self, pid: i32) -> Result<()> {
+        self.record.init = Some(status::identify(pid)?);
+        self.directory.store(&self.record)
     }
 
     fn listen(&self) -> Result<OwnedFd> {

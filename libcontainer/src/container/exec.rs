@@ -6,7 +6,7 @@ use crate::cgroup::Cgroup;
 use crate::config::validate_process;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::namespaces_of;
-use crate::parent::{self, Launch};
+use crate::parent::{self, Launch, Midwife};
 use crate::plan::{ExecTarget, Host, for_exec};
 use oci_spec::runtime::Process;
 use std::os::fd::AsRawFd;
@@ -61,7 +61,7 @@ impl Container {
             cgroup: cgroup.as_ref().map(Cgroup::dir),
             listener: None,
         };
-        let mut ready = parent::launch(&launch, &mut |_| Ok(()))?;
+        let mut ready = Midwife::idle(|midwife| parent::launch(&launch, midwife))?;
         console.deliver(&mut ready)?;
         plan.warnings()
             .iter()

@@ -14,7 +14,8 @@ use crate::child::{self, Context, Kind, Message, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Plan};
 use crate::sys::process::Ended;
-use crate::sys::{self, clone, signal, socket};
+use crate::sys::{self, clone, signal, socket, trampoline};
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// What a child is started with, besides its plan.
@@ -25,6 +26,33 @@ pub(crate) struct Launch<'a> {
     pub(crate) cgroup: Option<BorrowedFd<'a>>,
     /// Where `start` will connect.
     pub(crate) listener: Option<BorrowedFd<'a>>,
+}
+
+/// What the launcher does at certain points of the child's life.
+pub(crate) struct Midwife<'a> {
+    /// As soon as the process exists, while it sets itself up.
+    pub(crate) born: &'a mut dyn FnMut(Process) -> Result<After>,
+    /// Before it changes its root directory: runs hooks.
+    pub(crate) before_pivot: &'a mut dyn FnMut(Process) -> Result<()>,
+}
+
+/// Whether the child, once it is ready, has to wait for us.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum After {
+    /// There is something left to be done then.
+    Wait,
+    /// All is done already: it finds the answer before it asks.
+    GoOn,
+}
+
+impl Midwife<'_> {
+    /// One that has nothing to do.
+    pub(crate) fn idle<T>(then: impl FnOnce(&mut Midwife) -> T) -> T {
+        then(&mut Midwife {
+            born: &mut |_| Ok(After::Wait),
+            before_pivot: &mut |_| Ok(()),
+        })
+    }
 }
 
 /// A process that is the container's, before it is known to be ready.
@@ -41,6 +69,7 @@ pub(crate) struct Ready {
     /// What it asked for and did not get, one line each.
     pub(crate) notes: Vec<String>,
     socket: OwnedFd,
+    answered: bool,
 }
 
 /// A child, killed and reaped when it is dropped before it is [kept](Self::keep).
@@ -85,29 +114,49 @@ impl Drop for Child {
     }
 }
 
-/// Starts the child and answers it until it is ready. `hooks` runs those that come before pivot_root.
-pub(crate) fn launch(
-    launch: &Launch,
-    hooks: &mut dyn FnMut(Process) -> Result<()>,
-) -> Result<Ready> {
+/// Starts the child and answers it until it is ready.
+pub(crate) fn launch(launch: &Launch, midwife: &mut Midwife) -> Result<Ready> {
     let inputs = inputs::open(&launch.plan.inputs)?;
+    let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
     let procfs = procfs::open()?;
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
-    let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
-    let child = fork(launch, &raw, procfs.as_raw_fd(), theirs.as_raw_fd())?;
+    let header = Message::exec_failed_header();
+    let trampoline = trampoline::open(theirs.as_raw_fd(), header)
+        .map_err(|errno| Error::system("make a memory file that can be executed", errno))?;
+    let given = Given {
+        inputs: &raw,
+        socket: theirs.as_raw_fd(),
+        procfs: procfs.as_raw_fd(),
+        trampoline: trampoline.as_ref().map_or(-1, OwnedFd::as_raw_fd),
+    };
+    let child = fork(launch, &given)?;
     drop(theirs);
-    Conversation {
+    let mut conversation = Conversation {
         launch,
         socket: ours,
         child,
         terminal: None,
         notes: Vec::new(),
+        answered: false,
+        knows_child: false,
+        held: VecDeque::new(),
+    };
+    if launch.plan.joiner.is_empty() {
+        conversation.born(midwife)?;
     }
-    .until_ready(hooks)
+    conversation.until_ready(midwife)
+}
+
+/// The descriptors of the child.
+struct Given<'a> {
+    inputs: &'a [RawFd],
+    socket: RawFd,
+    procfs: RawFd,
+    trampoline: RawFd,
 }
 
 /// Clones. The child never returns from here.
-fn fork(launch: &Launch, inputs: &[RawFd], procfs: RawFd, theirs: RawFd) -> Result<Child> {
+fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     let plan = launch.plan;
     let mut directories = vec![-1; plan.directories];
     let mut trees = vec![-1; plan.trees];
@@ -118,10 +167,11 @@ fn fork(launch: &Launch, inputs: &[RawFd], procfs: RawFd, theirs: RawFd) -> Resu
     if matches!(cloned, Ok(None)) {
         child::run(Context {
             plan,
-            inputs,
-            socket: theirs,
+            inputs: given.inputs,
+            socket: given.socket,
             listener,
-            procfs,
+            procfs: given.procfs,
+            trampoline: given.trampoline,
             directories: &mut directories,
             trees: &mut trees,
             state: State::new(),
@@ -145,13 +195,17 @@ struct Conversation<'a> {
     child: Child,
     terminal: Option<OwnedFd>,
     notes: Vec<String>,
+    /// The child has its last answer already.
+    answered: bool,
+    /// `child` is the container's process, not the joiner.
+    knows_child: bool,
+    held: VecDeque<(Message, Option<OwnedFd>)>,
 }
 
 impl Conversation<'_> {
-    fn until_ready(mut self, hooks: &mut dyn FnMut(Process) -> Result<()>) -> Result<Ready> {
+    fn until_ready(mut self, midwife: &mut Midwife) -> Result<Ready> {
         loop {
-            let (message, fd) = receive(&self.socket)?;
-            let Some(message) = message else {
+            let Some((message, fd)) = self.next()? else {
                 return Err(self.died());
             };
             match message.kind {
@@ -160,9 +214,12 @@ impl Conversation<'_> {
                     id_maps::write(self.child.pid, maps, self.launch.host)?;
                     self.answer()?;
                 }
-                Kind::Forked => self.forked(message.value)?,
+                Kind::Forked => {
+                    self.forked(message.value)?;
+                    self.born(midwife)?;
+                }
                 Kind::Hooks => {
-                    hooks(self.child.process()?)?;
+                    (midwife.before_pivot)(self.child.process()?)?;
                     self.answer()?;
                 }
                 Kind::Terminal => self.terminal = fd,
@@ -176,11 +233,41 @@ impl Conversation<'_> {
             terminal: self.terminal,
             notes: self.notes,
             socket: self.socket,
+            answered: self.answered,
         })
+    }
+
+    /// The next message. The joiner and the child that it makes write to the same socket, and the
+    /// child may be the quicker one: what it says is held back until we know of it.
+    fn next(&mut self) -> Result<Option<(Message, Option<OwnedFd>)>> {
+        loop {
+            if self.knows_child
+                && let Some(held) = self.held.pop_front()
+            {
+                return Ok(Some(held));
+            }
+            match receive(&self.socket)? {
+                (Some(message), fd) if !self.knows_child && !message.in_joiner => {
+                    self.held.push_back((message, fd));
+                }
+                (message, fd) => return Ok(message.map(|message| (message, fd))),
+            }
+        }
     }
 
     fn answer(&self) -> Result<()> {
         answer(self.socket.as_fd())
+    }
+
+    /// A child that asks for nothing else on its way may have its last answer in advance.
+    fn born(&mut self, midwife: &mut Midwife) -> Result<()> {
+        self.knows_child = true;
+        let after = (midwife.born)(self.child.process()?)?;
+        if after == After::GoOn && self.launch.plan.asks_only_when_ready() {
+            self.answer()?;
+            self.answered = true;
+        }
+        Ok(())
     }
 
     /// The joiner has made the child, which is ours too, and ends.
@@ -212,16 +299,24 @@ impl Conversation<'_> {
 }
 
 impl Ready {
+    fn answer(&self) -> Result<()> {
+        if self.answered {
+            Ok(())
+        } else {
+            answer(self.socket.as_fd())
+        }
+    }
+
     /// Lets the child go on to wait for `start`.
     pub(crate) fn release(self) -> Result<(i32, OwnedFd, Option<OwnedFd>)> {
-        answer(self.socket.as_fd())?;
+        self.answer()?;
         let (pid, pidfd) = self.child.keep()?;
         Ok((pid, pidfd, self.terminal))
     }
 
     /// Lets the child go on to its execve(2), and waits until that has happened.
     pub(crate) fn execute(self, plan: &Plan) -> Result<(i32, OwnedFd, Option<OwnedFd>)> {
-        answer(self.socket.as_fd())?;
+        self.answer()?;
         await_exec(&self.socket, plan)?;
         let (pid, pidfd) = self.child.keep()?;
         Ok((pid, pidfd, self.terminal))

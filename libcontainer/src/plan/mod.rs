@@ -79,6 +79,12 @@ impl Plan {
         &self.warnings
     }
 
+    /// Whether the child has nothing to ask of the parent before it is ready.
+    pub(crate) fn asks_only_when_ready(&self) -> bool {
+        let asks = |step: &Step| matches!(step.op, Op::AwaitIdMaps | Op::NewUser | Op::Hooks);
+        !self.joiner.iter().chain(&self.steps).any(asks)
+    }
+
     /// Adds an input and gives its place.
     fn input(&mut self, input: Input) -> usize {
         self.inputs.push(input);

@@ -103,6 +103,12 @@ pub(crate) fn cloexec_from(first: u32) -> Result<()> {
     check(value).map(drop)
 }
 
+/// Lets execve(2) pass a descriptor on.
+pub(crate) fn keep_on_exec(fd: RawFd) -> Result<()> {
+    // SAFETY: F_SETFD takes a number.
+    done(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) })
+}
+
 /// Closes the descriptors from `first` to `last`.
 pub(crate) fn close_range(first: u32, last: u32) -> Result<()> {
     // SAFETY: takes no pointer; the callers are children that need none of these any more.

@@ -17,6 +17,7 @@ pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;
 pub(crate) mod strings;
+pub(crate) mod trampoline;
 pub(crate) mod tty;
 
 /// An error number of the kernel.

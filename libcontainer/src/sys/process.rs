@@ -14,15 +14,22 @@ pub(crate) fn execve(path: &CStr, argv: &CStringArray, envp: &CStringArray) -> E
     last()
 }
 
-/// Executes the file that `fd` is; returns only when it fails.
-pub(crate) fn execve_fd(fd: RawFd, argv: &CStringArray, envp: &CStringArray) -> Errno {
+/// Executes the [trampoline](super::trampoline) that `fd` is, which executes `path`; returns only
+/// when the former fails.
+pub(crate) fn execve_through(
+    fd: RawFd,
+    path: &CStr,
+    argv: &CStringArray,
+    envp: &CStringArray,
+) -> Errno {
+    let argv = argv.as_ptr_behind(path);
     // SAFETY: the path is a valid C string; both arrays are NULL-terminated arrays of C strings.
     unsafe {
         libc::syscall(
             libc::SYS_execveat,
             fd,
             c"".as_ptr(),
-            argv.as_ptr(),
+            argv,
             envp.as_ptr(),
             libc::AT_EMPTY_PATH,
         )

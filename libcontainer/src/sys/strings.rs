@@ -7,7 +7,7 @@ use std::fmt;
 /// How long the string may be that [`CStringArray::append`] adds, with its NUL.
 const SPARE: usize = 4096;
 
-/// A NULL-terminated array of C strings, with room for one more.
+/// A NULL-terminated array of C strings, with room for one more at either end.
 pub(crate) struct CStringArray {
     strings: Vec<CString>,
     pointers: Box<[Cell<*const c_char>]>,
@@ -19,11 +19,10 @@ unsafe impl Send for CStringArray {}
 
 impl CStringArray {
     pub(crate) fn new(strings: Vec<CString>) -> Self {
-        let free = [std::ptr::null(), std::ptr::null()];
-        let pointers = strings
-            .iter()
-            .map(|string| string.as_ptr())
-            .chain(free)
+        let free = std::ptr::null();
+        let pointers = std::iter::once(free)
+            .chain(strings.iter().map(|string| string.as_ptr()))
+            .chain([free, free])
             .map(Cell::new);
         Self {
             pointers: pointers.collect(),
@@ -43,6 +42,12 @@ impl CStringArray {
 
     /// What execve(2) takes.
     pub(crate) fn as_ptr(&self) -> *const *const c_char {
+        self.pointers[1..].as_ptr().cast()
+    }
+
+    /// The same with `first` put in front of the others. `first` must live until execve(2).
+    pub(crate) fn as_ptr_behind(&self, first: &CStr) -> *const *const c_char {
+        self.pointers[0].set(first.as_ptr());
         self.pointers.as_ptr().cast()
     }
 
@@ -51,7 +56,7 @@ impl CStringArray {
         let length: usize = parts.iter().map(|part| part.len()).sum();
         if let (true, Some(place)) = (
             length < self.spare.len(),
-            self.pointers.get(self.strings.len()),
+            self.pointers.get(self.strings.len() + 1),
         ) {
             for (cell, byte) in self
                 .spare

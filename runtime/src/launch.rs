@@ -1,0 +1,90 @@
+//! What `create` and `run` have in common: the bundle, the options, and telling the caller about the
+//! process that was made.
+
+use std::path::Path;
+
+use libcontainer::{Bundle, CreateOptions, Created, Spawned, cgroup};
+
+use crate::args::{Args, CommandLine, flags};
+use crate::failure::Result;
+use crate::{listen_fds, pid_file, pidfd_socket, terminal};
+
+/// What to make a container of.
+pub(crate) struct Launch {
+    pub(crate) bundle: Bundle,
+    pub(crate) options: CreateOptions,
+}
+
+impl Launch {
+    /// Reads the bundle; `detached` is whether we return while the process lives.
+    pub(crate) fn prepare(line: &CommandLine, detached: bool) -> Result<Self> {
+        let bundle = bundle(&line.args)?;
+        let mut options = options(line);
+        let socket = line.args.path(&flags::CONSOLE_SOCKET);
+        options.terminal = terminal::choose(wants_terminal(&bundle), detached, socket)?;
+        Ok(Self { bundle, options })
+    }
+}
+
+/// Reads `--bundle` and logs what is odd about it.
+pub(crate) fn bundle(args: &Args) -> Result<Bundle> {
+    let bundle = Bundle::load(args.path(&flags::BUNDLE).unwrap_or(Path::new(".")))?;
+    for warning in bundle.config.warnings() {
+        log::warn!("{warning}");
+    }
+    Ok(bundle)
+}
+
+/// The options but for the terminal, which `plan` has no flag for.
+pub(crate) fn options(line: &CommandLine) -> CreateOptions {
+    let args = &line.args;
+    let passed = listen_fds::passed(args.number(&flags::PRESERVE_FDS));
+    let mut options = CreateOptions::default();
+    if line.globals.systemd_cgroup() {
+        options.cgroups = cgroup::Manager::Systemd;
+    }
+    options.no_pivot = args.switch(&flags::NO_PIVOT);
+    options.no_new_keyring = args.switch(&flags::NO_NEW_KEYRING);
+    options.preserve_fds = passed.descriptors;
+    options.env = passed.env;
+    options
+}
+
+fn wants_terminal(bundle: &Bundle) -> bool {
+    let process = bundle.config.spec().process().as_ref();
+    process
+        .and_then(|process| process.terminal())
+        .unwrap_or(false)
+}
+
+/// Tells the caller about the container's process, as the flags ask for it. A container that the
+/// caller cannot be told about is deleted.
+pub(crate) fn publish_or_delete(args: &Args, created: Created) -> Result<Created> {
+    match publish(args, &created.init, pidfd_socket::INIT) {
+        Ok(()) => Ok(created),
+        Err(failure) => {
+            discard(created);
+            Err(failure)
+        }
+    }
+}
+
+/// Writes `--pid-file` and serves `--pidfd-socket`.
+pub(crate) fn publish(args: &Args, process: &Spawned, kind: &str) -> Result<()> {
+    if let Some(path) = args.path(&flags::PID_FILE) {
+        pid_file::write(path, process.pid)?;
+    }
+    if let Some(path) = args.path(&flags::PIDFD_SOCKET) {
+        use std::os::fd::AsFd;
+        pidfd_socket::send(path, kind, process.pidfd.as_fd())?;
+    }
+    Ok(())
+}
+
+/// Deletes a container because of a failure, which is what the caller wants to hear of.
+pub(crate) fn discard(created: Created) {
+    let id = created.container.id().to_owned();
+    if let Err(error) = created.container.delete(true) {
+        log::warn!("container {id} could not be deleted after a failure: {error}");
+    }
+}

@@ -1,0 +1,128 @@
+//! The only module with `unsafe`: the entry point and the calls that have no safe wrapper in `nix`.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Where the C runtime enters. `std::env::args_os` works without Rust's own entry, since glibc
+/// gives the arguments to std's `.init_array` function.
+// SAFETY: no other symbol of this program is called `main`.
+#[cfg(not(test))]
+#[unsafe(no_mangle)]
+extern "C" fn main() -> libc::c_int {
+    open_missing_stdio();
+    crate::app::main().into()
+}
+
+/// Opens `/dev/null` on each of the descriptors 0 to 2 that the caller left closed: the next file
+/// that is opened would else become the payload's stdin, stdout or stderr.
+#[cfg(not(test))]
+fn open_missing_stdio() {
+    let mut fds = [0, 1, 2].map(|fd| libc::pollfd {
+        fd,
+        events: 0,
+        revents: 0,
+    });
+    // SAFETY: `fds` is a valid array of three; https://man7.org/linux/man-pages/man2/poll.2.html
+    let found = unsafe { libc::poll(fds.as_mut_ptr(), 3, 0) };
+    if found <= 0 {
+        return;
+    }
+    for _ in fds.iter().filter(|fd| fd.revents & libc::POLLNVAL != 0) {
+        // SAFETY: the path is a C string; the lowest free number is the missing one.
+        unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
+    }
+}
+
+/// Sends `signal` to the process that `pidfd` stands for.
+///
+/// <https://man7.org/linux/man-pages/man2/pidfd_send_signal.2.html>
+pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    // SAFETY: a null siginfo is allowed, flags are 0, and the descriptor is borrowed for the call.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal,
+            std::ptr::null::<libc::siginfo_t>(),
+            0,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// The size of a terminal's window.
+///
+/// <https://man7.org/linux/man-pages/man2/TIOCGWINSZ.2const.html>
+pub(crate) fn window_size(terminal: BorrowedFd<'_>) -> io::Result<libc::winsize> {
+    let mut size = libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: TIOCGWINSZ writes one winsize to the pointer.
+    let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    if result == 0 {
+        Ok(size)
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Sets the size of a terminal's window.
+///
+/// <https://man7.org/linux/man-pages/man2/TIOCSWINSZ.2const.html>
+pub(crate) fn set_window_size(terminal: BorrowedFd<'_>, size: &libc::winsize) -> io::Result<()> {
+    // SAFETY: TIOCSWINSZ reads one winsize from the pointer.
+    let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const *size) };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
+/// Reaps one dead child that is not `except`; false when there is none. `nix` cannot be used: it
+/// refuses the status of a child that a real-time signal killed.
+///
+/// <https://man7.org/linux/man-pages/man2/waitid.2.html>
+pub(crate) fn reap_orphan(except: i32) -> bool {
+    // WNOWAIT: the status of `except` belongs to whoever waits for it.
+    let dead = wait(libc::P_ALL, 0, libc::WNOWAIT);
+    dead != 0 && dead != except && wait(libc::P_PID, dead.cast_unsigned(), 0) == dead
+}
+
+fn wait(which: libc::idtype_t, id: libc::id_t, flags: i32) -> i32 {
+    // SAFETY: siginfo_t is plain data; all zeroes is what the call leaves when no child is dead.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the call writes one siginfo_t to the pointer.
+    let result = unsafe {
+        libc::waitid(
+            which,
+            id,
+            &raw mut info,
+            libc::WEXITED | libc::WNOHANG | flags,
+        )
+    };
+    // SAFETY: si_pid is set by waitid, or still zero.
+    if result == 0 {
+        unsafe { info.si_pid() }
+    } else {
+        0
+    }
+}
+
+/// stdin, stdout and stderr.
+pub(crate) const STDIO: [BorrowedFd<'static>; 3] = [
+    // SAFETY: 0 to 2 are open from the start (see `open_missing_stdio`) and nothing closes them.
+    unsafe { BorrowedFd::borrow_raw(0) },
+    // SAFETY: as above.
+    unsafe { BorrowedFd::borrow_raw(1) },
+    // SAFETY: as above.
+    unsafe { BorrowedFd::borrow_raw(2) },
+];
