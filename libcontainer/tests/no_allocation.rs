@@ -328,9 +328,13 @@ fn configurations_of_engines() {
                 .unwrap()
                 .retain(|mount| mount["type"] != "bind");
             let linux = config["linux"].as_object_mut().unwrap();
-            ["seccomp", "cgroupsPath", "mountLabel"].map(|field| linux.remove(field));
+            for field in ["seccomp", "cgroupsPath", "mountLabel"] {
+                linux.remove(field);
+            }
             let process = config["process"].as_object_mut().unwrap();
-            ["apparmorProfile", "selinuxLabel", "oomScoreAdj"].map(|field| process.remove(field));
+            for field in ["apparmorProfile", "selinuxLabel", "oomScoreAdj"] {
+                process.remove(field);
+            }
             process["user"] = json!({ "uid": 0, "gid": 0, "additionalGids": [1, 2] });
             succeeded(
                 stage
@@ -431,7 +435,9 @@ fn an_allocation_in_a_child_is_caught() {
     }
     let before = guarded_malloc::seen();
     let boxed = Box::new(7u8);
-    succeeded(in_a_child(NEW, || drop(black_box(b"on the stack"))));
+    succeeded(in_a_child(NEW, || {
+        black_box(b"on the stack");
+    }));
     assert_eq!(guarded_malloc::seen(), before);
     let caught: [ExitStatus; 5] = [
         in_a_child(NEW, || drop(black_box(Vec::<u8>::with_capacity(10)))),
@@ -439,9 +445,7 @@ fn an_allocation_in_a_child_is_caught() {
         in_a_child(NEW, move || drop(black_box(boxed))),
         // SAFETY: a C string.
         in_a_child(NEW, || {
-            drop(black_box(unsafe {
-                libc::strdup(c"in the C library".as_ptr())
-            }))
+            black_box(unsafe { libc::strdup(c"in the C library".as_ptr()) });
         }),
         in_a_child(NEW, || log::error!("on the stack")),
     ];
