@@ -288,6 +288,14 @@ impl Out {
         }
     }
 
+    /// A hostile config may be refused or made harmless; either has to show.
+    pub(crate) fn ran_or_failed(self, text: &str) -> Res<Out> {
+        if self.code != 0 && !self.err.is_empty() {
+            return Ok(self);
+        }
+        self.has(text)
+    }
+
     /// It must have failed with one line of error that has one of these texts, in upper or lower case.
     pub(crate) fn refused(self, texts: &[&str]) -> Res<Out> {
         let out = self.failed()?;

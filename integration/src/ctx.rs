@@ -11,7 +11,7 @@ use nix::unistd::{User, getegid, geteuid};
 use crate::call::Call;
 use crate::container::Container;
 use crate::harness::procs;
-use crate::options::{Inner, Options, Peer};
+use crate::options::{Inner, Options};
 use crate::result::{Doing, Res};
 
 /// How long a case waits for something that has to happen.
@@ -20,7 +20,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Ctx {
     pub(crate) runtime: PathBuf,
     pub(crate) dir: PathBuf,
-    pub(crate) peer: Option<Peer>,
     template: PathBuf,
     serial: Cell<u32>,
     ids: RefCell<Vec<(PathBuf, String)>>,
@@ -32,7 +31,6 @@ impl Ctx {
         let ctx = Ctx {
             runtime: options.runtime.clone(),
             dir: inner.dir.clone(),
-            peer: options.peer,
             template,
             serial: Cell::new(0),
             ids: RefCell::new(Vec::new()),

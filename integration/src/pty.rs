@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{ErrorKind, IoSliceMut, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -99,7 +99,7 @@ impl Terminal {
     }
 
     /// Reads until the last program that has it has closed it.
-    pub(crate) fn to_end(&mut self) -> Res<String> {
+    pub(crate) fn until_end(&mut self) -> Res<String> {
         let end = Instant::now() + PATIENCE;
         while !self.ended {
             self.read();
@@ -141,10 +141,6 @@ impl ConsoleSocket {
         let listener = UnixListener::bind(&path).doing("bind the console socket")?;
         listener.set_nonblocking(true).doing("console socket")?;
         Ok(ConsoleSocket { listener, path })
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
     }
 
     pub(crate) fn flag(&self) -> String {

@@ -169,6 +169,15 @@ impl<'a> Hooks<'a> {
     }
 }
 
+/// Whether there are poststop hooks.
+pub(crate) fn has_poststop(spec: &Spec) -> bool {
+    let hooks = spec
+        .hooks()
+        .as_ref()
+        .and_then(|hooks| hooks.poststop().as_deref());
+    hooks.is_some_and(|hooks| !hooks.is_empty())
+}
+
 /// poststop; what goes wrong is only warned of.
 pub(crate) fn poststop(id: &str, spec: &Spec, bundle: &Path) {
     let hooks = spec
@@ -233,6 +242,7 @@ fn run_outside(name: &str, hook: &Hook, state: &[u8]) -> Result<()> {
         .env_clear()
         .envs(env)
         .stdin(Stdio::from(memory_file(state)?));
+    sys::signal::unblock_in(&mut command);
     let child = command
         .spawn()
         .map_err(|error| failed(name, &describe(&error)))?;

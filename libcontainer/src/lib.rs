@@ -29,6 +29,7 @@ mod hooks;
 mod labels;
 mod parent;
 pub mod plan;
+mod procfs;
 #[allow(unsafe_code)]
 mod sys;
 pub mod time;

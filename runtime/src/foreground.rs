@@ -18,6 +18,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::failure::{Failure, Result};
+use crate::notify_proxy::Proxy;
 use crate::relay::{End, Relay};
 use crate::sys;
 use crate::terminal::HostTerminal;
@@ -56,30 +57,37 @@ impl Foreground {
         Ok(Self { signals })
     }
 
-    /// Stays with the process until its end and gives its exit code. With a terminal, `relay` has its
-    /// master and `host` is the one that we were called from.
-    pub(crate) fn attend(
-        &self,
-        process: &Spawned,
-        host: Option<&HostTerminal>,
-        relay: Option<Relay>,
-    ) -> Result<u8> {
+    /// Stays with the process until its end and gives its exit code.
+    pub(crate) fn attend(&self, process: &Spawned, attached: Attached) -> Result<u8> {
         let wrong = |error| Failure::system("attend the process in the foreground", error);
+        let Attached { host, relay, proxy } = attached;
         let raw = host
+            .as_ref()
             .map(HostTerminal::make_raw)
             .transpose()
             .map_err(wrong)?;
-        Watch {
+        let watch = Watch {
             signals: &self.signals,
             process,
-            host,
+            host: host.as_ref(),
             relay,
-        }
-        .until_end()
-        .map_err(wrong)?;
+            proxy,
+        };
+        watch.until_end().map_err(wrong)?;
         drop(raw);
         process.wait().map(exit_code).map_err(wrong)
     }
+}
+
+/// What connects the process to our surroundings, beside signals.
+#[derive(Default)]
+pub(crate) struct Attached {
+    /// The terminal that we were called from, if the process has one.
+    pub(crate) host: Option<HostTerminal>,
+    /// Holds the master of the process's terminal.
+    pub(crate) relay: Option<Relay>,
+    /// Holds the process's notify socket.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 /// What is looked at while the process lives.
@@ -88,12 +96,14 @@ struct Watch<'a> {
     process: &'a Spawned,
     host: Option<&'a HostTerminal>,
     relay: Option<Relay>,
+    proxy: Option<Proxy>,
 }
 
-/// What the two descriptors that are always polled say.
+/// What poll found.
 struct Ready {
     ended: bool,
     signalled: bool,
+    notified: bool,
     ends: Vec<End>,
 }
 
@@ -101,6 +111,9 @@ impl Watch<'_> {
     fn until_end(mut self) -> io::Result<()> {
         loop {
             let ready = self.poll()?;
+            if ready.notified {
+                self.pass_notification_on();
+            }
             if ready.ended {
                 break;
             }
@@ -119,10 +132,12 @@ impl Watch<'_> {
 
     fn poll(&self) -> io::Result<Ready> {
         let wants = self.relay.as_ref().map(Relay::wants).unwrap_or_default();
-        let mut fds = vec![
-            PollFd::new(self.process.pidfd.as_fd(), PollFlags::POLLIN),
-            PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
-        ];
+        let always = [self.process.pidfd.as_fd(), self.signals.as_fd()].into_iter();
+        let always = always.chain(self.proxy.as_ref().map(Proxy::as_fd));
+        let mut fds: Vec<_> = always
+            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
+            .collect();
+        let first_end = fds.len();
         fds.extend(wants.iter().map(|(_, fd)| fd.clone()));
         let timeout = self
             .relay
@@ -134,11 +149,15 @@ impl Watch<'_> {
             result => _ = result?,
         }
         let found: Vec<_> = fds.iter().map(|fd| fd.any().unwrap_or(true)).collect();
-        let ends = wants.iter().zip(&found[2..]).filter(|(_, found)| **found);
+        let ends = wants.iter().zip(&found[first_end..]);
         Ok(Ready {
             ended: found[0],
             signalled: found[1],
-            ends: ends.map(|((end, _), _)| *end).collect(),
+            notified: first_end > 2 && found[2],
+            ends: ends
+                .filter(|(_, found)| **found)
+                .map(|((end, _), _)| *end)
+                .collect(),
         })
     }
 
@@ -153,6 +172,13 @@ impl Watch<'_> {
             signal => self.forward(signal),
         }
         Ok(())
+    }
+
+    /// We are what the service manager started and watches: it is told of no other pid.
+    fn pass_notification_on(&self) {
+        if let Some(Err(error)) = self.proxy.as_ref().map(|proxy| proxy.pass_on(None)) {
+            log::warn!("NOTIFY_SOCKET: {error}");
+        }
     }
 
     fn resize(&self) {

@@ -3,26 +3,52 @@
 
 use std::path::Path;
 
-use libcontainer::{Bundle, CreateOptions, Created, Spawned, cgroup};
+use libcontainer::{Bundle, CreateOptions, Created, Spawned, StateRoot, cgroup};
 
 use crate::args::{Args, CommandLine, flags};
 use crate::failure::Result;
+use crate::notify::{self, Directory};
 use crate::{listen_fds, pid_file, pidfd_socket, terminal};
 
-/// What to make a container of.
+/// What to make a container of, and where.
 pub(crate) struct Launch {
+    pub(crate) root: StateRoot,
     pub(crate) bundle: Bundle,
     pub(crate) options: CreateOptions,
+    /// The container's directory for a notify socket, when a service manager waits for us.
+    pub(crate) notify: Option<Directory>,
 }
 
 impl Launch {
     /// Reads the bundle; `detached` is whether we return while the process lives.
     pub(crate) fn prepare(line: &CommandLine, detached: bool) -> Result<Self> {
-        let bundle = bundle(&line.args)?;
+        let mut bundle = bundle(&line.args)?;
         let mut options = options(line);
         let socket = line.args.path(&flags::CONSOLE_SOCKET);
         options.terminal = terminal::choose(wants_terminal(&bundle), detached, socket)?;
-        Ok(Self { bundle, options })
+        let root = line.root()?;
+        let notify = notify_directory(root.path(), line.args.id(), &mut bundle)?;
+        options
+            .env
+            .extend(notify.as_ref().map(|_| notify::variable()));
+        Ok(Self {
+            root,
+            bundle,
+            options,
+            notify,
+        })
+    }
+
+    /// Makes the container up to `created`.
+    pub(crate) fn create(&self, args: &Args) -> Result<Created> {
+        let created = self.root.create(args.id(), &self.bundle, &self.options)?;
+        publish_or_delete(args, created)
+    }
+
+    /// Makes the container and starts it.
+    pub(crate) fn run(&self, args: &Args) -> Result<Created> {
+        let created = self.root.run(args.id(), &self.bundle, &self.options)?;
+        publish_or_delete(args, created)
     }
 }
 
@@ -50,6 +76,17 @@ pub(crate) fn options(line: &CommandLine) -> CreateOptions {
     options
 }
 
+fn notify_directory(root: &Path, id: &str, bundle: &mut Bundle) -> Result<Option<Directory>> {
+    if notify::manager().is_none() || notify::is_set_in(bundle) {
+        return Ok(None);
+    }
+    let directory = Directory::make(root, id)?;
+    if let Some(directory) = &directory {
+        directory.add_to(bundle)?;
+    }
+    Ok(directory)
+}
+
 fn wants_terminal(bundle: &Bundle) -> bool {
     let process = bundle.config.spec().process().as_ref();
     process
@@ -59,7 +96,7 @@ fn wants_terminal(bundle: &Bundle) -> bool {
 
 /// Tells the caller about the container's process, as the flags ask for it. A container that the
 /// caller cannot be told about is deleted.
-pub(crate) fn publish_or_delete(args: &Args, created: Created) -> Result<Created> {
+fn publish_or_delete(args: &Args, created: Created) -> Result<Created> {
     match publish(args, &created.init, pidfd_socket::INIT) {
         Ok(()) => Ok(created),
         Err(failure) => {

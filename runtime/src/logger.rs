@@ -65,11 +65,11 @@ pub(crate) fn failure(failure: &Failure) {
     let text = one_line(&failure.to_string());
     let mut state = LOGGER.lock();
     match (state.file.is_some(), state.format) {
-        (false, Format::Json) => to_stderr(&json_line(Level::Error, &text)),
-        (false, Format::Text) => to_stderr(&format!("skep: {text}")),
+        (false, Format::Json) => write_to_stderr(&json_line(Level::Error, &text)),
+        (false, Format::Text) => write_to_stderr(&format!("skep: {text}")),
         (true, _) => {
-            state.to_file(Level::Error, &text);
-            to_stderr(&format!("skep: {text}"));
+            state.write_to_file(Level::Error, &text);
+            write_to_stderr(&format!("skep: {text}"));
         }
     }
 }
@@ -78,7 +78,7 @@ pub(crate) fn failure(failure: &Failure) {
 pub(crate) fn show_held_back() {
     let held_back = std::mem::take(&mut LOGGER.lock().held_back);
     for line in held_back {
-        to_stderr(&line);
+        write_to_stderr(&line);
     }
 }
 
@@ -119,21 +119,21 @@ impl Log for Logger {
 impl State {
     fn record(&mut self, level: Level, text: &str) {
         if self.file.is_some() {
-            return self.to_file(level, text);
+            return self.write_to_file(level, text);
         }
         let line = match self.format {
             Format::Json => json_line(level, text),
             Format::Text => format!("skep: {}: {text}", level_name(level)),
         };
         if self.debug {
-            to_stderr(&line)
+            write_to_stderr(&line)
         } else {
             self.held_back.push(line)
         }
     }
 
     /// A log that cannot be written (a full disk) must not stop a container.
-    fn to_file(&mut self, level: Level, text: &str) {
+    fn write_to_file(&mut self, level: Level, text: &str) {
         let line = match self.format {
             Format::Json => json_line(level, text),
             Format::Text => text_line(level, text),
@@ -144,7 +144,7 @@ impl State {
     }
 }
 
-fn to_stderr(line: &str) {
+fn write_to_stderr(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 

@@ -17,6 +17,8 @@ mod json;
 mod launch;
 mod listen_fds;
 mod logger;
+mod notify;
+mod notify_proxy;
 mod output;
 mod pid_file;
 mod pidfd_socket;

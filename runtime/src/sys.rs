@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 /// Where the C runtime enters. `std::env::args_os` works without Rust's own entry, since glibc
 /// gives the arguments to std's `.init_array` function.
@@ -52,6 +52,19 @@ pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Resul
         Ok(())
     } else {
         Err(io::Error::last_os_error())
+    }
+}
+
+/// A descriptor that stands for the process `pid`.
+///
+/// <https://man7.org/linux/man-pages/man2/pidfd_open.2.html>
+pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: the call takes two numbers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    match i32::try_from(fd) {
+        // SAFETY: the kernel gave a new descriptor, which nobody else owns.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
@@ -109,12 +122,11 @@ fn wait(which: libc::idtype_t, id: libc::id_t, flags: i32) -> i32 {
             libc::WEXITED | libc::WNOHANG | flags,
         )
     };
-    // SAFETY: si_pid is set by waitid, or still zero.
-    if result == 0 {
-        unsafe { info.si_pid() }
-    } else {
-        0
+    if result != 0 {
+        return 0;
     }
+    // SAFETY: si_pid was set by waitid, or is still zero.
+    unsafe { info.si_pid() }
 }
 
 /// stdin, stdout and stderr.

@@ -355,7 +355,7 @@ fn failing_poststart_only_warns(ctx: &Ctx) -> Res {
 fn failing_poststop_only_warns(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     let file = shown(container.inside("out"));
-    hook(&mut container, "poststop", "exit 3");
+    hook(&mut container, "poststop", "cat >/dev/null; exit 3");
     hook(&mut container, "poststop", &format!("echo second >{file}"));
     container.run_detached()?;
     container.until("stopped")?;

@@ -267,6 +267,10 @@ fn delete_force_of_running(ctx: &Ctx) -> Res {
 fn delete_force_of_unknown(ctx: &Ctx) -> Res {
     let id = ctx.id();
     ctx.runtime().args(["delete", "--force", &id]).ok()?;
+    ctx.runtime()
+        .args(["state", &id])
+        .done()?
+        .refused(&["does not exist"])?;
     Ok(())
 }
 

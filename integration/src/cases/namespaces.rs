@@ -39,7 +39,9 @@ pub(crate) const FEATURE: Feature = Feature {
         user!(rootless_network),
         user!(rootless_join_user_and_net).only_runc("crun joins pid before user"),
         user!(subids_maps).needs(&[Need::SubIds]),
-        user!(subids_user_and_groups).needs(&[Need::SubIds]),
+        user!(subids_user_and_groups)
+            .needs(&[Need::SubIds])
+            .only_crun("runc gives no additional groups without root"),
         user!(subids_files_belong_to_mapped_ids).needs(&[Need::SubIds]),
         user!(caller_in_user_namespace),
         user!(caller_in_user_namespace_makes_another),

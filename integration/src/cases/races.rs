@@ -66,6 +66,7 @@ fn two_deletes(ctx: &Ctx) -> Res {
     for _ in 0..5 {
         let container = ctx.sleeper()?;
         container.create()?;
+        same!(container.status()?, "created");
         let delete = || container.command("delete", &["--force"]);
         let outs = both(delete(), delete())?;
         holds!(

@@ -235,17 +235,18 @@ fn masked_directory(ctx: &Ctx) -> Res {
 }
 
 fn masked_missing_path_is_no_error(ctx: &Ctx) -> Res {
-    let mut container = ctx.container()?;
+    let mut container = ctx.container_of(&["/bin/echo", "runs"])?;
     container.push("/linux/maskedPaths", "/no/such/path");
-    container.run()?.is(0)?;
+    container.run()?.is(0)?.prints("runs")?;
     Ok(())
 }
 
 fn masked_proc_and_sys(ctx: &Ctx) -> Res {
     let script = "for f in kcore keys timer_list sched_debug; do
         test ! -e /proc/$f || test -z \"$(head -c 1 /proc/$f)\" || echo $f; done
-        ls /sys/firmware 2>/dev/null || true";
-    same!(shell(ctx, script)?, "");
+        ls /sys/firmware 2>/dev/null
+        echo looked";
+    same!(shell(ctx, script)?, "looked");
     Ok(())
 }
 
@@ -263,9 +264,9 @@ fn readonly_paths(ctx: &Ctx) -> Res {
 }
 
 fn readonly_missing_path_is_no_error(ctx: &Ctx) -> Res {
-    let mut container = ctx.container()?;
+    let mut container = ctx.container_of(&["/bin/echo", "runs"])?;
     container.push("/linux/readonlyPaths", "/no/such/path");
-    container.run()?.is(0)?;
+    container.run()?.is(0)?.prints("runs")?;
     Ok(())
 }
 
@@ -410,14 +411,14 @@ fn file_link_as_destination_stays_inside(ctx: &Ctx) -> Res {
 fn dev_is_a_link_to_the_host(ctx: &Ctx) -> Res {
     let outside = ctx.make_dir("outside")?;
     ctx.make_file("outside/ptmx", "the host's")?;
-    let mut container = ctx.container()?;
+    let mut container = ctx.container_of(&["/bin/echo", "ran"])?;
     for mount in ["/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"] {
         container.drop_mount(mount);
     }
     fs::remove_dir(container.inside("/dev")).doing("rmdir")?;
     symlink(&outside, container.inside("/dev")).doing("link")?;
     fs::create_dir_all(container.inside(&outside.to_string_lossy())).doing("mkdir")?;
-    container.run()?;
+    container.run()?.ran_or_failed("ran")?;
     let names: Vec<_> = fs::read_dir(&outside)
         .doing("read")?
         .flatten()
@@ -445,7 +446,8 @@ fn null_is_a_link(ctx: &Ctx) -> Res {
     let outside = ctx.make_file("outside", "the host's\n")?;
     let dev = ctx.make_dir("dev")?;
     symlink(&outside, dev.join("null")).doing("link")?;
-    let mut container = ctx.container_of(&["/bin/sh", "-c", "echo x >/secret; cat /secret"])?;
+    let mut container =
+        ctx.container_of(&["/bin/sh", "-c", "echo x >/secret; cat /secret; echo ran"])?;
     fs::write(container.inside("/secret"), "not to be read").doing("write")?;
     for mount in ["/dev/pts", "/dev/shm", "/dev/mqueue"] {
         container.drop_mount(mount);
@@ -453,7 +455,7 @@ fn null_is_a_link(ctx: &Ctx) -> Res {
     container
         .bind(&dev, "/dev", &["bind"])
         .push("/linux/maskedPaths", "/secret");
-    let out = container.run()?;
+    let out = container.run()?.ran_or_failed("ran")?;
     holds!(
         !out.out.contains("host's") && !out.out.contains("not to be read"),
         "read {}",
@@ -468,14 +470,14 @@ fn null_is_a_link(ctx: &Ctx) -> Res {
 
 fn device_path_is_a_link(ctx: &Ctx) -> Res {
     let outside = ctx.make_dir("outside")?;
-    let mut container = ctx.container()?;
+    let mut container = ctx.container_of(&["/bin/echo", "ran"])?;
     symlink(&outside, container.inside("/link")).doing("link")?;
     fs::create_dir_all(container.inside(&outside.to_string_lossy())).doing("mkdir")?;
     container.push(
         "/linux/devices",
         json!({"path": "/link/straw", "type": "c", "major": 1, "minor": 3}),
     );
-    container.run()?;
+    container.run()?.ran_or_failed("ran")?;
     same!(fs::read_dir(&outside).doing("read")?.count(), 0);
     let inside = container.inside(&outside.to_string_lossy()).join("straw");
     holds!(
@@ -488,10 +490,10 @@ fn device_path_is_a_link(ctx: &Ctx) -> Res {
 
 fn cwd_is_a_link_to_the_host(ctx: &Ctx) -> Res {
     let outside = ctx.make_dir("outside")?;
-    let mut container = ctx.container_of(&["/bin/sh", "-c", "touch x; /bin/pwd"])?;
+    let mut container = ctx.container_of(&["/bin/sh", "-c", "touch x; echo ran"])?;
     symlink(&outside, container.inside("/link")).doing("link")?;
     container.set("/process/cwd", "/link");
-    container.run()?;
+    container.run()?.ran_or_failed("ran")?;
     same!(fs::read_dir(&outside).doing("read")?.count(), 0);
     container.gone()
 }

@@ -140,9 +140,12 @@ fn forwards_signals(ctx: &Ctx) -> Res {
 }
 
 fn orphans_are_killed_with_init(ctx: &Ctx) -> Res {
-    let container =
-        ctx.container_of(&["/bin/sh", "-c", "setsid /bin/probe ignore-term & sleep 0.1"])?;
-    container.run()?.is(0)?;
+    let container = ctx.container_of(&[
+        "/bin/sh",
+        "-c",
+        "setsid /bin/probe ignore-term & sleep 0.1; echo end",
+    ])?;
+    container.run()?.is(0)?.has("ready")?.has("end")?;
     container.gone()
 }
 

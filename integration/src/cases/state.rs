@@ -41,7 +41,7 @@ fn of_created(ctx: &Ctx) -> Res {
 fn rootfs_is_absolute(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.create()?;
-    same!(container.state()?["rootfs"], shown(&container.rootfs()));
+    same!(container.state()?["rootfs"], shown(container.rootfs()));
     Ok(())
 }
 

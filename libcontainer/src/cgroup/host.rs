@@ -4,7 +4,6 @@
 use super::path;
 use crate::error::{Error, Result};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, TMPFS_MAGIC, statfs};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What is mounted at `/sys/fs/cgroup`.
@@ -71,7 +70,15 @@ impl Host {
     /// Looks at the host. `/proc/self/cgroup` is read only if the answer matters: for a relative or
     /// missing `linux.cgroupsPath`, and to see whether an ordinary user may enter what it made.
     pub fn detect(cgroups_path: Option<&Path>, rootless: bool) -> Result<Self> {
-        let layout = Layout::detect();
+        Self::with_layout(Layout::detect(), cgroups_path, rootless)
+    }
+
+    /// The same where the layout is known.
+    pub fn with_layout(
+        layout: Layout,
+        cgroups_path: Option<&Path>,
+        rootless: bool,
+    ) -> Result<Self> {
         let wanted = layout.root().is_some() && (rootless || path::starts_from_own(cgroups_path));
         let own = if wanted { Some(own_cgroup()?) } else { None };
         Ok(Self {
@@ -83,7 +90,7 @@ impl Host {
 }
 
 fn own_cgroup() -> Result<PathBuf> {
-    let table = fs::read_to_string("/proc/self/cgroup")
+    let table = crate::procfs::read("/proc/self/cgroup")
         .map_err(|error| Error::system("read /proc/self/cgroup", error))?;
     Ok(parse_own(&table).unwrap_or_else(|| PathBuf::from("/")))
 }

@@ -129,6 +129,23 @@ impl Cgroup {
         }
     }
 
+    /// Removes the cgroup at `path`, which [`Cgroup::path`] has given, with every process in it. One
+    /// in which nothing is left, which is the rule, takes one call.
+    ///
+    /// [`Cgroup::path`]: Self::path
+    pub fn remove_at(path: &Path) -> Result<()> {
+        if path::is_plain(path)
+            && matches!(unlinkat(AT_FDCWD, path, UnlinkatFlags::RemoveDir), Ok(()))
+        {
+            return Ok(());
+        }
+        let Some(cgroup) = Self::open(path)? else {
+            return Ok(());
+        };
+        cgroup.kill_all()?;
+        cgroup.remove()
+    }
+
     /// Removes it and everything below, waiting up to ten seconds for processes to be gone; ending
     /// them is the caller's business. It is no error if it is gone already. What is above stays.
     pub fn remove(self) -> Result<()> {

@@ -90,6 +90,11 @@ pub(super) fn make(root: RawFd, path: &CStr, make: Make) -> Result<RawFd> {
     Err(Errno(libc::ELOOP))
 }
 
+/// Makes `name` in a directory in which nothing of that name can be.
+pub(super) fn make_new(directory: RawFd, name: &CStr, make: Make) -> Result<RawFd> {
+    make_component(directory, name.to_bytes(), make)?.ok_or(Errno(libc::ELOOP))
+}
+
 enum Walked {
     There(RawFd),
     /// A link whose target is missing is on the way: the path to walk instead.

@@ -21,7 +21,7 @@ mod terminal;
 pub(crate) use message::{Kind, Message, SIZE as MESSAGE_SIZE};
 
 use crate::plan::{Op, Plan, Step};
-use crate::sys::file;
+use crate::sys::{file, mount};
 use crate::sys::{Errno, Result, identity, process as sys_process, socket};
 use std::ffi::CStr;
 use std::os::fd::RawFd;
@@ -155,7 +155,7 @@ impl<'a> Context<'a> {
             Op::NewSession => identity::setsid(),
             Op::SessionKeyring(name) => self.session_keyring(name),
             Op::OomScoreAdj { value, strict } => self.oom_score_adj(value, *strict),
-            Op::Undumpable => identity::set_dumpable(false),
+            Op::Dumpable(dumpable) => identity::set_dumpable(*dumpable),
             Op::NewCgroupNamespace => crate::sys::clone::unshare(libc::CLONE_NEWCGROUP as u64),
             Op::LoopbackUp => socket::loopback_up(),
             Op::Hostname(name) => identity::sethostname(name),
@@ -166,7 +166,7 @@ impl<'a> Context<'a> {
                 path,
                 recursive,
             } => self.open_tree(*tree, path, *recursive),
-            Op::AttachRoot { source } => self.attach_root(source),
+            Op::AttachRoot { source, private } => self.attach_root(source, *private),
             Op::UseRoot(path) => self.use_root(path),
             Op::Mount(mount) => self.mount(mount),
             Op::OpenDirectory { path, directory } => self.open_directory(path, *directory),
@@ -184,8 +184,8 @@ impl<'a> Context<'a> {
             Op::Hooks => self.ask(Kind::Hooks),
             Op::WorkingDirectory(path) => self.working_directory(path),
             Op::ReadOnlyRoot => self.read_only_root(),
-            Op::RootPropagation(attr) => {
-                crate::sys::mount::mount_setattr(self.state.root, c"", false, attr)
+            Op::RootPropagation { attr, recursive } => {
+                mount::mount_setattr(self.state.root, c"", *recursive, attr)
             }
             Op::Pivot => self.pivot(),
             Op::ChrootToRoot => self.chroot_to_root(),
@@ -285,6 +285,9 @@ impl<'a> Context<'a> {
     /// somebody waits here. A container may wait for long: it holds nothing of the caller's open.
     fn await_start(&mut self, first: u32) -> Result<()> {
         self.close_all_but(first, self.listener, self.trampoline)?;
+        if self.trampoline >= 0 {
+            return file::keep_on_exec(self.listener);
+        }
         loop {
             let connection = socket::accept(self.listener)?;
             let mut go = [0u8; 1];

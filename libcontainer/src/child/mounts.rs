@@ -5,8 +5,8 @@
 //! a second time, so it cannot be exchanged in between (CVE-2021-30465).
 
 use super::Context;
-use super::filesystem::{Make, make, open_or_make};
-use crate::plan::{BindSource, Filesystem, MountPlan, Source, TargetKind, read_only};
+use super::filesystem::{Make, make, make_new, open_or_make};
+use crate::plan::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind, read_only};
 use crate::sys::file::{self, Resolve};
 use crate::sys::mount::{self, MountAttr};
 use crate::sys::{Errno, Result};
@@ -35,8 +35,11 @@ impl Context<'_> {
 
     /// The root filesystem is mounted over `/`. This process's root directory stays below it, so
     /// that host paths can still be reached until the change of root.
-    pub(super) fn attach_root(&mut self, source: &BindSource) -> Result<()> {
+    pub(super) fn attach_root(&mut self, source: &BindSource, private: bool) -> Result<()> {
         let root = self.tree(source)?;
+        if private {
+            mount::mount_setattr(root, c"", true, &crate::plan::private())?;
+        }
         mount::move_mount(root, None)?;
         self.state.root = root;
         Ok(())
@@ -60,8 +63,12 @@ impl Context<'_> {
                 tree
             }
         };
-        set(fd, true, &plan.recursive_attr)?;
         let target = self.target(plan, fd)?;
+        self.attach(plan, fd, target)
+    }
+
+    fn attach(&mut self, plan: &MountPlan, fd: RawFd, target: RawFd) -> Result<()> {
+        set(fd, true, &plan.recursive_attr)?;
         if plan.copy_up {
             self.copy_up(target, fd)?;
         }
@@ -85,6 +92,15 @@ impl Context<'_> {
 
     /// The mount point, made if it may be.
     fn target(&mut self, plan: &MountPlan, source: RawFd) -> Result<RawFd> {
+        if let Some((place, name)) = &plan.fresh {
+            let directory = plan.target_kind == TargetKind::Directory || is_directory(source)?;
+            let kind = if directory {
+                Make::Directory
+            } else {
+                Make::File
+            };
+            return make_new(self.directory(*place)?, name, kind);
+        }
         let root = self.root()?;
         let path = plan.target.as_c_str();
         if plan.no_follow {
@@ -101,11 +117,7 @@ impl Context<'_> {
             TargetKind::Directory => Make::Directory,
             TargetKind::LikeSource => return self.target_like(root, path, source),
         };
-        if plan.fresh {
-            make(root, path, kind)
-        } else {
-            open_or_make(root, path, kind)
-        }
+        open_or_make(root, path, kind)
     }
 
     fn target_like(&mut self, root: RawFd, path: &CStr, source: RawFd) -> Result<RawFd> {
@@ -113,11 +125,10 @@ impl Context<'_> {
             Err(Errno(libc::ENOENT)) => {}
             other => return other,
         }
-        let directory = file::is_directory(&file::fstat(source)?);
         make(
             root,
             path,
-            if directory {
+            if is_directory(source)? {
                 Make::Directory
             } else {
                 Make::File
@@ -184,24 +195,37 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// mount(2) takes a path, which is `.` here: the mount point has become the current directory.
+    /// mount(2) takes a path, which is `.` here: the mount point has become the current directory,
+    /// so this is a mount by descriptor as well. When it fails, the way that takes more calls finds
+    /// the kernel's words for it, or something else to mount.
     fn mount_classic(
         &mut self,
         plan: &MountPlan,
         filesystem: &Filesystem,
-        (source, flags, data): &(CString, u64, CString),
+        classic: &Classic,
     ) -> Result<()> {
         let target = self.target(plan, -1)?;
         file::fchdir(target)?;
-        mount::mount_here(source, &filesystem.fstype, *flags, data)?;
-        // Through `..` and back down to what is mounted now is a second look-up, but of a name that
-        // only a mount point of ours can hold.
-        let root = self.root()?;
-        let mounted = file::openat2(root, plan.target.as_c_str(), libc::O_PATH, Resolve::InRoot)?;
-        self.propagate(plan, mounted)?;
-        file::fchdir(root)?;
-        self.state.scratch.push(mounted);
+        let mounted = mount::mount_here(
+            &classic.source,
+            &filesystem.fstype,
+            classic.flags,
+            &classic.data,
+        );
+        if mounted.is_err() {
+            let fd = self.new_filesystem(plan, filesystem)?;
+            return self.attach(plan, fd, target);
+        }
         self.state.scratch.push(target);
+        if plan.propagation.is_empty() && plan.recursive_attr.is_empty() {
+            return Ok(());
+        }
+        // Only for options too long for any other way: a second look-up, of what is mounted there now.
+        let root = self.root()?;
+        let top = file::openat2(root, plan.target.as_c_str(), libc::O_PATH, Resolve::InRoot)?;
+        set(top, true, &plan.recursive_attr)?;
+        self.propagate(plan, top)?;
+        self.state.scratch.push(top);
         Ok(())
     }
 
@@ -221,6 +245,10 @@ impl Context<'_> {
         file::fchdir(self.state.root)?;
         file::chroot_here()
     }
+}
+
+fn is_directory(fd: RawFd) -> Result<bool> {
+    Ok(file::is_directory(&file::fstat(fd)?))
 }
 
 fn configure(context: RawFd, parameters: &[(CString, Option<CString>)]) -> Result<()> {

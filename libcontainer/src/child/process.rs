@@ -162,12 +162,13 @@ impl<'a> Context<'a> {
     pub(super) fn execute(&mut self) -> Errno {
         let process = &self.plan.process;
         match self.state.executable {
-            Some(path) if self.trampoline >= 0 => match file::keep_on_exec(self.socket) {
-                Ok(()) => {
-                    process::execve_through(self.trampoline, path, &process.argv, &process.envp)
+            Some(path) if self.trampoline >= 0 => {
+                // Where the trampoline waits for `start`, it has been given the listener instead.
+                if self.listener < 0 && let Err(errno) = file::keep_on_exec(self.socket) {
+                    return errno;
                 }
-                Err(errno) => errno,
-            },
+                process::execve_through(self.trampoline, path, &process.argv, &process.envp)
+            }
             Some(path) => process::execve(path, &process.argv, &process.envp),
             None => Errno(libc::ENOENT),
         }

@@ -41,6 +41,7 @@ pub(super) fn create(
         bundle.path.clone(),
         bundle.rootfs(),
         !options.no_new_keyring,
+        host.euid,
     );
     let mut unfinished = Unfinished::begin(root, id, record, bundle)?;
     let cgroup = unfinished.make_cgroup(&cgroup_plan)?;
@@ -110,7 +111,7 @@ fn plan_cgroup(id: &str, spec: &Spec, options: &CreateOptions, host: &Host) -> R
         cgroups_path,
         resources: linux.and_then(|linux| linux.resources().as_ref()),
         manager: options.cgroups,
-        host: &cgroup::Host::detect(cgroups_path, host.is_rootless())?,
+        host: &cgroup::Host::with_layout(host.cgroups, cgroups_path, host.is_rootless())?,
     })
 }
 
@@ -213,7 +214,7 @@ impl Unfinished {
     /// The record that names the cgroup is there before the cgroup is.
     fn make_cgroup(&mut self, plan: &CgroupPlan) -> Result<Option<Cgroup>> {
         self.record.cgroup = plan.directory().map(Path::to_owned);
-        self.directory.store(&self.record)?;
+        self.directory.store_first(&self.record)?;
         let created = Cgroup::create(plan)?;
         created.notes.iter().for_each(|line| log::warn!("{line}"));
         if created.cgroup.is_none() {

@@ -1,6 +1,7 @@
 //! `delete`: removes what `create` made, in the reverse order.
 
 use super::{Container, Status, status};
+use crate::cgroup::Cgroup;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -19,8 +20,10 @@ impl Container {
     /// [`ErrorKind::WrongState`] when it runs and `force` is false.
     pub fn delete(self, force: bool) -> Result<()> {
         let lock = self.directory.lock()?;
-        let status = status::state(&self.directory, &self.record).status;
-        if !force && !matches!(status, Status::Stopped | Status::Created) {
+        if !force
+            && let status = status::status(&self.directory, &self.record)
+            && !matches!(status, Status::Stopped | Status::Created)
+        {
             let text = format!(
                 "cannot delete container {:?} that is not stopped: {status}",
                 self.id
@@ -30,15 +33,13 @@ impl Container {
         if let Some((_, pidfd)) = self.init() {
             kill(&pidfd)?;
         }
-        if let Some(cgroup) = self.cgroup()? {
-            cgroup.kill_all()?;
-            cgroup.remove()?;
+        if let Some(path) = &self.record.cgroup {
+            Cgroup::remove_at(path)?;
         }
-        // A config.json that was cut short has no hooks to run.
-        let config = self.config();
+        let config = self.record.poststop.then(|| self.config()).transpose()?;
         self.directory.remove()?;
         drop(lock);
-        if let Ok(config) = config {
+        if let Some(config) = config {
             super::create::run_poststop(&self, config.spec());
         }
         Ok(())

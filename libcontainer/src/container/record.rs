@@ -27,6 +27,8 @@ pub(super) struct Record {
     pub(super) cgroup: Option<PathBuf>,
     /// Whether the container has a session keyring of its own.
     pub(super) keyring: bool,
+    /// Whether its config.json has poststop hooks, so that `delete` need not read it to know.
+    pub(super) poststop: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) annotations: BTreeMap<String, String>,
 }
@@ -46,6 +48,7 @@ impl Record {
         bundle: PathBuf,
         rootfs: PathBuf,
         keyring: bool,
+        owner: u32,
     ) -> Self {
         Self {
             version: VERSION,
@@ -53,10 +56,11 @@ impl Record {
             bundle,
             rootfs,
             created: crate::time::now(),
-            owner: crate::sys::identity::effective_ids().0,
+            owner,
             init: None,
             cgroup: None,
             keyring,
+            poststop: crate::hooks::has_poststop(spec),
             annotations: spec
                 .annotations()
                 .clone()
@@ -97,7 +101,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let spec = oci_spec::runtime::Spec::default();
-        let mut record = Record::new(&spec, "/b".into(), "/b/rootfs".into(), true);
+        let mut record = Record::new(&spec, "/b".into(), "/b/rootfs".into(), true, 0);
         record.init = Some(Init {
             pid: 7,
             start_time: 99,
@@ -110,7 +114,7 @@ mod tests {
     fn rubbish_and_newer_formats_are_refused() {
         assert!(Record::parse(b"{").is_err());
         let spec = oci_spec::runtime::Spec::default();
-        let mut record = Record::new(&spec, "/b".into(), "/b".into(), true);
+        let mut record = Record::new(&spec, "/b".into(), "/b".into(), true, 0);
         record.version = VERSION + 1;
         let error = Record::parse(&record.render().unwrap()).unwrap_err();
         assert!(error.to_string().contains("version 2"), "{error}");

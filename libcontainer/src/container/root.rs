@@ -267,11 +267,16 @@ impl Directory {
         })
     }
 
+    /// The first record: there is no older one that could be lost.
+    pub(super) fn store_first(&self, record: &Record) -> Result<()> {
+        self.write(RECORD, &record.render()?)
+    }
+
     /// The old record or the new one is there at any moment, whole.
     pub(super) fn store(&self, record: &Record) -> Result<()> {
         const NEW: &str = "state.json.new";
         self.write(NEW, &record.render()?)?;
-        let renamed = fs::rename(self.path.join(NEW), self.path.join("state.json"));
+        let renamed = fs::rename(self.path.join(NEW), self.path.join(RECORD));
         renamed.map_err(|error| self.failed("write state.json in", error))
     }
 
@@ -299,9 +304,10 @@ impl Directory {
         Some((directory, path))
     }
 
-    /// Removes the directory with all that skep puts there.
+    /// Removes the directory with all that is in it, the record last: until then the container can
+    /// be found and removed again.
     pub(super) fn remove(&self) -> Result<()> {
-        for name in ["config.json", "state.json.new", START_SOCKET, "state.json"] {
+        for name in ["config.json", RECORD] {
             match fs::remove_file(self.path.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(self.failed("empty", error));
@@ -309,11 +315,14 @@ impl Directory {
                 _ => {}
             }
         }
-        match fs::remove_dir(&self.path) {
-            // Something else is in it.
+        let removed = match fs::remove_dir(&self.path) {
+            // A socket that nobody connected to, or a record that was being written.
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-                fs::remove_dir_all(&self.path).map_err(|error| self.failed("remove", error))
+                fs::remove_dir_all(&self.path)
             }
+            removed => removed,
+        };
+        match removed {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(self.failed("remove", error))
             }
@@ -323,3 +332,4 @@ impl Directory {
 }
 
 const START_SOCKET: &str = "start.sock";
+const RECORD: &str = "state.json";

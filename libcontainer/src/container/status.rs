@@ -3,6 +3,7 @@
 use super::record::{Init, Record};
 use super::root::Directory;
 use crate::error::{Error, Result};
+use crate::procfs;
 use crate::sys::{self, process, socket};
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -98,7 +99,7 @@ pub(super) fn unknown(directory: &Directory) -> State {
     }
 }
 
-fn status(directory: &Directory, record: &Record) -> Status {
+pub(super) fn status(directory: &Directory, record: &Record) -> Status {
     let Some(init) = record.init else {
         return if directory.is_locked() {
             Status::Creating
@@ -140,7 +141,7 @@ fn knock(path: &str) -> bool {
 
 /// The state letter and the start time of a process: fields 3 and 22 of proc_pid_stat(5).
 fn stat(pid: i32) -> Option<(char, u64)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let text = procfs::read(&format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in parentheses, and may hold anything.
     let rest = text.get(text.rfind(')')? + 1..)?;
     let mut fields = rest.split_whitespace();

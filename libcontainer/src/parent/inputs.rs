@@ -1,7 +1,7 @@
 //! Opens what the child is to be given.
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Input, Namespace, slave};
+use crate::plan::{Input, Namespace};
 use crate::sys::{file, mount, process};
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -32,11 +32,7 @@ fn open_one(input: &Input) -> Result<Opened> {
         Input::Namespace { kind, path, field } => namespace(*kind, path)
             .map_err(|error| error.field(field.clone()))
             .map(Opened::Owned),
-        Input::Tree {
-            path,
-            recursive,
-            field,
-        } => tree(path, *recursive)
+        Input::Tree { path, recursive, slave, field } => tree(path, *recursive, *slave)
             .map_err(|errno| {
                 Error::system(format!("bind source {}", path.to_string_lossy()), errno)
                     .field(field.clone())
@@ -70,9 +66,11 @@ fn namespace(kind: Namespace, path: &CStr) -> Result<OwnedFd> {
     Ok(fd)
 }
 
-/// A copy of a host tree that receives the host's mounts and gives it none.
-fn tree(path: &CStr, recursive: bool) -> crate::sys::Result<OwnedFd> {
+/// A copy of a host tree; a slave receives the host's mounts and gives it none.
+fn tree(path: &CStr, recursive: bool, slave: bool) -> crate::sys::Result<OwnedFd> {
     let fd = process::own(mount::open_tree(libc::AT_FDCWD, path, recursive)?);
-    mount::mount_setattr(fd.as_raw_fd(), c"", true, &slave())?;
+    if slave {
+        mount::mount_setattr(fd.as_raw_fd(), c"", true, &crate::plan::slave())?;
+    }
     Ok(fd)
 }

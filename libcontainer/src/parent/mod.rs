@@ -15,6 +15,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Plan};
 use crate::sys::process::Ended;
 use crate::sys::{self, clone, signal, socket, trampoline};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -118,15 +120,20 @@ impl Drop for Child {
 pub(crate) fn launch(launch: &Launch, midwife: &mut Midwife) -> Result<Ready> {
     let inputs = inputs::open(&launch.plan.inputs)?;
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
-    let procfs = procfs::open()?;
+    let procfs = if launch.plan.needs_procfs() {
+        Some(procfs::open()?)
+    } else {
+        None
+    };
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
     let header = Message::exec_failed_header();
-    let trampoline = trampoline::open(theirs.as_raw_fd(), header)
+    let listener = launch.listener.map_or(-1, |fd| fd.as_raw_fd());
+    let trampoline = trampoline::open(theirs.as_raw_fd(), listener, header)
         .map_err(|errno| Error::system("make a memory file that can be executed", errno))?;
     let given = Given {
         inputs: &raw,
         socket: theirs.as_raw_fd(),
-        procfs: procfs.as_raw_fd(),
+        procfs: procfs.as_ref().map_or(-1, OwnedFd::as_raw_fd),
         trampoline: trampoline.as_ref().map_or(-1, OwnedFd::as_raw_fd),
     };
     let child = fork(launch, &given)?;
@@ -246,11 +253,29 @@ impl Conversation<'_> {
             {
                 return Ok(Some(held));
             }
+            if !self.knows_child {
+                self.await_joiner()?;
+            }
             match receive(&self.socket)? {
                 (Some(message), fd) if !self.knows_child && !message.in_joiner => {
                     self.held.push_back((message, fd));
                 }
                 (message, fd) => return Ok(message.map(|message| (message, fd))),
+            }
+        }
+    }
+
+    /// Waits for a message or the joiner's end. A joiner that was killed before it could speak of the
+    /// child leaves a socket that the child holds open: only its end tells.
+    fn await_joiner(&mut self) -> Result<()> {
+        let joiner = self.child.process()?.pidfd;
+        let mut fds = [self.socket.as_fd(), joiner].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        loop {
+            match poll(&mut fds, PollTimeout::NONE) {
+                Err(Errno::EINTR) => {}
+                Err(errno) => return Err(Error::system("wait for the container's process", errno)),
+                Ok(_) if fds[0].any() == Some(true) => return Ok(()),
+                Ok(_) => return Err(self.died()),
             }
         }
     }
@@ -325,9 +350,10 @@ impl Ready {
 
 /// The socket closes when the child executes its program; before that a message says what failed.
 fn await_exec(socket: &OwnedFd, plan: &Plan) -> Result<()> {
-    match receive(socket)? {
-        (None, _) => Ok(()),
-        (Some(message), _) => Err(explain::failed(plan, &message)),
+    match receive(socket)?.0 {
+        Some(message) if message.kind == Kind::Failed => Err(explain::failed(plan, &message)),
+        Some(message) => Err(Error::new(ErrorKind::Setup, format!("the container's process said {:?} out of turn", message.kind))),
+        None => Ok(()),
     }
 }
 

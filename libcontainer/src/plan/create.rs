@@ -102,6 +102,8 @@ pub(super) struct Planner<'a> {
     pub(super) process: &'a Process,
     pub(super) namespaces: Namespaces,
     pub(super) plan: Plan,
+    /// The place at which a new, empty `/dev` is open.
+    pub(super) dev: Option<usize>,
 }
 
 impl<'a> Planner<'a> {
@@ -142,13 +144,16 @@ impl<'a> Planner<'a> {
             process,
             namespaces,
             plan,
+            dev: None,
         })
     }
 
     fn plan(mut self) -> Result<Plan> {
         self.push(Op::DieWithParent, "");
         self.push(Op::Umask(0), "");
-        self.enter_namespaces()?;
+        // Becoming another user closes our own files in procfs to us, so this comes before it.
+        let oom_score = oom_score(self.process, self.host)?;
+        self.enter_namespaces(oom_score)?;
         self.identity()?;
         self.root_filesystem()?;
         let setup_uid = self.setup_ids().0;
@@ -165,6 +170,7 @@ impl<'a> Planner<'a> {
                 preserve_fds: self.options.preserve_fds,
                 terminal: self.process.terminal().unwrap_or(false),
                 home,
+                at_root: true,
             },
         )?;
         self.push(Op::Ready, "");
@@ -207,7 +213,7 @@ impl<'a> Planner<'a> {
 
     /// One clone3 makes all new namespaces, unless some must be entered first: then a joiner does
     /// that and makes the child as its sibling.
-    fn enter_namespaces(&mut self) -> Result<()> {
+    fn enter_namespaces(&mut self, oom_score: Option<Step>) -> Result<()> {
         let user = self.namespaces.is_new(namespaces::USER);
         if user {
             let maps = IdMaps::new(
@@ -221,13 +227,22 @@ impl<'a> Planner<'a> {
         let flags = self.namespaces.new & !(namespaces::CGROUP.flag | namespaces::TIME.flag);
         let joins = !self.namespaces.joined.is_empty() || self.namespaces.is_new(namespaces::TIME);
         if joins {
+            self.plan.joiner.push(Step { op: Op::DieWithParent, field: String::new() });
+            self.plan.joiner.extend(oom_score);
             return self.joiner(flags);
         }
         self.plan.clone_flags = flags;
+        self.plan.steps.extend(oom_score);
         if user {
             self.push(Op::AwaitIdMaps, "linux.uidMappings");
             let (uid, gid) = self.setup_ids();
             self.push(Op::BecomeSetupUser { uid, gid }, "linux.uidMappings");
+        }
+        // Hooks are run by the caller, who has to look into this process for that. Nobody else sees
+        // it before its program runs, if the pid namespace is new.
+        let seen = !self.namespaces.is_new(namespaces::PID);
+        if user || seen {
+            self.push(Op::Dumpable(!seen), "");
         }
         Ok(())
     }
@@ -257,7 +272,6 @@ impl<'a> Planner<'a> {
                 field: field.to_owned(),
             })
         };
-        push(Op::DieWithParent, "");
         let in_user = user.is_some() || new_user;
         if in_user && !others.is_empty() {
             push(Op::JoinEarly(others.clone()), "linux.namespaces");
@@ -274,9 +288,6 @@ impl<'a> Planner<'a> {
                 field: field.to_owned(),
             })
         };
-        if in_user {
-            push(Op::BecomeSetupUser { uid, gid }, "linux.uidMappings");
-        }
         if !others.is_empty() {
             push(Op::JoinRest(others), "linux.namespaces");
         }
@@ -286,6 +297,13 @@ impl<'a> Planner<'a> {
                 "linux.timeOffsets",
             );
         }
+        if in_user {
+            push(Op::BecomeSetupUser { uid, gid }, "linux.uidMappings");
+        }
+        let seen = flags & namespaces::PID.flag == 0;
+        if in_user || seen {
+            push(Op::Dumpable(!seen), "");
+        }
         push(Op::Fork(flags & !namespaces::USER.flag), "linux.namespaces");
         Ok(())
     }
@@ -293,13 +311,6 @@ impl<'a> Planner<'a> {
     /// Session, keyring, cgroup namespace, network, names.
     fn identity(&mut self) -> Result<()> {
         self.push(Op::NewSession, "");
-        if let Some(value) = self.process.oom_score_adj() {
-            let strict =
-                !self.host.is_rootless() && self.host.has(caps::Capability::CAP_SYS_RESOURCE);
-            let value = c_string(value.to_string())?;
-            self.push(Op::OomScoreAdj { value, strict }, "process.oomScoreAdj");
-        }
-        self.push(Op::Undumpable, "");
         if !self.options.no_new_keyring {
             self.push(Op::SessionKeyring(c_string(keyring_name(self.id))?), "");
         }
@@ -375,8 +386,8 @@ impl<'a> Planner<'a> {
             && !self.host.in_user_namespace
             && self.host.has(caps::Capability::CAP_MKNOD);
         let configured = self.linux.devices().clone().unwrap_or_default();
-        let devices = DeviceSteps::plan(&configured, mknod)?;
-        self.plan.directories = devices.directories();
+        let devices = DeviceSteps::plan(&configured, mknod, self.dev, self.plan.directories)?;
+        self.plan.directories = devices.places();
         self.plan.steps.extend(devices.steps);
         Ok(())
     }
@@ -434,6 +445,14 @@ fn time_offsets(offsets: Option<&HashMap<String, LinuxTimeOffset>>) -> Result<CS
     c_string(lines.concat())
 }
 
+/// The step for `process.oomScoreAdj`. Lowering the score takes CAP_SYS_RESOURCE: who has it must succeed.
+pub(super) fn oom_score(process: &Process, host: &Host) -> Result<Option<Step>> {
+    let Some(value) = process.oom_score_adj() else { return Ok(None) };
+    let strict = !host.is_rootless() && host.has(caps::Capability::CAP_SYS_RESOURCE);
+    let op = Op::OomScoreAdj { value: c_string(value.to_string())?, strict };
+    Ok(Some(Step { op, field: "process.oomScoreAdj".to_owned() }))
+}
+
 /// The name that runc gives: engines' tests look for it.
 pub(super) fn keyring_name(id: &str) -> String {
     format!("_ses.{id}")
@@ -454,6 +473,8 @@ pub(super) struct Entry<'a> {
     pub(super) terminal: bool,
     /// HOME is to be looked up.
     pub(super) home: bool,
+    /// The working directory is the root directory already.
+    pub(super) at_root: bool,
 }
 
 /// The steps that init and exec processes share, from stdio to the executable.
@@ -472,13 +493,16 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
         push(Op::OwnStdio { uid: user.uid() }, "process.user.uid");
     }
     let cwd = RootPath::new(&process.cwd().to_string_lossy())?;
-    push(
-        Op::ChangeDirectory {
-            path: cwd.clone(),
-            last_try: false,
-        },
-        "process.cwd",
-    );
+    let at_cwd = cwd.is_root() && entry.at_root;
+    if !at_cwd {
+        push(
+            Op::ChangeDirectory {
+                path: cwd.clone(),
+                last_try: false,
+            },
+            "process.cwd",
+        );
+    }
     if entry.home {
         push(Op::Home { uid: user.uid() }, "process.env");
     }
@@ -499,13 +523,15 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
             field: field.to_owned(),
         })
     };
-    push(
-        Op::ChangeDirectory {
-            path: cwd,
-            last_try: true,
-        },
-        "process.cwd",
-    );
+    if !at_cwd {
+        push(
+            Op::ChangeDirectory {
+                path: cwd,
+                last_try: true,
+            },
+            "process.cwd",
+        );
+    }
     push(
         Op::Umask(user.umask().unwrap_or(DEFAULT_UMASK)),
         "process.user.umask",

@@ -22,23 +22,36 @@ const LINKS: &[(&str, &str, bool)] = &[
     ("stdin", "/proc/self/fd/0", false),
     ("stdout", "/proc/self/fd/1", false),
     ("stderr", "/proc/self/fd/2", false),
-    ("core", "/proc/kcore", false),
     ("ptmx", "pts/ptmx", true),
 ];
 
 const DEFAULT_MODE: u32 = 0o666;
 
 /// Steps for devices and links, keeping the directories that they need open in numbered places.
-#[derive(Default)]
 pub(crate) struct DeviceSteps {
-    directories: Vec<RootPath>,
+    directories: Vec<(RootPath, usize)>,
+    /// The next free place.
+    next: usize,
     pub(crate) steps: Vec<Step>,
 }
 
 impl DeviceSteps {
-    /// `mknod`: whether the child may make nodes; else the host's are bound.
-    pub(crate) fn plan(configured: &[LinuxDevice], mknod: bool) -> Result<Self> {
-        let mut plan = Self::default();
+    /// `mknod`: whether the child may make nodes; else the host's are bound. `dev`: the place at
+    /// which `/dev` is open already; `next`: the first free place.
+    pub(crate) fn plan(
+        configured: &[LinuxDevice],
+        mknod: bool,
+        dev: Option<usize>,
+        next: usize,
+    ) -> Result<Self> {
+        let known = dev
+            .map(|place| Ok((RootPath::new("/dev")?, place)))
+            .transpose()?;
+        let mut plan = Self {
+            directories: known.into_iter().collect(),
+            next,
+            steps: Vec::new(),
+        };
         let paths: Vec<String> = configured.iter().map(lexical).collect::<Result<_>>()?;
         for (name, major, minor) in DEFAULT {
             if !paths.contains(&format!("dev/{name}")) {
@@ -64,9 +77,9 @@ impl DeviceSteps {
         Ok(plan)
     }
 
-    /// How many directories are open at once.
-    pub(crate) fn directories(&self) -> usize {
-        self.directories.len()
+    /// How many places are taken then.
+    pub(crate) fn places(&self) -> usize {
+        self.next
     }
 
     fn default_node(&mut self, name: &str, device: u64, mknod: bool) -> Result<()> {
@@ -126,11 +139,12 @@ impl DeviceSteps {
     /// The place of an open directory; opened, or made, when it is first asked for.
     fn directory(&mut self, path: &str, field: &str) -> Result<usize> {
         let path = RootPath::new(path)?;
-        if let Some(place) = self.directories.iter().position(|known| *known == path) {
-            return Ok(place);
+        if let Some((_, place)) = self.directories.iter().find(|(known, _)| *known == path) {
+            return Ok(*place);
         }
-        let directory = self.directories.len();
-        self.directories.push(path.clone());
+        let directory = self.next;
+        self.next += 1;
+        self.directories.push((path.clone(), directory));
         self.push(Op::OpenDirectory { path, directory }, field);
         Ok(directory)
     }
@@ -154,7 +168,7 @@ mod tests {
 
     fn plan(json: &str, mknod: bool) -> Vec<String> {
         let devices: Vec<LinuxDevice> = serde_json::from_str(json).unwrap();
-        DeviceSteps::plan(&devices, mknod)
+        DeviceSteps::plan(&devices, mknod, None, 0)
             .unwrap()
             .steps
             .iter()

@@ -1,6 +1,6 @@
 //! The plans of processes that enter a container: `exec`, and hooks that run inside it.
 
-use super::create::{Entry, console_size, keyring_name, process_steps};
+use super::create::{Entry, oom_score, console_size, keyring_name, process_steps};
 use super::credentials::Before;
 use super::exec_process::ProcessPlan;
 use super::host::Host;
@@ -83,7 +83,7 @@ fn join(plan: &mut Plan, target: &ExecTarget, host: &Host) {
         plan.joiner.push(step(Op::BecomeSetupUser { uid, gid }));
     }
     // The container's processes see the child as soon as it exists.
-    plan.joiner.push(step(Op::Undumpable));
+    plan.joiner.push(step(Op::Dumpable(false)));
 }
 
 /// Plans a further process of a running container.
@@ -99,17 +99,7 @@ pub(crate) fn for_exec(
     );
     let args = process.args().clone().unwrap_or_default();
     let mut plan = begin(&args, &env)?;
-    if let Some(value) = process.oom_score_adj() {
-        let strict = !host.is_rootless() && host.has(caps::Capability::CAP_SYS_RESOURCE);
-        let op = Op::OomScoreAdj {
-            value: c_string(value.to_string())?,
-            strict,
-        };
-        plan.joiner.push(Step {
-            op,
-            field: "process.oomScoreAdj".into(),
-        });
-    }
+    plan.joiner.extend(oom_score(process, host)?);
     join(&mut plan, target, host);
     plan.joiner.push(step(Op::Fork(0)));
     plan.steps.push(step(Op::NewSession));
@@ -139,6 +129,7 @@ pub(crate) fn for_exec(
         preserve_fds: options.preserve_fds,
         terminal,
         home,
+        at_root: false,
     };
     process_steps(&mut plan, process, &entry)?;
     plan.steps.push(step(Op::Ready));
@@ -198,6 +189,7 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
                 preserve_fds: 0,
                 terminal: false,
                 home: false,
+                at_root: false,
             };
             process_steps(&mut plan, process, &entry)?;
         }

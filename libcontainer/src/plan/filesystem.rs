@@ -5,8 +5,8 @@ use super::create::Planner;
 use super::mount::{self, BindSource, MountPlan, Planned, Source};
 use super::mount_options;
 use super::namespaces;
-use super::op::{Op, Step};
-use super::paths::{RootPath, c_path};
+use super::op::Op;
+use super::paths::{RootPath, c_path, c_string};
 use crate::error::Result;
 use oci_spec::runtime::Mount;
 use std::ffi::CString;
@@ -46,12 +46,23 @@ pub(super) fn attach(planner: &mut Planner) -> Result<()> {
         });
     }
     open(planner, trees, &mut mounts);
-    mark_fresh(&mut mounts);
-    let place = |(mount, field)| Step {
-        op: Op::Mount(Box::new(mount)),
-        field,
-    };
-    planner.plan.steps.extend(mounts.into_iter().map(place));
+    let mut empty = Empty::default();
+    for (mut mount, field) in mounts {
+        let directory = planner.plan.directories;
+        let open = empty
+            .mounted(&mut mount, directory)
+            .then(|| mount.target.clone());
+        planner.push(Op::Mount(Box::new(mount)), &field);
+        if let Some(path) = open {
+            planner.push(Op::OpenDirectory { path, directory }, &field);
+            planner.plan.directories += 1;
+        }
+    }
+    planner.dev = empty
+        .mounts
+        .into_iter()
+        .find(|(path, _)| path == "dev")
+        .map(|(_, place)| place);
     Ok(())
 }
 
@@ -69,45 +80,42 @@ fn root(planner: &Planner) -> Result<Opened> {
 fn open(planner: &mut Planner, trees: Vec<Opened>, mounts: &mut [(MountPlan, String)]) {
     let by_parent = planner.namespaces.has(namespaces::USER)
         && planner.host.has(caps::Capability::CAP_SYS_ADMIN);
+    let shared = asked_propagation(planner).is_some_and(|(kind, _)| mount_options::is_shared(kind));
     propagate(planner);
-    if by_parent {
-        let first = planner.plan.inputs.len();
-        for (_, field_mount) in mounts.iter_mut().enumerate() {
-            if let Source::Bind(BindSource::Tree(place)) = field_mount.0.source {
-                field_mount.0.source = Source::Bind(BindSource::Input(first + place));
-            }
+    let root = if by_parent {
+        BindSource::Input(by_parent_opened(planner, trees, mounts, shared))
+    } else {
+        planner.plan.trees = trees.len();
+        for (tree, Opened { path, recursive, field }) in trees.into_iter().enumerate() {
+            planner.push(Op::OpenTree { tree, path, recursive }, &field);
         }
-        let inputs = trees.into_iter().map(|tree| Input::Tree {
-            path: tree.path,
-            recursive: tree.recursive,
-            field: tree.field,
-        });
-        planner.plan.inputs.extend(inputs);
-        keep_to_ourselves(planner);
-        planner.push(
-            Op::AttachRoot {
-                source: BindSource::Input(first),
-            },
-            "root.path",
-        );
-        return;
+        BindSource::Tree(0)
+    };
+    if shared {
+        // What is mounted over `/` must not show on the host.
+        let attr = mount_options::private();
+        planner.push(Op::Propagation { attr, recursive: false }, "linux.rootfsPropagation");
     }
-    planner.plan.trees = trees.len();
-    for (tree, opened) in trees.into_iter().enumerate() {
-        let op = Op::OpenTree {
-            tree,
-            path: opened.path,
-            recursive: opened.recursive,
-        };
-        planner.push(op, &opened.field);
+    planner.push(Op::AttachRoot { source: root, private: shared }, "root.path");
+}
+
+/// The place of the first among the inputs. Volumes stay peers of the host's mounts if shared ones
+/// are asked for; else they receive the host's mounts and give it none.
+fn by_parent_opened(
+    planner: &mut Planner,
+    trees: Vec<Opened>,
+    mounts: &mut [(MountPlan, String)],
+    shared: bool,
+) -> usize {
+    let first = planner.plan.inputs.len();
+    for (mount, _) in mounts {
+        if let Source::Bind(BindSource::Tree(place)) = mount.source {
+            mount.source = Source::Bind(BindSource::Input(first + place));
+        }
     }
-    keep_to_ourselves(planner);
-    planner.push(
-        Op::AttachRoot {
-            source: BindSource::Tree(0),
-        },
-        "root.path",
-    );
+    let input = |Opened { path, recursive, field }| Input::Tree { path, recursive, slave: !shared, field };
+    planner.plan.inputs.extend(trees.into_iter().map(input));
+    first
 }
 
 fn asked_propagation(planner: &Planner) -> Option<(u64, bool)> {
@@ -137,39 +145,35 @@ fn propagate(planner: &mut Planner) {
     );
 }
 
-/// What is mounted over `/` must not show on the host, even when the config asks for shared mounts.
-fn keep_to_ourselves(planner: &mut Planner) {
-    let (kind, _) = asked_propagation(planner).unwrap_or(mount_options::DEFAULT_PROPAGATION);
-    if mount_options::is_shared(kind) {
-        let attr = mount_options::private();
-        planner.push(
-            Op::Propagation {
-                attr,
-                recursive: false,
-            },
-            "linux.rootfsPropagation",
-        );
-    }
+/// The empty tmpfs mounts so far that nothing has been mounted over: where they are and the place
+/// at which they are open. A mount point directly below one is made without looking for it first.
+#[derive(Default)]
+struct Empty {
+    mounts: Vec<(String, usize)>,
+    used: Vec<String>,
 }
 
-/// A mount point directly below a new, empty tmpfs is not looked for before it is made.
-fn mark_fresh(mounts: &mut [(MountPlan, String)]) {
-    let mut empty: Vec<String> = Vec::new();
-    let mut used: Vec<String> = Vec::new();
-    for (mount, _) in mounts {
+impl Empty {
+    /// Notes a mount; whether it is to be opened at the place `next`.
+    fn mounted(&mut self, mount: &mut MountPlan, next: usize) -> bool {
         let target = mount.target.lexical();
-        let parent = target
-            .rsplit_once('/')
-            .map_or("", |(parent, _)| parent)
-            .to_owned();
-        mount.fresh =
-            empty.contains(&parent) && !used.contains(&target) && mount.target.split().is_some();
-        // A later mount may hide an earlier one and all that was made below it.
-        empty.retain(|known| *known != target);
-        if mount.is_empty_tmpfs() {
-            empty.push(target.clone());
+        let (parent, name) = target.rsplit_once('/').unwrap_or(("", &target));
+        let below = self.mounts.iter().find(|(path, _)| path == parent);
+        if let (Some((_, place)), false, Ok(name)) =
+            (below, self.used.contains(&target), c_string(name))
+        {
+            mount.fresh = Some((*place, name));
         }
-        used.push(target);
+        // What is mounted over something hides it, and all that is below.
+        let hidden = format!("{target}/");
+        self.mounts
+            .retain(|(path, _)| *path != target && !path.starts_with(&hidden));
+        let empty = mount.is_empty_tmpfs() && !target.is_empty();
+        if empty {
+            self.mounts.push((target.clone(), next));
+        }
+        self.used.push(target);
+        empty
     }
 }
 
@@ -214,13 +218,15 @@ pub(super) fn finish(planner: &mut Planner, has_mounts: bool) {
     if has_mounts && planner.is_root_readonly() {
         planner.push(Op::ReadOnlyRoot, "root.readonly");
     }
-    if has_mounts && let Some((kind, _)) = asked_propagation(planner) {
-        planner.push(
-            Op::RootPropagation(mount_options::propagation_attr(kind)),
-            "linux.rootfsPropagation",
-        );
-    }
     // In a mount namespace that others are in too, pivot_root would change their root as well.
     let pivot = planner.namespaces.is_new(namespaces::MOUNT) && !planner.options.no_pivot;
     planner.push(if pivot { Op::Pivot } else { Op::ChrootToRoot }, "");
+    // pivot_root refuses a shared root, so it becomes one only now. Private it is in any case.
+    if has_mounts
+        && let Some((kind, recursive)) = asked_propagation(planner)
+        && kind != mount_options::private().propagation
+    {
+        let attr = mount_options::propagation_attr(kind);
+        planner.push(Op::RootPropagation { attr, recursive }, "linux.rootfsPropagation");
+    }
 }

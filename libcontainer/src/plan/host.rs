@@ -2,8 +2,8 @@
 
 use crate::cgroup::Layout;
 use crate::error::{Error, Result};
+use crate::procfs;
 use crate::sys;
-use std::fs;
 
 /// Facts that decide how a plan looks.
 #[derive(Clone, Debug)]
@@ -28,10 +28,9 @@ impl Host {
     /// When `/proc` is not readable.
     pub fn detect() -> Result<Self> {
         let (euid, egid) = sys::identity::effective_ids();
-        let status = read("/proc/self/status")?;
-        let map = read("/proc/self/uid_map")?;
-        let capabilities = capability_mask(&status, "CapEff:").unwrap_or(0);
-        let in_user_namespace = !is_initial_map(&map);
+        let capabilities = sys::identity::effective_capabilities()
+            .map_err(|errno| Error::system("capget", errno))?;
+        let in_user_namespace = !is_initial_map(&read("/proc/self/uid_map")?);
         Ok(Self {
             euid,
             egid,
@@ -65,13 +64,7 @@ impl Host {
 }
 
 fn read(path: &str) -> Result<String> {
-    fs::read_to_string(path).map_err(|error| Error::system(format!("read {path}"), error))
-}
-
-/// The hexadecimal mask after `label` in `/proc/PID/status`.
-fn capability_mask(status: &str, label: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(label))?;
-    u64::from_str_radix(line.trim(), 16).ok()
+    procfs::read(path).map_err(|error| Error::system(format!("read {path}"), error))
 }
 
 /// The initial user namespace maps every id to itself.
@@ -85,11 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_masks_and_maps() {
-        assert_eq!(
-            capability_mask("Name:\tx\nCapEff:\t00000000000000ff\n", "CapEff:"),
-            Some(255)
-        );
+    fn the_initial_map_is_known() {
         assert!(is_initial_map("         0          0 4294967295\n"));
         assert!(!is_initial_map("0 1000 1\n"));
     }

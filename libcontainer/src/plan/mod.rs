@@ -23,12 +23,12 @@ mod paths;
 
 pub use host::Host;
 pub use mount_options::names as mount_option_names;
-pub(crate) use mount_options::{harmless, read_only, slave};
+pub(crate) use mount_options::{harmless, private, read_only, slave};
 
 pub(crate) use exec::{ExecTarget, HookPlan, for_exec, for_hook};
 pub(crate) use exec_process::ProcessPlan;
 pub(crate) use identity::{IdMap, IdMaps, render as render_id_maps};
-pub(crate) use mount::{BindSource, Filesystem, MountPlan, Source, TargetKind};
+pub(crate) use mount::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind};
 pub(crate) use namespaces::{ALL as ALL_NAMESPACES, Namespace};
 pub(crate) use op::{MakeNode, Op, Step};
 pub(crate) use paths::{RootPath, c_path};
@@ -49,6 +49,8 @@ pub(crate) enum Input {
     Tree {
         path: CString,
         recursive: bool,
+        /// Whether it gives the host none of its mounts.
+        slave: bool,
         field: String,
     },
     /// An open file of the caller: a pidfd, a directory.
@@ -83,6 +85,17 @@ impl Plan {
     pub(crate) fn asks_only_when_ready(&self) -> bool {
         let asks = |step: &Step| matches!(step.op, Op::AwaitIdMaps | Op::NewUser | Op::Hooks);
         !self.joiner.iter().chain(&self.steps).any(asks)
+    }
+
+    /// Whether a step writes to procfs.
+    pub(crate) fn needs_procfs(&self) -> bool {
+        let writes = |step: &Step| {
+            matches!(
+                step.op,
+                Op::OomScoreAdj { .. } | Op::Sysctl { .. } | Op::Label { .. } | Op::NewTime(_)
+            )
+        };
+        self.joiner.iter().chain(&self.steps).any(writes)
     }
 
     /// Adds an input and gives its place.

@@ -36,10 +36,18 @@ pub(crate) struct Filesystem {
     pub(crate) fstype: CString,
     /// `source` and the filesystem's own parameters.
     pub(crate) parameters: Vec<(CString, Option<CString>)>,
-    /// For mount(2), when a value is longer than fsconfig(2) takes: source, flags and the data string.
-    pub(crate) classic: Option<(CString, u64, CString)>,
+    /// For mount(2), which does in one call what takes fsopen(2) and its like six to ten.
+    pub(crate) classic: Option<Classic>,
     /// The host's directory to bind, read-only, when the kernel does not allow a new one.
     pub(crate) fallback: Option<CString>,
+}
+
+/// The arguments of mount(2).
+#[derive(Debug)]
+pub(crate) struct Classic {
+    pub(crate) source: CString,
+    pub(crate) flags: u64,
+    pub(crate) data: CString,
 }
 
 /// What is mounted.
@@ -56,8 +64,9 @@ pub(crate) enum Source {
 pub(crate) struct MountPlan {
     pub(crate) target: RootPath,
     pub(crate) target_kind: TargetKind,
-    /// The directory of the target is an empty tmpfs of an earlier step: the target cannot be there yet.
-    pub(crate) fresh: bool,
+    /// The directory of the target is an empty tmpfs of an earlier step, open at this place, and the
+    /// target, of this name, cannot be there yet.
+    pub(crate) fresh: Option<(usize, CString)>,
     /// A link at the mount point is refused: procfs and sysfs must be where they are looked for.
     pub(crate) no_follow: bool,
     pub(crate) source: Source,
@@ -88,6 +97,9 @@ const SHARED_SUPERBLOCK: &[&str] = &[
 /// fsconfig(2) takes values of up to 255 bytes.
 const LONGEST_VALUE: usize = 255;
 
+/// mount(2) copies this much of its data.
+const PAGE: usize = 4096;
+
 /// Plans one entry. `bundle` is where relative bind sources begin.
 pub(crate) fn plan(
     mount: &Mount,
@@ -107,7 +119,7 @@ pub(crate) fn plan(
     let base = |source, target_kind, name: String| MountPlan {
         target: target.clone(),
         target_kind,
-        fresh: false,
+        fresh: None,
         no_follow: bind.is_none() && matches!(fstype, "proc" | "sysfs"),
         source,
         source_name: name,
@@ -180,12 +192,23 @@ fn filesystem(
         "proc" if !own_pid_namespace => (c"proc".to_owned(), Some(c"/proc".to_owned())),
         other => (c_string(other)?, None),
     };
-    let long = parameters.iter().any(|(_, value)| {
-        value
-            .as_ref()
-            .is_some_and(|v| v.count_bytes() > LONGEST_VALUE)
-    });
-    let classic = long.then(|| classic(options, source)).transpose()?;
+    let is_long = |value: &CString| value.count_bytes() > LONGEST_VALUE;
+    let long = parameters
+        .iter()
+        .any(|(_, value)| value.as_ref().is_some_and(is_long));
+    // Only a mount that is still detached can be filled, or given more than mount(2) knows of.
+    let detached =
+        options.copy_up || !options.propagation.is_empty() || !options.recursive_attr.is_empty();
+    let classic = if long || !detached {
+        classic(options, source)?
+    } else {
+        None
+    };
+    if long && classic.is_none() {
+        return Err(invalid(
+            "options are longer than the page that mount(2) takes; shorten them",
+        ));
+    }
     Ok(Filesystem {
         fstype,
         parameters,
@@ -217,22 +240,22 @@ fn parameters(
         .collect()
 }
 
-fn classic(options: &MountOptions, source: Option<&str>) -> Result<(CString, u64, CString)> {
+/// `None` when the options do not fit into the page that mount(2) copies.
+fn classic(options: &MountOptions, source: Option<&str>) -> Result<Option<Classic>> {
     let text = |(key, value): &(String, Option<String>)| match value {
         Some(value) => format!("{key}={value}"),
         None => key.clone(),
     };
     let data = options.data.iter().map(text).collect::<Vec<_>>().join(",");
-    if data.len() >= 4096 {
-        return Err(invalid(
-            "options are longer than the page that mount(2) takes; shorten them",
-        ));
+    if data.len() >= PAGE {
+        return Ok(None);
     }
-    Ok((
-        c_string(source.unwrap_or("none"))?,
-        options.classic_flags(),
-        c_string(data)?,
-    ))
+    let source = c_string(source.unwrap_or("none"))?;
+    Ok(Some(Classic {
+        source,
+        flags: options.classic_flags(),
+        data: c_string(data)?,
+    }))
 }
 
 impl MountPlan {
@@ -313,14 +336,14 @@ mod tests {
             panic!("planned")
         };
         let Source::Filesystem(Filesystem {
-            classic: Some((_, flags, data)),
+            classic: Some(classic),
             ..
         }) = mount.source
         else {
             panic!("classic")
         };
-        assert_eq!(flags, libc::MS_NOSUID as u64);
-        assert_eq!(data.to_str().unwrap(), lower);
+        assert_eq!(classic.flags, libc::MS_NOSUID as u64);
+        assert_eq!(classic.data.to_str().unwrap(), lower);
     }
 
     #[test]

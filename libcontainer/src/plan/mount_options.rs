@@ -150,7 +150,7 @@ impl MountOptions {
         }
     }
 
-    /// The flags of mount(2) for the attributes that are set, where that call must be used.
+    /// The flags of mount(2) for the attributes and the superblock's flags that are set.
     pub(crate) fn classic_flags(&self) -> u64 {
         const CLASSIC: &[(u64, u64)] = &[
             (RDONLY, libc::MS_RDONLY as u64),
@@ -162,11 +162,24 @@ impl MountOptions {
             (NODIRATIME, libc::MS_NODIRATIME as u64),
             (NOSYMFOLLOW, 256),
         ];
+        const SUPERBLOCK: &[(&str, u64)] = &[
+            ("dirsync", libc::MS_DIRSYNC as u64),
+            ("iversion", libc::MS_I_VERSION as u64),
+            ("lazytime", 1 << 25),
+            ("mand", libc::MS_MANDLOCK as u64),
+            ("sync", libc::MS_SYNCHRONOUS as u64),
+        ];
         let set = self.attr.attr_set;
-        CLASSIC
+        let attributes = CLASSIC
             .iter()
             .filter(|(bit, _)| set & bit != 0)
-            .fold(0, |all, (_, flag)| all | flag)
+            .map(|row| row.1);
+        let named = |name: &str| self.superblock.contains(&name);
+        let superblock = SUPERBLOCK
+            .iter()
+            .filter(|(name, _)| named(name))
+            .map(|row| row.1);
+        attributes.chain(superblock).fold(0, |all, flag| all | flag)
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

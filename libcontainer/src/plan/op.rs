@@ -70,8 +70,8 @@ pub(crate) enum Op {
         value: CString,
         strict: bool,
     },
-    /// From here on nobody else may look into this process.
-    Undumpable,
+    /// Whether others, of the same user or of the container, may look into this process.
+    Dumpable(bool),
     NewCgroupNamespace,
     LoopbackUp,
     Hostname(CString),
@@ -91,6 +91,8 @@ pub(crate) enum Op {
     /// Attaches the root filesystem over the root directory.
     AttachRoot {
         source: BindSource,
+        /// Takes the root filesystem out of the host's peer groups first.
+        private: bool,
     },
     /// A directory of the host is the root filesystem as it is.
     UseRoot(CString),
@@ -120,7 +122,7 @@ pub(crate) enum Op {
     Hooks,
     WorkingDirectory(RootPath),
     ReadOnlyRoot,
-    RootPropagation(MountAttr),
+    RootPropagation { attr: MountAttr, recursive: bool },
     Pivot,
     ChrootToRoot,
 
@@ -209,7 +211,8 @@ impl fmt::Display for Op {
             Self::OomScoreAdj { value, .. } => {
                 write!(f, "set oom_score_adj to {}", value.to_string_lossy())
             }
-            Self::Undumpable => f.write_str("close this process to others"),
+            Self::Dumpable(true) => f.write_str("open this process to its user"),
+            Self::Dumpable(false) => f.write_str("close this process to others"),
             Self::NewCgroupNamespace => f.write_str("make a cgroup namespace"),
             Self::LoopbackUp => f.write_str("bring lo up"),
             Self::Hostname(name) => write!(f, "set hostname to {name:?}"),
@@ -224,7 +227,7 @@ impl fmt::Display for Op {
             }
             Self::OpenTree { path, .. } => write!(f, "bind source {}", path.to_string_lossy()),
             Self::UseRoot(path) => write!(f, "use {} as the root", path.to_string_lossy()),
-            Self::RootPropagation(attr) => write!(
+            Self::RootPropagation { attr, .. } => write!(
                 f,
                 "set propagation of the root filesystem to {:#x}",
                 attr.propagation

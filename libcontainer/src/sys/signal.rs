@@ -29,6 +29,17 @@ pub(crate) fn unblock_all() {
     restore(&Mask(empty_set()));
 }
 
+/// Lets a program that std starts begin with no signal blocked, whatever its starter has blocked.
+pub(crate) fn unblock_in(command: &mut std::process::Command) {
+    use std::os::unix::process::CommandExt;
+    let unblock = || {
+        unblock_all();
+        Ok(())
+    };
+    // SAFETY: after the fork, the closure makes one system call and allocates nothing.
+    unsafe { command.pre_exec(unblock) };
+}
+
 /// Default action for a signal that the caller's process may have ignored.
 pub(crate) fn reset(signal: i32) -> Result<()> {
     // SAFETY: sigaction is plain numbers; all zero is SIG_DFL without flags.

@@ -120,9 +120,7 @@ pub(crate) fn loopback_up() -> Result<()> {
     // SAFETY: takes no pointer.
     let socket = check_int(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
     // SAFETY: `request` has the size and layout of struct ifreq.
-    let set = done(unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS as _, &raw mut request) });
-    super::file::close(socket);
-    set
+    done(unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS as _, &raw mut request) })
 }
 
 /// A unix socket of message boundaries that is connected to, or listens at, `name` in the directory `dir`.

@@ -1,4 +1,4 @@
-//! A program of a few hundred bytes whose only act is to execute another one.
+//! A program of a few hundred bytes whose only act is to execute another one, at once or when `start` says so.
 //!
 //! A process that enters a container is, until it executes its program, an image of the host's
 //! binary: `/proc/self/exe`, and with it an entrypoint, a `#!` line or an ELF interpreter of that
@@ -7,8 +7,11 @@
 //! All that the container can ever see or overwrite is that memory file.
 //!
 //! It costs five system calls and no second start of ourselves, and serves a program that embeds
-//! the library as well. `argv[0]` is the path to execute, the rest its arguments. The descriptor on
-//! which a failure is reported is made close-on-exec first; a failure is the twelve bytes of a
+//! the library as well. A container that waits for `start` waits in it: with none of its maker's
+//! memory, and open to whoever owns its user namespace, as a process that was executed there is.
+//!
+//! `argv[0]` is the path to execute, the rest its arguments. What it holds open is made
+//! close-on-exec first; a failure is reported as the twelve bytes of a
 //! [`Message`](crate::child::Message) without text.
 
 use super::Result;
@@ -41,9 +44,38 @@ std::arch::global_asm!(
     ".long 0x6474e551, 6",
     ".quad 0, 0, 0, 0, 0, 16",
     "20:",
-    // fcntl(fd, F_SETFD, FD_CLOEXEC); without it the payload would inherit the descriptor.
     "mov ebx, dword ptr [rip + 30f]",
+    "mov r12d, dword ptr [rip + 31f]",
     "mov edi, ebx",
+    "test r12d, r12d",
+    "js 23f",
+    // accept4(listener, 0, 0, SOCK_CLOEXEC) until somebody sends a byte; others only ask whether we wait.
+    "21:",
+    "mov edi, r12d",
+    "xor esi, esi",
+    "xor edx, edx",
+    "mov r10d, 0x80000",
+    "mov eax, 288",
+    "syscall",
+    "cmp rax, -4",
+    "je 21b",
+    "test rax, rax",
+    "js 25f",
+    "mov ebx, eax",
+    "mov edi, ebx",
+    "lea rsi, [rsp - 8]",
+    "mov edx, 1",
+    "xor eax, eax",
+    "syscall",
+    "mov edi, r12d",
+    "cmp rax, 1",
+    "je 23f",
+    "mov edi, ebx",
+    "mov eax, 3",
+    "syscall",
+    "jmp 21b",
+    // fcntl(what we were given, F_SETFD, FD_CLOEXEC); without it the payload would inherit it.
+    "23:",
     "mov esi, 2",
     "mov edx, 1",
     "mov eax, 72",
@@ -61,7 +93,7 @@ std::arch::global_asm!(
     "25:",
     "neg rax",
     "push rax",
-    "push qword ptr [rip + 31f]",
+    "push qword ptr [rip + 32f]",
     "mov edi, ebx",
     "mov rsi, rsp",
     "mov edx, 12",
@@ -74,8 +106,9 @@ std::arch::global_asm!(
     ".globl skep_trampoline_fd",
     ".hidden skep_trampoline_fd",
     "skep_trampoline_fd:",
-    "30: .long 0, 0",
-    "31: .quad 0",
+    "30: .long 0",
+    "31: .long 0",
+    "32: .quad 0",
     ".globl skep_trampoline_end",
     ".hidden skep_trampoline_end",
     "skep_trampoline_end:",
@@ -105,13 +138,18 @@ fn program() -> (&'static [u8], usize) {
     )
 }
 
-/// The program in a memory file, reporting on `socket` with the first eight bytes `header`. `None`
+/// The program in a memory file. It reports on `socket`, with `header` in front of the errno, or,
+/// if there is a `listener` (not -1), waits there first and reports to whoever started it. `None`
 /// on architectures for which it has not been written.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn open(socket: RawFd, header: [u8; 8]) -> Result<Option<OwnedFd>> {
+pub(crate) fn open(socket: RawFd, listener: RawFd, header: [u8; 8]) -> Result<Option<OwnedFd>> {
     let (program, at) = program();
     let mut image = program.to_vec();
-    let patches = [(at, &socket.to_ne_bytes()[..]), (at + 8, &header[..])];
+    let patches = [
+        (at, &socket.to_ne_bytes()[..]),
+        (at + 4, &listener.to_ne_bytes()[..]),
+        (at + 8, &header[..]),
+    ];
     for (at, bytes) in patches {
         if let Some(place) = image.get_mut(at..at + bytes.len()) {
             place.copy_from_slice(bytes);
@@ -123,7 +161,7 @@ pub(crate) fn open(socket: RawFd, header: [u8; 8]) -> Result<Option<OwnedFd>> {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn open(_socket: std::os::fd::RawFd, _header: [u8; 8]) -> Result<Option<OwnedFd>> {
+pub(crate) fn open(_socket: std::os::fd::RawFd, _listener: std::os::fd::RawFd, _header: [u8; 8]) -> Result<Option<OwnedFd>> {
     Ok(None)
 }
 

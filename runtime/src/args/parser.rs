@@ -117,10 +117,28 @@ fn command(definition: &Command) -> Clap {
     Clap::new(definition.name)
         .about(definition.about)
         .long_about(described(definition))
+        .override_usage(usage(definition))
         .args_override_self(true)
         .disable_version_flag(true)
         .args(definition.flags.iter().map(flag))
         .args(operands(definition.operands))
+}
+
+/// `skep kill [OPTION]... ID [SIGNAL]`.
+fn usage(definition: &Command) -> String {
+    let operands = definition
+        .operands
+        .iter()
+        .map(|operand| match operand.arity {
+            Arity::One => format!(" {}", operand.name),
+            Arity::Optional => format!(" [{}]", operand.name),
+            Arity::Rest => format!(" [{}]...", operand.name),
+        });
+    format!(
+        "skep {} [OPTION]...{}",
+        definition.name,
+        operands.collect::<String>()
+    )
 }
 
 fn flag(definition: &Flag) -> Arg {
@@ -185,6 +203,26 @@ mod tests {
         for definition in COMMANDS {
             second_stage(definition).debug_assert();
         }
+    }
+
+    #[test]
+    fn usage_is_made_of_the_operands() {
+        let usages: Vec<_> = COMMANDS.iter().map(usage).collect();
+        assert!(usages.contains(&"skep kill [OPTION]... ID [SIGNAL]".to_owned()));
+        assert!(usages.contains(&"skep exec [OPTION]... ID [COMMAND]...".to_owned()));
+        assert!(usages.contains(&"skep list [OPTION]...".to_owned()));
+    }
+
+    #[test]
+    fn prose_is_broken_between_words() {
+        let text = wrapped(&format!("short\n\n{}", "word ".repeat(40).trim()));
+        assert!(text.starts_with("short\n\nword word"));
+        assert!(
+            text.lines()
+                .all(|line| line.len() < WIDTH && line == line.trim()),
+            "{text}"
+        );
+        assert_eq!(text.matches("word").count(), 40);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use libcontainer::error::ErrorKind;
 
 use crate::args::{CommandLine, flags};
 use crate::failure::Result;
+use crate::notify;
 
 /// Deletes a container. With --force it is no error if there is none, since engines clean up
 /// without knowing, and what cannot be opened (the state is cut off) is removed.
@@ -25,5 +26,6 @@ pub(crate) fn run(line: &CommandLine) -> Result<u8> {
             }
         }
     }
+    notify::remove(root.path(), id);
     Ok(0)
 }

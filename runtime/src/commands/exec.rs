@@ -9,7 +9,7 @@ use oci_spec::runtime::Process;
 
 use crate::args::{Args, CommandLine, flags};
 use crate::failure::{Failure, Result};
-use crate::foreground::Foreground;
+use crate::foreground::{Attached, Foreground};
 use crate::relay::Relay;
 use crate::terminal::{self, HostTerminal};
 use crate::{exec_process, launch, logger, pidfd_socket, sys};
@@ -35,7 +35,7 @@ pub(crate) fn run(line: &CommandLine) -> Result<u8> {
     let foreground = Foreground::enter(false)?;
     let mut spawned = spawn(args, &container, &process, &options)?;
     logger::show_held_back();
-    attend(&foreground, &mut spawned, host.as_ref()).inspect_err(|_| kill(&spawned))
+    attend(&foreground, &mut spawned, host).inspect_err(|_| kill(&spawned))
 }
 
 fn process(args: &Args, container: &Container) -> Result<Process> {
@@ -92,11 +92,18 @@ fn spawn(
 fn attend(
     foreground: &Foreground,
     spawned: &mut Spawned,
-    host: Option<&HostTerminal>,
+    host: Option<HostTerminal>,
 ) -> Result<u8> {
     let relay = spawned.terminal.take().map(Relay::new).transpose();
     let relay = relay.map_err(|error| Failure::system("terminal of the process", error))?;
-    foreground.attend(spawned, host, relay)
+    foreground.attend(
+        spawned,
+        Attached {
+            host,
+            relay,
+            proxy: None,
+        },
+    )
 }
 
 /// Because of a failure, which is what the caller wants to hear of.
