@@ -27,10 +27,11 @@ static ONE: Mutex<()> = Mutex::new(());
 type Guards = (Watchdog, MutexGuard<'static, ()>);
 
 /// A stage on which things go wrong, if there can be one.
-fn stage(test: &str) -> Option<(Stage, Guards)> {
+fn stage(test: &str) -> Option<(Guards, Stage)> {
     let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     let watchdog = Watchdog::new("errors", Duration::from_secs(60));
-    Some((Stage::new(&format!("errors-{test}"))?, (watchdog, one)))
+    let stage = Stage::new(&format!("errors-{test}"))?;
+    Some(((watchdog, one), stage))
 }
 
 /// The error of `run`, and of `create`, which leave nothing behind.
@@ -88,7 +89,7 @@ fn with_mount(stage: &Stage, mount: &Value) -> (Value, String) {
 
 #[test]
 fn mounts() {
-    let Some((stage, _guards)) = stage("mounts") else {
+    let Some((_guards, stage)) = stage("mounts") else {
         return;
     };
     symlink("loop", stage.rootfs().join("loop")).unwrap();
@@ -115,6 +116,11 @@ fn mounts() {
         (
             json!({ "destination": "/hosts", "source": "rootfs/etc", "options": ["bind"] }),
             &["bind rootfs/etc at /hosts"],
+            libc::ENOTDIR,
+        ),
+        (
+            json!({ "destination": "/hosts", "type": "tmpfs" }),
+            &["mount tmpfs at /hosts", "a directory goes onto a directory"],
             libc::ENOTDIR,
         ),
         (
@@ -169,7 +175,7 @@ fn mounts() {
 
 #[test]
 fn a_tree_too_deep_to_be_copied() {
-    let Some((stage, _guards)) = stage("deep") else {
+    let Some((_guards, stage)) = stage("deep") else {
         return;
     };
     let deep = |depth| (0..depth).fold(stage.rootfs().join("copied"), |path, _| path.join("d"));
@@ -190,7 +196,7 @@ fn a_tree_too_deep_to_be_copied() {
 
 #[test]
 fn sysctls() {
-    let Some((stage, _guards)) = stage("sysctls") else {
+    let Some((_guards, stage)) = stage("sysctls") else {
         return;
     };
     let cases = [
@@ -215,7 +221,7 @@ fn sysctls() {
 
 #[test]
 fn devices() {
-    let Some((stage, _guards)) = stage("devices") else {
+    let Some((_guards, stage)) = stage("devices") else {
         return;
     };
     if stage.host.euid != 0 {
@@ -226,7 +232,7 @@ fn devices() {
     config["linux"]["devices"] =
         json!([{ "path": "/data/null", "type": "c", "major": 1, "minor": 3 }]);
     let expected = Expected {
-        field: "linux.devices[0]",
+        field: "linux.devices[0] (/data/null)",
         says: &["make device null (1:3"],
         errno: libc::EEXIST,
     };
@@ -235,7 +241,7 @@ fn devices() {
 
 #[test]
 fn working_directories() {
-    let Some((stage, _guards)) = stage("cwd") else {
+    let Some((_guards, stage)) = stage("cwd") else {
         return;
     };
     let host = File::open("/").unwrap();
@@ -271,7 +277,7 @@ fn working_directories() {
 
 #[test]
 fn a_terminal_without_a_devpts() {
-    let Some((stage, _guards)) = stage("terminal") else {
+    let Some((_guards, stage)) = stage("terminal") else {
         return;
     };
     let mut config = stage.config(&["/bin/true"]);
@@ -292,7 +298,7 @@ fn a_terminal_without_a_devpts() {
 /// Engines know these words, which therefore have no field before them.
 #[test]
 fn executables() {
-    let Some((stage, _guards)) = stage("executables") else {
+    let Some((_guards, stage)) = stage("executables") else {
         return;
     };
     let path = |name: &str| stage.rootfs().join("bin").join(name);
@@ -331,7 +337,7 @@ fn executables() {
 /// A created container has its program looked for, but only `start` executes it.
 #[test]
 fn a_program_that_cannot_be_executed_fails_at_start() {
-    let Some((stage, _guards)) = stage("start") else {
+    let Some((_guards, stage)) = stage("start") else {
         return;
     };
     let path = stage.rootfs().join("bin/text");
@@ -351,7 +357,7 @@ fn a_program_that_cannot_be_executed_fails_at_start() {
 
 #[test]
 fn namespaces() {
-    let Some((stage, _guards)) = stage("namespaces") else {
+    let Some((_guards, stage)) = stage("namespaces") else {
         return;
     };
     let fifo = stage.directory().join("fifo");
@@ -391,7 +397,7 @@ fn namespaces() {
 /// Joining it again is refused by the kernel.
 #[test]
 fn the_callers_own_user_namespace() {
-    let Some((stage, _guards)) = stage("own-user") else {
+    let Some((_guards, stage)) = stage("own-user") else {
         return;
     };
     let mut config = stage.config(&["/bin/true"]);
@@ -413,7 +419,7 @@ fn the_callers_own_user_namespace() {
 
 #[test]
 fn ids_that_are_not_mapped() {
-    let Some((stage, _guards)) = stage("ids") else {
+    let Some((_guards, stage)) = stage("ids") else {
         return;
     };
     let mut config = stage.config(&["/bin/true"]);
@@ -434,7 +440,7 @@ fn ids_that_are_not_mapped() {
 /// A map of ids that the caller may not have: as an ordinary user, without an entry in /etc/subuid.
 #[test]
 fn maps_that_are_not_allowed() {
-    let Some((stage, _guards)) = stage("maps") else {
+    let Some((_guards, stage)) = stage("maps") else {
         return;
     };
     if stage.host.euid == 0 {
@@ -448,7 +454,7 @@ fn maps_that_are_not_allowed() {
 
 #[test]
 fn root_filesystems() {
-    let Some((stage, _guards)) = stage("root") else {
+    let Some((_guards, stage)) = stage("root") else {
         return;
     };
     let cases = [
@@ -467,7 +473,7 @@ fn root_filesystems() {
 
 #[test]
 fn hooks() {
-    let Some((stage, _guards)) = stage("hooks") else {
+    let Some((_guards, stage)) = stage("hooks") else {
         return;
     };
     let cases = [
@@ -510,7 +516,7 @@ fn hooks() {
 /// With a joiner, the child is a sibling: its failures are told, and it is reaped, all the same.
 #[test]
 fn failures_behind_a_joiner() {
-    let Some((stage, _guards)) = stage("joiner") else {
+    let Some((_guards, stage)) = stage("joiner") else {
         return;
     };
     let mount = json!({ "destination": "/data", "type": "missingfs" });
