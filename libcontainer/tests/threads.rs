@@ -11,8 +11,8 @@ use std::hint::black_box;
 use std::io::Write;
 use std::os::fd::AsRawFd;
 use std::process::ExitStatus;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -24,8 +24,19 @@ const BUSY: usize = 16;
 const CHECK: &str =
     "n=3; while [ $n -lt 100 ]; do [ -L /proc/$$/fd/$n ] && exit 9; n=$((n + 1)); done; exit 0";
 
+/// Containers that wait in a hook.
+const SLOW: usize = 40;
+
+/// What is left behind is a test's own.
+static ONE: Mutex<()> = Mutex::new(());
+
+fn one_at_a_time() -> MutexGuard<'static, ()> {
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn five_hundred_containers_from_a_busy_program() {
+    let _one = one_at_a_time();
     let Some(stage) = Stage::new("threads") else {
         return;
     };
@@ -56,6 +67,38 @@ fn five_hundred_containers_from_a_busy_program() {
     });
     assert_eq!(*failures.lock().unwrap(), Vec::<String>::new());
     assert_eq!(Left::look(&stage), before);
+}
+
+/// A child that is being set up has copies of whatever descriptors its parent had open for others.
+/// They must not hold up anybody who waits for the end of one of these.
+#[test]
+fn a_hook_that_takes_long_holds_nobody_else_up() {
+    let _one = one_at_a_time();
+    let Some(stage) = Stage::new("slow-hook") else {
+        return;
+    };
+    let _watchdog = Watchdog::new("slow hook", Duration::from_secs(60));
+    let before = Left::look(&stage);
+    let done = stage.directory().join("done");
+    let wait = format!("while ! [ -e {} ]; do sleep 0.1; done", done.display());
+    let mut slow = stage.config(&["/bin/true"]);
+    slow["hooks"]["createRuntime"] =
+        json!([{ "path": "/bin/busybox", "args": ["sh", "-c", wait] }]);
+    let quick = stage.config(&["/bin/true"]);
+    let (stage, slow, quick) = (&stage, &slow, &quick);
+    thread::scope(|scope| {
+        let waiting: Vec<_> = (0..SLOW)
+            .map(|_| {
+                let waiting = scope.spawn(move || stage.run(slow).unwrap());
+                (0..5).for_each(|_| drop(stage.run(quick).unwrap()));
+                waiting
+            })
+            .collect();
+        File::create(&done).unwrap();
+        let ended = waiting.into_iter().map(|thread| thread.join().unwrap());
+        assert!(ended.into_iter().all(|status| status.success()));
+    });
+    assert_eq!(Left::look(stage), before);
 }
 
 /// One container, made in one of the ways that there are.
