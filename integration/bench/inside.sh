@@ -69,6 +69,8 @@ count_case() {
 facts() {
     echo "rounds $rounds"
     echo "kernel $(uname -r), $(nproc) CPUs"
+    echo "cpus $(nproc)"
+    echo "load $(cut -d ' ' -f 1 /proc/loadavg)"
     for runtime in $runtimes; do
         echo "version $runtime $("$here/$runtime" --version | head -n 1)"
         echo "size $runtime $(stat -L -c %s "$here/$runtime")"

@@ -110,6 +110,8 @@ function report(  i, name) {
     title["create"] = "create + start + delete: the same bundle, without seccomp"
     title["exec"] = "exec: a static busybox `true` in a running container"
     printf "%d paired rounds; kernel %s\n", fact["rounds"], fact["kernel"]
+    if (fact["load"] > fact["cpus"] / 2)
+        printf "The machine is busy (load %s on %s CPUs): the clock measures its other work too, trust the CPU time.\n", fact["load"], fact["cpus"]
     for (name in version) printf "%s: %s, %.2f MiB\n", name, version[name], size[name] / 1048576
     for (i = 1; i <= cases; i++) table(order[i])
     fairness()

@@ -52,22 +52,13 @@ impl Call {
     pub(crate) fn new(ctx: &Ctx, program: &Path) -> Call {
         let mut command = Command::new(program);
         command.env_clear();
-        command.env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        );
+        command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOME", ctx.dir.join("home"));
         command.env("TMPDIR", ctx.dir.join("tmp"));
         command.env("XDG_RUNTIME_DIR", ctx.dir.join("xdg"));
         command.current_dir(&ctx.dir);
         let stem = ctx.dir.join(format!("call{}", ctx.next()));
-        Call {
-            command,
-            stem,
-            stdin: Stdio::null(),
-            stdout: None,
-            stderr: None,
-        }
+        Call { command, stem, stdin: Stdio::null(), stdout: None, stderr: None }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Call {
@@ -121,16 +112,9 @@ impl Call {
     /// Starts it with another program, which has to execute its arguments.
     pub(crate) fn through(self, program: &[&str]) -> Call {
         let mut command = Command::new(program[0]);
-        command
-            .args(&program[1..])
-            .arg(self.command.get_program())
-            .args(self.command.get_args());
+        command.args(&program[1..]).arg(self.command.get_program()).args(self.command.get_args());
         command.env_clear();
-        command.envs(
-            self.command
-                .get_envs()
-                .filter_map(|(key, value)| Some((key, value?))),
-        );
+        command.envs(self.command.get_envs().filter_map(|(key, value)| Some((key, value?))));
         command.current_dir(self.command.get_current_dir().unwrap_or(Path::new("/")));
         Call { command, ..self }
     }
@@ -150,24 +134,12 @@ impl Call {
     pub(crate) fn spawn(mut self) -> Res<Running> {
         let what = self.describe();
         let file = |kind| File::create(self.stem.with_extension(kind)).map(Stdio::from);
-        let stdout = self
-            .stdout
-            .take()
-            .map_or_else(|| file("out"), Ok)
-            .doing("make stdout")?;
-        let stderr = self
-            .stderr
-            .take()
-            .map_or_else(|| file("err"), Ok)
-            .doing("make stderr")?;
+        let stdout = self.stdout.take().map_or_else(|| file("out"), Ok).doing("make stdout")?;
+        let stderr = self.stderr.take().map_or_else(|| file("err"), Ok).doing("make stderr")?;
         self.command.stdin(self.stdin).stdout(stdout).stderr(stderr);
         let child = self.command.spawn().doing(&what)?;
         procs::started(child.id() as i32);
-        Ok(Running {
-            child,
-            what,
-            stem: self.stem,
-        })
+        Ok(Running { child, what, stem: self.stem })
     }
 
     /// Runs it to its end.
@@ -182,19 +154,12 @@ impl Call {
 
     /// The call without the parts that are the same everywhere.
     fn describe(&self) -> String {
-        let program = Path::new(self.command.get_program())
-            .file_name()
-            .unwrap_or_default();
+        let program = Path::new(self.command.get_program()).file_name().unwrap_or_default();
         let args: Vec<OsString> = self.command.get_args().map(OsStr::to_os_string).collect();
-        let skip = if args.first().is_some_and(|arg| arg == "--root") {
-            2
-        } else {
-            0
-        };
+        let skip = if args.first().is_some_and(|arg| arg == "--root") { 2 } else { 0 };
         let words = args.iter().skip(skip).map(|arg| arg.to_string_lossy());
-        let text = words.fold(program.to_string_lossy().into_owned(), |line, word| {
-            line + " " + &word
-        });
+        let text =
+            words.fold(program.to_string_lossy().into_owned(), |line, word| line + " " + &word);
         brief(&text, 200)
     }
 }
@@ -243,9 +208,7 @@ impl Running {
     fn out(&self, status: ExitStatus) -> Out {
         Out {
             what: self.what.clone(),
-            code: status
-                .code()
-                .unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
+            code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)),
             out: read(&self.stem.with_extension("out")),
             err: read(&self.stem.with_extension("err")),
         }
@@ -299,10 +262,8 @@ impl Out {
     /// It must have failed with one line of error that has one of these texts, in upper or lower case.
     pub(crate) fn refused(self, texts: &[&str]) -> Res<Out> {
         let out = self.failed()?;
-        let said: Vec<&str> = lines(&out.err)
-            .into_iter()
-            .filter(|line| !line.contains(PEER_NOISE))
-            .collect();
+        let said: Vec<&str> =
+            lines(&out.err).into_iter().filter(|line| !line.contains(PEER_NOISE)).collect();
         if said.len() != 1 {
             return Err(format!(
                 "`{}` wants one line on stderr, has {}{}",
@@ -320,12 +281,7 @@ impl Out {
         if texts.is_empty() || texts.iter().any(|text| said.contains(&text.to_lowercase())) {
             Ok(self)
         } else {
-            Err(format!(
-                "`{}` does not say {}{}",
-                self.what,
-                texts.join(" or "),
-                self.words()
-            ))
+            Err(format!("`{}` does not say {}{}", self.what, texts.join(" or "), self.words()))
         }
     }
 
@@ -339,12 +295,7 @@ impl Out {
         if self.text() == text {
             Ok(self)
         } else {
-            Err(format!(
-                "`{}` wants stdout `{}`{}",
-                self.what,
-                brief(text, 300),
-                self.words()
-            ))
+            Err(format!("`{}` wants stdout `{}`{}", self.what, brief(text, 300), self.words()))
         }
     }
 
@@ -353,12 +304,7 @@ impl Out {
         if self.out.contains(text) {
             Ok(self)
         } else {
-            Err(format!(
-                "`{}` wants `{}` in stdout{}",
-                self.what,
-                brief(text, 300),
-                self.words()
-            ))
+            Err(format!("`{}` wants `{}` in stdout{}", self.what, brief(text, 300), self.words()))
         }
     }
 

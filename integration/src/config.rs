@@ -60,16 +60,8 @@ pub(crate) fn default(root: bool) -> Value {
 fn make_rootless(config: &mut Value) {
     let (uid, gid) = own_ids();
     push(config, "/linux/namespaces", json!({"type": "user"}));
-    set(
-        config,
-        "/linux/uidMappings",
-        json!([{"containerID": 0, "hostID": uid, "size": 1}]),
-    );
-    set(
-        config,
-        "/linux/gidMappings",
-        json!([{"containerID": 0, "hostID": gid, "size": 1}]),
-    );
+    set(config, "/linux/uidMappings", json!([{"containerID": 0, "hostID": uid, "size": 1}]));
+    set(config, "/linux/gidMappings", json!([{"containerID": 0, "hostID": gid, "size": 1}]));
     let Some(mounts) = config["mounts"].as_array_mut() else {
         return;
     };
@@ -77,13 +69,8 @@ fn make_rootless(config: &mut Value) {
     for mount in mounts {
         match mount["type"].as_str() {
             Some("devpts") => {
-                mount["options"] = json!([
-                    "nosuid",
-                    "noexec",
-                    "newinstance",
-                    "ptmxmode=0666",
-                    "mode=0620"
-                ]);
+                mount["options"] =
+                    json!(["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"]);
             }
             Some("sysfs") => {
                 *mount = json!({"destination": "/sys", "type": "none", "source": "/sys",

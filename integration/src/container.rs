@@ -26,13 +26,7 @@ impl<'a> Container<'a> {
         let bundle = ctx.make_dir(&format!("bundle{}", ctx.next()))?;
         image::copy(ctx.template(), &bundle.join("rootfs"))?;
         let config = config::default(ctx.is_root());
-        Ok(Container {
-            ctx,
-            id,
-            bundle,
-            config,
-            stdout: RefCell::default(),
-        })
+        Ok(Container { ctx, id, bundle, config, stdout: RefCell::default() })
     }
 
     // --- the bundle ---
@@ -73,8 +67,7 @@ impl<'a> Container<'a> {
     }
 
     pub(crate) fn user(&mut self, uid: u32, gid: u32) -> &mut Self {
-        self.set("/process/user/uid", uid)
-            .set("/process/user/gid", gid)
+        self.set("/process/user/uid", uid).set("/process/user/gid", gid)
     }
 
     pub(crate) fn env(&mut self, assignment: &str) -> &mut Self {
@@ -140,10 +133,7 @@ impl<'a> Container<'a> {
     /// Allows all that a container may be allowed, so that only what is tested limits it.
     pub(crate) fn all_capabilities(&mut self) -> &mut Self {
         for set in ["bounding", "effective", "permitted"] {
-            self.set(
-                &format!("/process/capabilities/{set}"),
-                config::ALL_CAPABILITIES,
-            );
+            self.set(&format!("/process/capabilities/{set}"), config::ALL_CAPABILITIES);
         }
         self
     }
@@ -223,18 +213,14 @@ impl<'a> Container<'a> {
     }
 
     pub(crate) fn status(&self) -> Res<String> {
-        Ok(self.state()?["status"]
-            .as_str()
-            .unwrap_or("no status")
-            .to_string())
+        Ok(self.state()?["status"].as_str().unwrap_or("no status").to_string())
     }
 
     /// Waits until `state` gives this status.
     pub(crate) fn until(&self, status: &str) -> Res {
-        self.ctx
-            .eventually(&format!("{} becomes {status}", self.id), || {
-                self.status().ok().filter(|now| now == status).map(drop)
-            })
+        self.ctx.eventually(&format!("{} becomes {status}", self.id), || {
+            self.status().ok().filter(|now| now == status).map(drop)
+        })
     }
 
     /// The pid of its init process, seen from outside.
@@ -262,17 +248,15 @@ impl<'a> Container<'a> {
 
     pub(crate) fn until_output(&self, said: &str) -> Res {
         let has = || self.output().contains(said).then_some(());
-        self.ctx
-            .eventually(&format!("container prints {said}"), has)
-            .map_err(|reason| {
-                let errors = fs::read_to_string(self.stdout.borrow().with_extension("err"))
-                    .unwrap_or_default();
-                format!(
-                    "{reason}; printed `{}` `{}`",
-                    text::brief(&self.output(), 200),
-                    text::brief(&errors, 200)
-                )
-            })
+        self.ctx.eventually(&format!("container prints {said}"), has).map_err(|reason| {
+            let errors =
+                fs::read_to_string(self.stdout.borrow().with_extension("err")).unwrap_or_default();
+            format!(
+                "{reason}; printed `{}` `{}`",
+                text::brief(&self.output(), 200),
+                text::brief(&errors, 200)
+            )
+        })
     }
 
     /// Runs it in the foreground with the probe's report as its output.
@@ -285,10 +269,6 @@ impl<'a> Container<'a> {
     pub(crate) fn gone(&self) -> Res {
         let found =
             crate::harness::leaks::of_container(&self.bundle, &self.ctx.state_roots(), &self.id);
-        if found.is_empty() {
-            Ok(())
-        } else {
-            Err(format!("left behind: {}", found.join(", ")))
-        }
+        if found.is_empty() { Ok(()) } else { Err(format!("left behind: {}", found.join(", "))) }
     }
 }

@@ -67,9 +67,7 @@ impl Ctx {
     }
 
     pub(crate) fn will_delete(&self, root: &Path, id: &str) {
-        self.ids
-            .borrow_mut()
-            .push((root.to_path_buf(), id.to_string()));
+        self.ids.borrow_mut().push((root.to_path_buf(), id.to_string()));
     }
 
     /// The `--root` of this case.
@@ -79,12 +77,8 @@ impl Ctx {
 
     /// Every directory in which the runtime may have kept a state.
     pub(crate) fn state_roots(&self) -> Vec<PathBuf> {
-        let mut roots: Vec<PathBuf> = self
-            .ids
-            .borrow()
-            .iter()
-            .map(|(root, _)| root.clone())
-            .collect();
+        let mut roots: Vec<PathBuf> =
+            self.ids.borrow().iter().map(|(root, _)| root.clone()).collect();
         roots.push(self.state_root());
         roots.sort();
         roots.dedup();
@@ -137,9 +131,7 @@ impl Ctx {
 
     /// A call of the runtime with the case's `--root`.
     pub(crate) fn runtime(&self) -> Call {
-        Call::new(self, &self.runtime)
-            .arg("--root")
-            .arg(self.state_root())
+        Call::new(self, &self.runtime).arg("--root").arg(self.state_root())
     }
 
     /// A call of any program, with the environment that the runtime gets.
@@ -190,10 +182,7 @@ pub(crate) fn sub_range(file: &str, user: &str) -> Option<(u32, u32)> {
         let mut fields = line.split(':');
         let owner = fields.next()?;
         let own = owner == user || owner == geteuid().to_string();
-        let range = (
-            fields.next()?.parse().ok()?,
-            fields.next()?.trim().parse().ok()?,
-        );
+        let range = (fields.next()?.parse().ok()?, fields.next()?.trim().parse().ok()?);
         own.then_some(range)
     })
 }

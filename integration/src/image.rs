@@ -87,28 +87,12 @@ const APPLETS: &[&str] = &[
     "yes",
 ];
 
-const DIRS: &[&str] = &[
-    "bin",
-    "dev",
-    "etc",
-    "home/alice",
-    "proc",
-    "root",
-    "sys",
-    "tmp",
-    "usr/bin",
-    "var",
-];
+const DIRS: &[&str] =
+    &["bin", "dev", "etc", "home/alice", "proc", "root", "sys", "tmp", "usr/bin", "var"];
 
 const FILES: &[(&str, &str)] = &[
-    (
-        "etc/passwd",
-        "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000:Alice:/home/alice:/bin/sh\n",
-    ),
-    (
-        "etc/group",
-        "root:x:0:\ntty:x:5:\nstaff:x:50:alice\nalice:x:1000:\n",
-    ),
+    ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000:Alice:/home/alice:/bin/sh\n"),
+    ("etc/group", "root:x:0:\ntty:x:5:\nstaff:x:50:alice\nalice:x:1000:\n"),
 ];
 
 /// Makes the image that every case's rootfs is copied from.

@@ -76,15 +76,10 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
             "--probe" => options.probe = PathBuf::from(value()?),
             // Between the harness and itself: the case to run in this process, and its directory.
             "--inner" => {
-                options.inner = Some(Inner {
-                    case: value()?,
-                    dir: PathBuf::from(value()?),
-                })
+                options.inner = Some(Inner { case: value()?, dir: PathBuf::from(value()?) })
             }
             _ => {
-                return Err(format!(
-                    "unknown argument {arg}; --help shows the known ones"
-                ));
+                return Err(format!("unknown argument {arg}; --help shows the known ones"));
             }
         }
     }

@@ -28,28 +28,15 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn open(rows: u16, columns: u16) -> Res<Terminal> {
-        let size = Winsize {
-            ws_row: rows,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         let pair = openpty(Some(&size), None).doing("open a terminal")?;
         Terminal::new(pair.master, Some(pair.slave))
     }
 
     fn new(master: OwnedFd, slave: Option<OwnedFd>) -> Res<Terminal> {
-        fcntl(
-            &master,
-            FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK),
-        )
-        .doing("terminal flags")?;
-        Ok(Terminal {
-            master: File::from(master),
-            slave,
-            seen: String::new(),
-            ended: false,
-        })
+        fcntl(&master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK))
+            .doing("terminal flags")?;
+        Ok(Terminal { master: File::from(master), slave, seen: String::new(), ended: false })
     }
 
     pub(crate) fn slave(&self) -> Res<&OwnedFd> {
@@ -62,21 +49,13 @@ impl Terminal {
     }
 
     pub(crate) fn types(&mut self, text: &str) -> Res {
-        self.master
-            .write_all(text.as_bytes())
-            .doing("write to the terminal")
+        self.master.write_all(text.as_bytes()).doing("write to the terminal")
     }
 
     /// `stty` with this terminal as its stdin: reads or sets modes and size.
     pub(crate) fn stty(&self, ctx: &Ctx, args: &[&str]) -> Res<String> {
         let stdin = self.master.try_clone().doing("copy the terminal")?;
-        Ok(ctx
-            .program("stty")
-            .args(args)
-            .stdin(stdin)
-            .ok()?
-            .text()
-            .to_string())
+        Ok(ctx.program("stty").args(args).stdin(stdin).ok()?.text().to_string())
     }
 
     /// Reads until this was seen, and returns what came before and with it; it is taken out.
@@ -89,10 +68,7 @@ impl Terminal {
                 return Ok(std::mem::replace(&mut self.seen, rest));
             }
             if self.ended || Instant::now() > end {
-                return Err(format!(
-                    "terminal: no `{text}` in `{}`",
-                    brief(&self.seen, 300)
-                ));
+                return Err(format!("terminal: no `{text}` in `{}`", brief(&self.seen, 300)));
             }
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -104,10 +80,7 @@ impl Terminal {
         while !self.ended {
             self.read();
             if Instant::now() > end {
-                return Err(format!(
-                    "terminal: not closed, read `{}`",
-                    brief(&self.seen, 300)
-                ));
+                return Err(format!("terminal: not closed, read `{}`", brief(&self.seen, 300)));
             }
             std::thread::sleep(Duration::from_millis(1));
         }

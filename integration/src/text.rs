@@ -11,17 +11,12 @@ pub(crate) fn brief(text: &str, width: usize) -> String {
 
 /// The lines that say something.
 pub(crate) fn lines(text: &str) -> Vec<&str> {
-    text.lines()
-        .map(str::trim_end)
-        .filter(|line| !line.is_empty())
-        .collect()
+    text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect()
 }
 
 /// The value of `key` in text of the form of `/proc/PID/status`.
 pub(crate) fn field<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    text.lines()
-        .find_map(|line| line.strip_prefix(key)?.strip_prefix(':'))
-        .map(str::trim)
+    text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(':')).map(str::trim)
 }
 
 /// A path as text.

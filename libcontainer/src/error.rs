@@ -46,10 +46,7 @@ pub struct Problem {
 impl Problem {
     /// A problem with `field`.
     pub fn new(field: impl Into<String>, text: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            text: text.into(),
-        }
+        Self { field: field.into(), text: text.into() }
     }
 }
 
@@ -98,17 +95,9 @@ impl Error {
 
     /// Everything that validation found, as one error.
     pub fn problems(problems: Vec<Problem>) -> Self {
-        let text = problems
-            .iter()
-            .map(Problem::to_string)
-            .collect::<Vec<_>>()
-            .join("; ");
+        let text = problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ");
         let field = problems.first().map(|problem| problem.field.clone());
-        Self {
-            problems,
-            field,
-            ..Self::new(ErrorKind::InvalidConfig, text)
-        }
+        Self { problems, field, ..Self::new(ErrorKind::InvalidConfig, text) }
     }
 
     /// Adds the field of config.json that asked for it, which then leads the text.
@@ -128,10 +117,7 @@ impl Error {
     /// Adds what the operating system said, where the text has it already.
     #[must_use]
     pub(crate) fn hide(self, source: io::Error) -> Self {
-        Self {
-            told: true,
-            ..self.because(source)
-        }
+        Self { told: true, ..self.because(source) }
     }
 
     /// The text alone.
@@ -204,11 +190,9 @@ mod tests {
 
     #[test]
     fn text_names_field_object_and_errno() {
-        let error = Error::system(
-            "bind source /data/x",
-            io::Error::from_raw_os_error(libc::ENOENT),
-        )
-        .field("mounts[3] (/data)");
+        let error =
+            Error::system("bind source /data/x", io::Error::from_raw_os_error(libc::ENOENT))
+                .field("mounts[3] (/data)");
         assert_eq!(
             error.to_string(),
             "mounts[3] (/data): bind source /data/x: No such file or directory (ENOENT)"
@@ -218,10 +202,8 @@ mod tests {
 
     #[test]
     fn all_problems_are_in_one_line() {
-        let error = Error::problems(vec![
-            Problem::new("root.path", "is empty"),
-            Problem::new("", "b"),
-        ]);
+        let error =
+            Error::problems(vec![Problem::new("root.path", "is empty"), Problem::new("", "b")]);
         assert_eq!(error.to_string(), "root.path: is empty; b");
         assert_eq!(error.all_problems().len(), 2);
     }

@@ -8,15 +8,18 @@
 //! | poststart | the program runs | the caller's namespaces | a warning |
 //! | poststop | the container is deleted | the caller's namespaces | a warning |
 
+use crate::cgroup::Cgroup;
 use crate::error::{Error, ErrorKind, Result, describe};
 use crate::parent::{self, Launch, Midwife, Process};
 use crate::plan::{ALL_NAMESPACES, ExecTarget, HookPlan, Host, for_hook, namespace_of};
+use crate::procfs;
 use crate::sys::{self, process::Ended};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use oci_spec::runtime::{Hook, Hooks as Configured, Spec};
 use serde_json::json;
+use std::cell::Cell;
 use std::fs::{self, File};
-use std::io::{Seek, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -26,11 +29,7 @@ use std::time::{Duration, Instant};
 /// Whether the child has to stop before the change of root.
 pub(crate) fn run_before_pivot(hooks: &Configured) -> bool {
     #[allow(deprecated)]
-    let lists = [
-        hooks.prestart(),
-        hooks.create_runtime(),
-        hooks.create_container(),
-    ];
+    let lists = [hooks.prestart(), hooks.create_runtime(), hooks.create_container()];
     lists.into_iter().flatten().any(|list| !list.is_empty())
 }
 
@@ -41,6 +40,8 @@ pub(crate) struct Hooks<'a> {
     bundle: &'a Path,
     host: &'a Host,
     keyring: bool,
+    /// One of them has run.
+    begun: Cell<bool>,
 }
 
 impl<'a> Hooks<'a> {
@@ -51,13 +52,7 @@ impl<'a> Hooks<'a> {
         host: &'a Host,
         keyring: bool,
     ) -> Self {
-        Self {
-            id,
-            spec,
-            bundle,
-            host,
-            keyring,
-        }
+        Self { id, spec, bundle, host, keyring, begun: Cell::new(false) }
     }
 
     /// Whether the container is made without anybody looking on.
@@ -67,23 +62,16 @@ impl<'a> Hooks<'a> {
     }
 
     fn list(&self, get: fn(&Configured) -> &Option<Vec<Hook>>) -> &'a [Hook] {
-        self.spec
-            .hooks()
-            .as_ref()
-            .and_then(|hooks| get(hooks).as_deref())
-            .unwrap_or_default()
+        self.spec.hooks().as_ref().and_then(|hooks| get(hooks).as_deref()).unwrap_or_default()
     }
 
     /// prestart, createRuntime and createContainer.
-    pub(crate) fn before_pivot(&self, process: Process) -> Result<()> {
+    pub(crate) fn before_pivot(&self, process: Process, cgroup: Option<&Path>) -> Result<()> {
+        self.begun.set(true);
         let state = self.state("creating", process.pid);
         #[allow(deprecated)]
         self.outside("prestart", self.list(Configured::prestart), &state)?;
-        self.outside(
-            "createRuntime",
-            self.list(Configured::create_runtime),
-            &state,
-        )?;
+        self.outside("createRuntime", self.list(Configured::create_runtime), &state)?;
         let hooks = self.list(Configured::create_container);
         if hooks.is_empty() {
             return Ok(());
@@ -91,28 +79,18 @@ impl<'a> Hooks<'a> {
         let path = format!("/proc/{}/root", process.pid);
         let root =
             File::open(&path).map_err(|error| Error::system(format!("open {path}"), error))?;
-        self.inside(
-            "createContainer",
-            hooks,
-            process,
-            &state,
-            Some(root.as_fd()),
-        )
+        let inside = Inside { process, cgroup, status: "creating", root: Some(root.as_fd()) };
+        self.inside("createContainer", hooks, &inside)
     }
 
     /// startContainer.
-    pub(crate) fn start_container(&self, process: Process) -> Result<()> {
+    pub(crate) fn start_container(&self, process: Process, cgroup: Option<&Path>) -> Result<()> {
         let hooks = self.list(Configured::start_container);
         if hooks.is_empty() {
             return Ok(());
         }
-        self.inside(
-            "startContainer",
-            hooks,
-            process,
-            &self.state("created", process.pid),
-            None,
-        )
+        let inside = Inside { process, cgroup, status: "created", root: None };
+        self.inside("startContainer", hooks, &inside)
     }
 
     /// poststart; what goes wrong is only warned of.
@@ -121,46 +99,46 @@ impl<'a> Hooks<'a> {
         warn("poststart", self.list(Configured::poststart), &state);
     }
 
+    /// poststop, for a creation that came as far as its first hook.
+    pub(crate) fn poststop_if_begun(&self) {
+        if self.begun.get() {
+            poststop(self.id, self.spec, self.bundle);
+        }
+    }
+
     fn outside(&self, kind: &str, hooks: &[Hook], state: &[u8]) -> Result<()> {
         let mut numbered = hooks.iter().enumerate();
         numbered.try_for_each(|(number, hook)| run_outside(&name(kind, number, hook), hook, state))
     }
 
-    fn inside(
-        &self,
-        kind: &str,
-        hooks: &[Hook],
-        process: Process,
-        state: &[u8],
-        root: Option<BorrowedFd>,
-    ) -> Result<()> {
+    fn inside(&self, kind: &str, hooks: &[Hook], inside: &Inside) -> Result<()> {
+        let pid = inside.process.pid;
         let target = ExecTarget {
             id: self.id,
             spec: self.spec,
-            pidfd: process.pidfd.as_raw_fd(),
-            namespaces: namespaces_of(self.spec, process.pid)?,
+            pidfd: inside.process.pidfd.as_raw_fd(),
+            namespaces: namespaces_of(self.spec, pid)?,
             keyring: self.keyring,
         };
+        let cgroup = inside.cgroup.map(Cgroup::open).transpose()?.flatten();
+        let state = self.state(inside.status, pid_inside(pid)?);
         let mut numbered = hooks.iter().enumerate();
         numbered.try_for_each(|(number, hook)| {
             let name = name(kind, number, hook);
-            let stdin = memory_file(state)?;
+            let (stdin, output) = (memory_file(&state)?, memory_file(b"")?);
             let wanted = HookPlan {
                 hook,
                 stdin: stdin.as_raw_fd(),
-                root: root.map(|root| root.as_raw_fd()),
+                output: output.as_raw_fd(),
+                root: inside.root.map(|root| root.as_raw_fd()),
             };
             let plan = for_hook(&target, &wanted, self.host)?;
-            let launch = Launch {
-                plan: &plan,
-                host: self.host,
-                cgroup: None,
-                listener: None,
-            };
+            let cgroup = cgroup.as_ref().map(Cgroup::dir);
+            let launch = Launch { plan: &plan, host: self.host, cgroup, listener: None };
             let started = Midwife::idle(|midwife| parent::launch(&launch, midwife))
                 .and_then(|ready| ready.execute(&plan));
             let (_, pidfd, _) = started.map_err(|error| failed(&name, &error.to_string()))?;
-            finish(&name, hook, &pidfd)
+            finish(&name, hook, &pidfd, output)
         })
     }
 
@@ -169,22 +147,33 @@ impl<'a> Hooks<'a> {
     }
 }
 
+/// Where hooks in the container's namespaces run.
+struct Inside<'a> {
+    process: Process<'a>,
+    cgroup: Option<&'a Path>,
+    status: &'static str,
+    /// The host's root directory, for hooks whose path is the host's.
+    root: Option<BorrowedFd<'a>>,
+}
+
+/// The pid of a process as the innermost pid namespace has it: what hooks in there are told.
+fn pid_inside(pid: i32) -> Result<i32> {
+    let path = format!("/proc/{pid}/status");
+    let text = procfs::read(&path).map_err(|error| Error::system(format!("read {path}"), error))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("NSpid:"));
+    Ok(line.and_then(|line| line.split_whitespace().last()?.parse().ok()).unwrap_or(pid))
+}
+
 /// Whether there are poststop hooks.
 pub(crate) fn has_poststop(spec: &Spec) -> bool {
-    let hooks = spec
-        .hooks()
-        .as_ref()
-        .and_then(|hooks| hooks.poststop().as_deref());
+    let hooks = spec.hooks().as_ref().and_then(|hooks| hooks.poststop().as_deref());
     hooks.is_some_and(|hooks| !hooks.is_empty())
 }
 
 /// poststop; what goes wrong is only warned of.
 pub(crate) fn poststop(id: &str, spec: &Spec, bundle: &Path) {
-    let hooks = spec
-        .hooks()
-        .as_ref()
-        .and_then(|hooks| hooks.poststop().as_deref())
-        .unwrap_or_default();
+    let hooks =
+        spec.hooks().as_ref().and_then(|hooks| hooks.poststop().as_deref()).unwrap_or_default();
     warn("poststop", hooks, &state(id, spec, bundle, "stopped", 0));
 }
 
@@ -229,53 +218,62 @@ fn memory_file(bytes: &[u8]) -> Result<OwnedFd> {
 
 fn run_outside(name: &str, hook: &Hook, state: &[u8]) -> Result<()> {
     let mut command = Command::new(hook.path());
-    let args = hook.args().as_deref().unwrap_or_default();
-    if let [first, rest @ ..] = args {
+    if let [first, rest @ ..] = hook.args().as_deref().unwrap_or_default() {
         command.arg0(first).args(rest);
     }
-    let env = hook
-        .env()
-        .iter()
-        .flatten()
-        .filter_map(|variable| variable.split_once('='));
-    command
-        .env_clear()
-        .envs(env)
-        .stdin(Stdio::from(memory_file(state)?));
-    sys::signal::unblock_in(&mut command);
-    let child = command
-        .spawn()
-        .map_err(|error| failed(name, &describe(&error)))?;
+    let output = memory_file(b"")?;
+    let copy =
+        |fd: &OwnedFd| fd.try_clone().map(Stdio::from).map_err(|error| Error::system("dup", error));
+    let env = hook.env().iter().flatten().filter_map(|variable| variable.split_once('='));
+    command.env_clear().envs(env).stdin(Stdio::from(memory_file(state)?));
+    command.stdout(copy(&output)?).stderr(copy(&output)?);
+    sys::signal::begin_clean(&mut command);
+    let child = command.spawn().map_err(|error| failed(name, &describe(&error)))?;
     let pidfd = sys::process::pidfd_open(child.id() as i32)
         .map_err(|errno| Error::system("pidfd_open", errno))?;
-    finish(name, hook, &pidfd)
+    finish(name, hook, &pidfd, output)
 }
 
-/// Waits for a hook, no longer than it may take; then it is killed.
-fn finish(name: &str, hook: &Hook, pidfd: &OwnedFd) -> Result<()> {
-    let limit = hook
-        .timeout()
-        .and_then(|seconds| u64::try_from(seconds).ok())
-        .map(Duration::from_secs);
-    let in_time = ended_in_time(pidfd, limit)?;
+/// Waits for a hook, no longer than it may take; then it is killed. What it has printed is not the
+/// container's output, but the last line of it says why it failed.
+fn finish(name: &str, hook: &Hook, pidfd: &OwnedFd, output: OwnedFd) -> Result<()> {
+    let seconds = hook.timeout().and_then(|seconds| u64::try_from(seconds).ok());
+    let in_time = ended_in_time(pidfd, seconds.map(Duration::from_secs))?;
     if !in_time {
         let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
     }
     let ended = sys::process::wait(pidfd.as_raw_fd(), true)
         .map_err(|errno| Error::system("wait for a hook", errno))?;
-    match ended {
-        _ if !in_time => Err(failed(
-            name,
-            &format!(
-                "ran longer than its timeout of {} s and was killed",
-                limit.unwrap_or_default().as_secs()
-            ),
-        )),
-        Some(Ended::Exited(0)) => Ok(()),
-        Some(Ended::Exited(code)) => Err(failed(name, &format!("exit status {code}"))),
-        Some(Ended::Killed(signal)) => Err(failed(name, &format!("killed by signal {signal}"))),
-        None => Err(failed(name, "vanished")),
-    }
+    let how = match ended {
+        _ if !in_time => {
+            let limit = seconds.unwrap_or_default();
+            format!("ran longer than its timeout of {limit} s and was killed")
+        }
+        Some(Ended::Exited(0)) => return Ok(()),
+        Some(Ended::Exited(code)) => format!("exit status {code}"),
+        Some(Ended::Killed(signal)) => format!("killed by signal {signal}"),
+        None => "vanished".to_owned(),
+    };
+    Err(failed(
+        name,
+        &match last_line(output) {
+            Some(line) => format!("{how}: {line}"),
+            None => how,
+        },
+    ))
+}
+
+/// The last line that has something on it.
+fn last_line(output: OwnedFd) -> Option<String> {
+    const MOST: i64 = 4096;
+    let mut file = File::from(output);
+    let length = file.metadata().ok()?.len();
+    file.seek(SeekFrom::End(-MOST.min(length as i64))).ok()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty());
+    line.map(str::to_owned)
 }
 
 fn ended_in_time(pidfd: &OwnedFd, limit: Option<Duration>) -> Result<bool> {
@@ -301,16 +299,11 @@ fn failed(name: &str, why: &str) -> Error {
 /// `CLONE_NEW*` of the namespaces of `pid` that the config names and that are not the caller's own:
 /// entering one's own user namespace again is an error.
 pub(crate) fn namespaces_of(spec: &Spec, pid: i32) -> Result<u64> {
-    let configured = spec
-        .linux()
-        .as_ref()
-        .and_then(|linux| linux.namespaces().as_deref())
-        .unwrap_or_default();
+    let configured =
+        spec.linux().as_ref().and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
     let mut flags = 0;
     for kind in ALL_NAMESPACES {
-        let named = configured
-            .iter()
-            .any(|namespace| namespace_of(namespace.typ()) == kind);
+        let named = configured.iter().any(|namespace| namespace_of(namespace.typ()) == kind);
         if named && link(&pid.to_string(), kind.file)? != link("self", kind.file)? {
             flags |= kind.flag;
         }

@@ -9,9 +9,17 @@ const ROOM: usize = 8192;
 
 /// The text of a small file.
 pub(crate) fn read(path: &str) -> io::Result<String> {
+    read_all(File::open(path)?)
+}
+
+/// The same for a file that is open; one that is larger is read on.
+pub(crate) fn read_all(mut file: File) -> io::Result<String> {
     let mut text = vec![0; ROOM];
-    let length = File::open(path)?.read(&mut text)?;
+    let length = file.read(&mut text)?;
     text.truncate(length);
+    if length == ROOM {
+        file.read_to_end(&mut text)?;
+    }
     String::from_utf8(text).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 

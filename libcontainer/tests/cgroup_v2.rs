@@ -35,15 +35,8 @@ impl Place {
         let name = format!("skep-test-{}-{test}", std::process::id());
         let directory = root.join(&name);
         match fs::create_dir(&directory) {
-            Ok(()) => Some(Self {
-                name,
-                directory,
-                host,
-            }),
-            Err(error) => skip(
-                test,
-                &format!("cannot make {}: {error}", directory.display()),
-            ),
+            Ok(()) => Some(Self { name, directory, host }),
+            Err(error) => skip(test, &format!("cannot make {}: {error}", directory.display())),
         }
     }
 
@@ -68,19 +61,14 @@ impl Place {
     }
 
     fn error(&self, below: &str, resources: &str) -> String {
-        self.create(below, resources)
-            .expect_err("an error")
-            .to_string()
+        self.create(below, resources).expect_err("an error").to_string()
     }
 
     fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(&self.directory)
-            .expect("list")
-            .map(|entry| entry.expect("entry"));
+        let entries =
+            fs::read_dir(&self.directory).expect("list").map(|entry| entry.expect("entry"));
         let directories = entries.filter(|entry| entry.path().is_dir());
-        directories
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect()
+        directories.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
 }
 
@@ -101,10 +89,7 @@ fn skip<T>(test: &str, why: &str) -> Option<T> {
 /// A shell that enters the cgroup before it runs `script`.
 fn shell(cgroup: &Path, script: &str) -> Command {
     let mut command = Command::new("/bin/sh");
-    let enter = format!(
-        "echo $$ > {}/cgroup.procs || exit 99\n{script}",
-        cgroup.display()
-    );
+    let enter = format!("echo $$ > {}/cgroup.procs || exit 99\n{script}", cgroup.display());
     command.args(["-c", &enter]).stdin(Stdio::null());
     command
 }
@@ -138,20 +123,14 @@ fn wait_for(mut condition: impl FnMut() -> bool) {
 
 fn read(cgroup: &Path, file: &str) -> String {
     let text = fs::read_to_string(cgroup.join(file));
-    text.unwrap_or_else(|error| panic!("{file}: {error}"))
-        .trim()
-        .to_string()
+    text.unwrap_or_else(|error| panic!("{file}: {error}")).trim().to_string()
 }
 
 /// The number behind `key` in a file of lines `key number`.
 fn number(cgroup: &Path, file: &str, key: &str) -> u64 {
     let text = read(cgroup, file);
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
-    line.unwrap_or_else(|| panic!("{key} in {text:?}"))
-        .parse()
-        .expect("a number")
+    let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{key} in {text:?}")).parse().expect("a number")
 }
 
 #[test]
@@ -166,9 +145,7 @@ fn made_entered_killed_and_removed() {
     let mut child = sleeper(cgroup.path());
     let pid = child.id() as i32;
     assert_eq!(cgroup.processes().expect("processes"), [pid]);
-    let above = Cgroup::open(&place.directory)
-        .expect("open")
-        .expect("there");
+    let above = Cgroup::open(&place.directory).expect("open").expect("there");
     assert_eq!(above.processes().expect("processes"), [pid]);
 
     let stored = cgroup.path().to_path_buf();
@@ -176,10 +153,7 @@ fn made_entered_killed_and_removed() {
     // Not waited for yet: a zombie does not keep a cgroup.
     cgroup.remove().expect("remove");
     assert!(!stored.exists());
-    assert!(
-        place.directory.join("a").exists(),
-        "what may be shared stays"
-    );
+    assert!(place.directory.join("a").exists(), "what may be shared stays");
     assert!(Cgroup::open(&stored).expect("open").is_none());
     assert_eq!(child.wait().expect("wait").code(), None);
 }
@@ -241,10 +215,7 @@ fn a_frozen_cgroup_is_refused() {
     fs::write(cgroup.path().join("cgroup.freeze"), "1").expect("freeze");
     wait_for(|| number(cgroup.path(), "cgroup.events", "frozen") == 1);
     let error = place.error("a", "{}");
-    assert!(
-        error.ends_with("is frozen; thaw or remove it first"),
-        "{error}"
-    );
+    assert!(error.ends_with("is frozen; thaw or remove it first"), "{error}");
 }
 
 /// A container may have made cgroups of its own.
@@ -287,11 +258,8 @@ fn no_way_out_of_a_cgroup() {
     fs::create_dir(place.directory.join("x")).expect("mkdir");
     for below in ["..", "../x", "/../x", "y/../../x", "nosuch", "cgroup.procs"] {
         let error = cgroup.child(below).expect_err(below);
-        let expected = if below == "cgroup.procs" {
-            ErrorKind::System
-        } else {
-            ErrorKind::InvalidArgument
-        };
+        let expected =
+            if below == "cgroup.procs" { ErrorKind::System } else { ErrorKind::InvalidArgument };
         assert_eq!(error.kind(), expected, "{below}: {error}");
     }
     let error = place.error("../../../x", "{}");
@@ -352,18 +320,12 @@ fn devices_are_denied_unless_allowed() {
     let writes = format!(": >> {}", node.display());
 
     let denied = place.cgroup("denied", "{}");
-    assert!(
-        status(denied.path(), &mknod).success(),
-        "a node may be made"
-    );
+    assert!(status(denied.path(), &mknod).success(), "a node may be made");
     assert!(!status(denied.path(), &reads).success(), "but not opened");
     let outside = Command::new("/bin/sh").args(["-c", &reads]).status();
     assert!(outside.expect("sh").success(), "others may");
     for device in ["null", "zero", "full", "random", "urandom"] {
-        assert!(
-            status(denied.path(), &format!(": < /dev/{device}")).success(),
-            "{device}"
-        );
+        assert!(status(denied.path(), &format!(": < /dev/{device}")).success(), "{device}");
     }
 
     let read_only = place.cgroup(
@@ -395,17 +357,13 @@ fn hybrid_hosts_name_what_is_not_enforced_in_one_line() {
     if place.host.layout != Layout::Hybrid {
         return skip("hybrid", "not a hybrid host").unwrap_or(());
     }
-    let created = place
-        .create("a", r#"{"memory":{"limit":1048576},"pids":{"limit":5}}"#)
-        .expect("create");
+    let created =
+        place.create("a", r#"{"memory":{"limit":1048576},"pids":{"limit":5}}"#).expect("create");
     assert!(created.cgroup.is_some());
     let line = "not enforced: linux.resources.memory.limit, linux.resources.pids.limit \
                 (this host has its controllers on cgroup v1)";
     assert_eq!(created.notes, [line]);
-    let quiet = place.create(
-        "b",
-        r#"{"devices":[{"allow":false,"access":"rwm"}],"blockIO":{}}"#,
-    );
+    let quiet = place.create("b", r#"{"devices":[{"allow":false,"access":"rwm"}],"blockIO":{}}"#);
     assert!(quiet.expect("create").notes.is_empty());
 }
 
@@ -447,9 +405,7 @@ fn nobody_makes(place: &Place, own: &Path, cgroups_path: Option<&Path>) -> Strin
     fs::remove_file(&binary).expect("remove");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{output:?}");
-    let line = text
-        .lines()
-        .find_map(|line| Some(&line[line.find("made ")?..]));
+    let line = text.lines().find_map(|line| Some(&line[line.find("made ")?..]));
     line.expect("a line").to_string()
 }
 
@@ -472,10 +428,7 @@ fn without_rights_a_container_goes_without_a_cgroup() {
         said.starts_with("made None notes [\"not enforced: linux.resources.memory.limit ("),
         "{said}"
     );
-    assert!(
-        said.ends_with("EACCES))\"]") || said.contains("on cgroup v1"),
-        "{said}"
-    );
+    assert!(said.ends_with("EACCES))\"]") || said.contains("on cgroup v1"), "{said}");
     assert_eq!(place.names(), ["own"]);
 }
 
@@ -500,10 +453,7 @@ fn a_delegated_cgroup_is_used() {
     let Some(place) = Place::new("delegated", true) else {
         return;
     };
-    let given = place.cgroup(
-        "given",
-        r#"{"memory":{"limit":33554432},"pids":{"limit":99}}"#,
-    );
+    let given = place.cgroup("given", r#"{"memory":{"limit":33554432},"pids":{"limit":99}}"#);
     let own = given.path().join("own");
     fs::create_dir(&own).expect("mkdir");
     give_to_nobody(given.path(), &["", "cgroup.procs"]);
@@ -543,27 +493,12 @@ fn limits_are_written_and_controllers_turned_on() {
     }
     let parent = cgroup.path().parent().expect("parent");
     for controller in ["cpu", "memory", "pids"] {
-        assert!(
-            read(parent, "cgroup.subtree_control")
-                .split(' ')
-                .any(|have| have == controller)
-        );
+        assert!(read(parent, "cgroup.subtree_control").split(' ').any(|have| have == controller));
     }
-    assert_eq!(
-        read(cgroup.path(), "cgroup.subtree_control"),
-        "",
-        "the container's own stay off"
-    );
+    assert_eq!(read(cgroup.path(), "cgroup.subtree_control"), "", "the container's own stay off");
     let before = read(parent, "cgroup.subtree_control");
-    place
-        .cgroup("deep/er/c2", r#"{"pids":{"limit":1}}"#)
-        .remove()
-        .expect("remove");
-    assert_eq!(
-        read(parent, "cgroup.subtree_control"),
-        before,
-        "others are not disturbed"
-    );
+    place.cgroup("deep/er/c2", r#"{"pids":{"limit":1}}"#).remove().expect("remove");
+    assert_eq!(read(parent, "cgroup.subtree_control"), before, "others are not disturbed");
 }
 
 #[test]
@@ -571,10 +506,8 @@ fn minus_one_is_max_and_no_limit_is_untouched() {
     let Some(place) = Place::new("max", true) else {
         return;
     };
-    let cgroup = place.cgroup(
-        "a",
-        r#"{"memory":{"limit":-1},"pids":{"limit":-1},"cpu":{"quota":-1}}"#,
-    );
+    let cgroup =
+        place.cgroup("a", r#"{"memory":{"limit":-1},"pids":{"limit":-1},"cpu":{"quota":-1}}"#);
     assert_eq!(read(cgroup.path(), "memory.max"), "max");
     assert_eq!(read(cgroup.path(), "pids.max"), "max");
     assert_eq!(read(cgroup.path(), "cpu.max"), "max 100000");
@@ -592,10 +525,7 @@ fn too_many_processes_are_refused() {
     let script = "sleep 9 & sleep 9 & sleep 9 & sleep 9 & kill $! ; exit 0";
     let refused = output(cgroup.path(), script);
     cgroup.kill_all().expect("kill");
-    assert!(
-        String::from_utf8_lossy(&refused.stderr).contains("fork"),
-        "{refused:?}"
-    );
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("fork"), "{refused:?}");
     assert!(number(cgroup.path(), "pids.events", "max") >= 1);
 }
 
@@ -606,10 +536,7 @@ fn too_much_memory_is_an_oom_kill() {
     };
     let cgroup = place.cgroup("a", r#"{"memory":{"limit":16777216,"swap":16777216}}"#);
     // tail holds what it was given until the end of the one line.
-    let status = status(
-        cgroup.path(),
-        "head -c 64m /dev/zero | tail -n 1 > /dev/null",
-    );
+    let status = status(cgroup.path(), "head -c 64m /dev/zero | tail -n 1 > /dev/null");
     assert!(!status.success());
     assert!(number(cgroup.path(), "memory.events", "oom_kill") >= 1);
     assert!(status_ok_within(cgroup.path()), "less is fine");
@@ -625,10 +552,7 @@ fn too_much_processor_time_is_throttled() {
         return;
     };
     let cgroup = place.cgroup("a", r#"{"cpu":{"quota":5000,"period":50000}}"#);
-    status(
-        cgroup.path(),
-        "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done",
-    );
+    status(cgroup.path(), "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done");
     assert!(number(cgroup.path(), "cpu.stat", "nr_throttled") >= 1);
 }
 
@@ -638,10 +562,7 @@ fn a_refused_value_is_named_and_leaves_nothing() {
         return;
     };
     for (json, expected) in [
-        (
-            r#"{"cpu":{"quota":1}}"#,
-            "linux.resources.cpu.quota: write \"1 100000\" to ",
-        ),
+        (r#"{"cpu":{"quota":1}}"#, "linux.resources.cpu.quota: write \"1 100000\" to "),
         (
             r#"{"unified":{"memory.nosuch":"1"}}"#,
             "linux.resources.unified[memory.nosuch]: write \"1\" to ",
@@ -649,17 +570,11 @@ fn a_refused_value_is_named_and_leaves_nothing() {
     ] {
         let error = place.error("x/y/z", json);
         assert!(error.starts_with(expected), "{error}");
-        assert!(
-            error.contains("(EINVAL)") || error.contains("(ENOENT)"),
-            "{error}"
-        );
+        assert!(error.contains("(EINVAL)") || error.contains("(ENOENT)"), "{error}");
         assert_eq!(place.names(), Vec::<String>::new());
     }
     let error = place.error("x/y/z", r#"{"unified":{"rdma.max":"mlx hca_handle=1"}}"#);
-    assert!(
-        error.contains("linux.resources.unified[rdma.max]: "),
-        "{error}"
-    );
+    assert!(error.contains("linux.resources.unified[rdma.max]: "), "{error}");
     assert_eq!(place.names(), Vec::<String>::new());
 }
 
@@ -671,18 +586,12 @@ fn a_parent_with_processes_cannot_limit_its_children() {
     fs::create_dir(place.directory.join("busy")).expect("mkdir");
     let mut child = sleeper(&place.directory.join("busy"));
     for (field, json) in [
-        (
-            "linux.resources.memory.limit",
-            r#"{"memory":{"limit":16777216}}"#,
-        ),
+        ("linux.resources.memory.limit", r#"{"memory":{"limit":16777216}}"#),
         ("linux.resources.pids.limit", r#"{"pids":{"limit":9}}"#),
     ] {
         let error = place.error("busy/a", json);
         assert!(error.starts_with(field), "{error}");
-        assert!(
-            error.contains("that cgroup has processes of its own"),
-            "{error}"
-        );
+        assert!(error.contains("that cgroup has processes of its own"), "{error}");
         assert!(!place.directory.join("busy/a").exists());
     }
     assert_eq!(

@@ -85,11 +85,7 @@ fn pointers(value: &Value, at: String, pointers: &mut Vec<String>) {
 fn put_through(bytes: Vec<u8>) -> Result<(), TestCaseError> {
     let lines = match Config::from_bytes(bytes.clone()) {
         Ok(config) => {
-            let host = HostIds {
-                privileged: false,
-                euid: 1000,
-                egid: 1000,
-            };
+            let host = HostIds { privileged: false, euid: 1000, egid: 1000 };
             let problems = validate(config.spec(), &host);
             prop_assert_eq!(config.raw(), &bytes);
             let problems = problems.iter().map(ToString::to_string);

@@ -41,9 +41,7 @@ fn read(config: &Value) -> Result<Config, String> {
 }
 
 fn error(text: &str) -> String {
-    Config::from_bytes(text.as_bytes().to_vec())
-        .unwrap_err()
-        .to_string()
+    Config::from_bytes(text.as_bytes().to_vec()).unwrap_err().to_string()
 }
 
 #[test]
@@ -64,10 +62,7 @@ fn bad_bundles_are_named() {
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         error.to_string()
     };
-    assert_eq!(
-        error(&path),
-        format!("bundle {shown} has no config.json; `skep spec` writes one")
-    );
+    assert_eq!(error(&path), format!("bundle {shown} has no config.json; `skep spec` writes one"));
     assert_eq!(
         error(&path.join("none")),
         format!("bundle {shown}/none: No such file or directory (ENOENT)")
@@ -91,57 +86,30 @@ fn config_json_must_be_a_file_of_reasonable_size() {
     let error = || Config::read(&path).unwrap_err().to_string();
 
     fs::create_dir(&config).unwrap();
-    assert_eq!(
-        error(),
-        format!("{} is not a regular file", config.display())
-    );
+    assert_eq!(error(), format!("{} is not a regular file", config.display()));
     fs::remove_dir(&config).unwrap();
 
     let mode = nix::sys::stat::Mode::S_IRWXU;
     nix::unistd::mkfifo(&config, mode).unwrap();
-    assert_eq!(
-        error(),
-        format!("{} is not a regular file", config.display())
-    );
+    assert_eq!(error(), format!("{} is not a regular file", config.display()));
     fs::remove_file(&config).unwrap();
 
     let file = fs::File::create(&config).unwrap();
     file.set_len((16 << 20) + 1).unwrap();
-    assert_eq!(
-        error(),
-        format!("{} is larger than 16 MiB", config.display())
-    );
+    assert_eq!(error(), format!("{} is larger than 16 MiB", config.display()));
     // At the limit it is read, and then it is no JSON: it is all NUL bytes.
     file.set_len(16 << 20).unwrap();
-    assert_eq!(
-        error(),
-        "config.json is not JSON at line 1, column 1: expected value"
-    );
+    assert_eq!(error(), "config.json is not JSON at line 1, column 1: expected value");
 }
 
 #[test]
 fn bad_json_is_placed() {
     let cases = [
-        (
-            "",
-            "config.json is cut off at line 1, column 0, inside a value",
-        ),
-        (
-            "{\n  \"root\": {",
-            "config.json is cut off at line 2, column 11, inside an object",
-        ),
-        (
-            "{\"root",
-            "config.json is cut off at line 1, column 6, inside a string",
-        ),
-        (
-            "{\"a\": 1,}",
-            "config.json is not JSON at line 1, column 9: trailing comma",
-        ),
-        (
-            "{} x",
-            "config.json is not JSON at line 1, column 4: trailing characters",
-        ),
+        ("", "config.json is cut off at line 1, column 0, inside a value"),
+        ("{\n  \"root\": {", "config.json is cut off at line 2, column 11, inside an object"),
+        ("{\"root", "config.json is cut off at line 1, column 6, inside a string"),
+        ("{\"a\": 1,}", "config.json is not JSON at line 1, column 9: trailing comma"),
+        ("{} x", "config.json is not JSON at line 1, column 4: trailing characters"),
         (
             "{\"a\": \"\u{1}\"}",
             "config.json is not JSON at line 1, column 8: control character (\\u0000-\\u001F) found while parsing a string",
@@ -156,16 +124,8 @@ fn bad_json_is_placed() {
 #[test]
 fn wrong_types_are_named_by_path() {
     let cases = [
-        (
-            "process/args",
-            json!(["sh", 5]),
-            "process.args[1]: expected a string, found 5",
-        ),
-        (
-            "process/args",
-            json!("sh"),
-            "process.args: expected an array, found \"sh\"",
-        ),
+        ("process/args", json!(["sh", 5]), "process.args[1]: expected a string, found 5"),
+        ("process/args", json!("sh"), "process.args: expected an array, found \"sh\""),
         (
             "process/terminal",
             json!("yes"),
@@ -186,41 +146,17 @@ fn wrong_types_are_named_by_path() {
             json!(1.5),
             "process.user.gid: expected a whole number from 0 to 4294967295, found 1.5",
         ),
-        (
-            "process/env",
-            json!(["A=1", null]),
-            "process.env[1]: expected a string, found null",
-        ),
-        (
-            "process",
-            json!([]),
-            "process: expected an object, found an array",
-        ),
-        (
-            "process/user",
-            json!([0, 0]),
-            "process.user: expected an object, found an array",
-        ),
-        (
-            "mounts",
-            json!([["/a"]]),
-            "mounts[0]: expected an object, found an array",
-        ),
+        ("process/env", json!(["A=1", null]), "process.env[1]: expected a string, found null"),
+        ("process", json!([]), "process: expected an object, found an array"),
+        ("process/user", json!([0, 0]), "process.user: expected an object, found an array"),
+        ("mounts", json!([["/a"]]), "mounts[0]: expected an object, found an array"),
         (
             "linux/timeOffsets",
             json!({"monotonic": []}),
             "linux.timeOffsets.monotonic: expected an object, found an array",
         ),
-        (
-            "process/args",
-            json!([{}]),
-            "process.args[0]: expected a string, found an object",
-        ),
-        (
-            "mounts",
-            json!({}),
-            "mounts: expected an array, found an object",
-        ),
+        ("process/args", json!([{}]), "process.args[0]: expected a string, found an object"),
+        ("mounts", json!({}), "mounts: expected an array, found an object"),
         (
             "mounts",
             json!([{"destination": "/a", "options": "ro"}]),
@@ -231,21 +167,13 @@ fn wrong_types_are_named_by_path() {
             json!({"net.core.somaxconn": 1}),
             "linux.sysctl[\"net.core.somaxconn\"]: expected a string, found 1",
         ),
-        (
-            "annotations",
-            json!({"a\nb": 1}),
-            "annotations[\"a\\nb\"]: expected a string, found 1",
-        ),
+        ("annotations", json!({"a\nb": 1}), "annotations[\"a\\nb\"]: expected a string, found 1"),
         (
             "linux/resources/memory/limit",
             json!("1g"),
             "linux.resources.memory.limit: expected a whole number from -9223372036854775808 to 9223372036854775807, found \"1g\"",
         ),
-        (
-            "linux/seccomp",
-            json!({}),
-            "linux.seccomp.defaultAction: is missing",
-        ),
+        ("linux/seccomp", json!({}), "linux.seccomp.defaultAction: is missing"),
         (
             "linux/seccomp/defaultAction",
             json!("SCMP_ACT_X"),
@@ -273,11 +201,7 @@ fn wrong_types_are_named_by_path() {
         ),
     ];
     for (pointer, value, expected) in cases {
-        assert_eq!(
-            read(&with(pointer, value.clone())).unwrap_err(),
-            expected,
-            "{pointer} {value}"
-        );
+        assert_eq!(read(&with(pointer, value.clone())).unwrap_err(), expected, "{pointer} {value}");
     }
     assert_eq!(error("[]"), "expected an object, found an array");
     assert_eq!(error("7"), "expected an object, found 7");
@@ -290,18 +214,10 @@ fn every_wrong_type_is_in_one_error() {
     config["linux"]["cgroupsPath"] = json!(1);
     config["process"]["cwd"] = json!(false);
     let error = Config::from_bytes(config.to_string().into_bytes()).unwrap_err();
-    let fields = error
-        .all_problems()
-        .iter()
-        .map(|problem| problem.field.as_str());
+    let fields = error.all_problems().iter().map(|problem| problem.field.as_str());
     assert_eq!(
         fields.collect::<Vec<_>>(),
-        [
-            "process.rlimits[0].type",
-            "linux.cgroupsPath",
-            "process.args[1]",
-            "process.cwd"
-        ]
+        ["process.rlimits[0].type", "linux.cgroupsPath", "process.args[1]", "process.cwd"]
     );
     assert_eq!(error.kind(), ErrorKind::InvalidConfig);
 }
@@ -386,31 +302,15 @@ fn what_is_read_otherwise_than_written_is_told() {
             json!([{"path": "/dev/x", "type": "c", "major": 1, "minor": 1, "fileMode": 0o20666}]),
             vec![],
         ),
-        (
-            "windows",
-            json!({"layerFolders": 5}),
-            vec!["windows: ignored, it is for another system"],
-        ),
-        (
-            "Hostname",
-            json!("x"),
-            vec!["Hostname: unknown field, ignored; it is spelled hostname"],
-        ),
+        ("windows", json!({"layerFolders": 5}), vec!["windows: ignored, it is for another system"]),
+        ("Hostname", json!("x"), vec!["Hostname: unknown field, ignored; it is spelled hostname"]),
         (
             "process/ARGS",
             json!(["x"]),
             vec!["process.ARGS: unknown field, ignored; it is spelled args"],
         ),
-        (
-            "linux/new",
-            json!({"x": [1, 2]}),
-            vec!["linux.new: unknown field, ignored"],
-        ),
-        (
-            "uidMappings",
-            json!(5),
-            vec!["uidMappings: unknown field, ignored; it belongs in linux"],
-        ),
+        ("linux/new", json!({"x": [1, 2]}), vec!["linux.new: unknown field, ignored"]),
+        ("uidMappings", json!(5), vec!["uidMappings: unknown field, ignored; it belongs in linux"]),
     ];
     for (pointer, value, expected) in cases {
         let text = with(pointer, value);
@@ -448,10 +348,7 @@ fn numbers_beyond_oci_spec_s_types_are_taken() {
     let config = read(&config).unwrap();
     let linux = config.spec().linux().as_ref().unwrap();
     let resources = linux.resources().as_ref().unwrap();
-    assert_eq!(
-        resources.hugepage_limits().as_ref().unwrap()[0].limit(),
-        i64::MAX
-    );
+    assert_eq!(resources.hugepage_limits().as_ref().unwrap()[0].limit(), i64::MAX);
     let process = config.spec().process().as_ref().unwrap();
     assert_eq!(process.rlimits().as_ref().unwrap()[0].hard(), u64::MAX);
 }
@@ -490,10 +387,7 @@ fn a_process_by_itself_is_named_as_in_a_configuration() {
             .starts_with("process.rlimits[0].type: unknown value \"x\"; known are RLIMIT_AS, ")
     );
     let error = process_from_bytes(b"{").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "process is cut off at line 1, column 1, inside an object"
-    );
+    assert_eq!(error.to_string(), "process is cut off at line 1, column 1, inside an object");
     let error = process_from_bytes(b"null").unwrap_err();
     assert_eq!(error.to_string(), "process: expected an object, found null");
 }

@@ -7,17 +7,9 @@ use std::path::{Path, PathBuf};
 use libcontainer::config::{Config, HostIds, process_from_bytes, validate, validate_process};
 use serde_json::Value;
 
-const ROOT: HostIds = HostIds {
-    privileged: true,
-    euid: 0,
-    egid: 0,
-};
+const ROOT: HostIds = HostIds { privileged: true, euid: 0, egid: 0 };
 
-const USER: HostIds = HostIds {
-    privileged: false,
-    euid: 1000,
-    egid: 1000,
-};
+const USER: HostIds = HostIds { privileged: false, euid: 1000, egid: 1000 };
 
 fn samples(ending: &str) -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
@@ -35,10 +27,7 @@ fn name(path: &Path) -> &str {
 }
 
 fn problems(config: &Config, host: &HostIds) -> Vec<String> {
-    validate(config.spec(), host)
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    validate(config.spec(), host).iter().map(ToString::to_string).collect()
 }
 
 /// The warnings that are justified.

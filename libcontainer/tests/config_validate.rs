@@ -3,11 +3,7 @@
 use libcontainer::config::{Config, HostIds, process_from_bytes, validate, validate_process};
 use serde_json::{Value, json};
 
-const ROOT: HostIds = HostIds {
-    privileged: true,
-    euid: 0,
-    egid: 0,
-};
+const ROOT: HostIds = HostIds { privileged: true, euid: 0, egid: 0 };
 
 /// What `runc spec` writes.
 fn base() -> Value {
@@ -39,19 +35,13 @@ fn set(config: &mut Value, pointer: &str, value: Value) {
 /// `base` in which each of `changes` is made.
 fn all(changes: &[(&str, Value)]) -> Value {
     let mut config = base();
-    changes
-        .iter()
-        .for_each(|(pointer, value)| set(&mut config, pointer, value.clone()));
+    changes.iter().for_each(|(pointer, value)| set(&mut config, pointer, value.clone()));
     config
 }
 
 fn check(cases: &[(&str, Value, &[&str])]) {
     for (pointer, value, expected) in cases {
-        assert_eq!(
-            problems(&with(pointer, value.clone())),
-            *expected,
-            "{pointer} {value}"
-        );
+        assert_eq!(problems(&with(pointer, value.clone())), *expected, "{pointer} {value}");
     }
 }
 
@@ -78,26 +68,10 @@ fn the_base_is_right() {
 #[test]
 fn version() {
     check(&[
-        (
-            "ociVersion",
-            json!(null),
-            &["ociVersion: is missing; write \"1.0.2\" or newer"],
-        ),
-        (
-            "ociVersion",
-            json!("one"),
-            &["ociVersion: \"one\" is no version of the form 1.0.2"],
-        ),
-        (
-            "ociVersion",
-            json!("0.9.0"),
-            &["ociVersion: 0.9.0 is not supported; 1.0.0 to 1.3.x are"],
-        ),
-        (
-            "ociVersion",
-            json!("2.0.0"),
-            &["ociVersion: 2.0.0 is not supported; 1.0.0 to 1.3.x are"],
-        ),
+        ("ociVersion", json!(null), &["ociVersion: is missing; write \"1.0.2\" or newer"]),
+        ("ociVersion", json!("one"), &["ociVersion: \"one\" is no version of the form 1.0.2"]),
+        ("ociVersion", json!("0.9.0"), &["ociVersion: 0.9.0 is not supported; 1.0.0 to 1.3.x are"]),
+        ("ociVersion", json!("2.0.0"), &["ociVersion: 2.0.0 is not supported; 1.0.0 to 1.3.x are"]),
         ("ociVersion", json!("1.0.0-rc5"), &[]),
         ("ociVersion", json!("1.3.0"), &[]),
         ("ociVersion", json!("1.99.0"), &[]),
@@ -112,21 +86,13 @@ fn root() {
             json!(null),
             &["root: is missing; root.path names the container's root filesystem"],
         ),
-        (
-            "root",
-            json!({}),
-            &["root.path: is empty; it names the container's root filesystem"],
-        ),
+        ("root", json!({}), &["root.path: is empty; it names the container's root filesystem"]),
         (
             "root/path",
             json!(""),
             &["root.path: is empty; it names the container's root filesystem"],
         ),
-        (
-            "root/path",
-            json!("/a\u{0}b"),
-            &["root.path: \"/a\\0b\" has a NUL in it"],
-        ),
+        ("root/path", json!("/a\u{0}b"), &["root.path: \"/a\\0b\" has a NUL in it"]),
         ("root/path", json!("/a\\u0000b"), &[]),
     ]);
 }
@@ -137,20 +103,12 @@ fn process() {
     let args = format!("process.args: {program}");
     let first = format!("process.args[0]: {program}");
     check(&[
-        (
-            "process",
-            json!(null),
-            &["process: is missing; it says what to run"],
-        ),
+        ("process", json!(null), &["process: is missing; it says what to run"]),
         ("process/args", json!(null), &[&args]),
         ("process/args", json!([]), &[&args]),
         ("process/args", json!([""]), &[&first]),
         ("process/args", json!(["sh", ""]), &[]),
-        (
-            "process/args",
-            json!(["sh", "a\u{0}"]),
-            &["process.args[1]: \"a\\0\" has a NUL in it"],
-        ),
+        ("process/args", json!(["sh", "a\u{0}"]), &["process.args[1]: \"a\\0\" has a NUL in it"]),
         ("process/env", json!(["A=", "B=c=d"]), &[]),
         (
             "process/env",
@@ -232,16 +190,8 @@ fn names_of_the_container() {
     let long = "x".repeat(65);
     check(&[
         ("hostname", json!("x".repeat(64)), &[]),
-        (
-            "hostname",
-            json!(long),
-            &["hostname: has 65 bytes; the kernel takes 64"],
-        ),
-        (
-            "domainname",
-            json!(long),
-            &["domainname: has 65 bytes; the kernel takes 64"],
-        ),
+        ("hostname", json!(long), &["hostname: has 65 bytes; the kernel takes 64"]),
+        ("domainname", json!(long), &["domainname: has 65 bytes; the kernel takes 64"]),
         (
             "linux/namespaces",
             without(&["uts"]),
@@ -253,10 +203,7 @@ fn names_of_the_container() {
         ("hostname", json!(null)),
         ("domainname", json!("example.org")),
     ]);
-    assert_eq!(
-        problems(&joined),
-        ["domainname: needs a uts namespace in linux.namespaces"]
-    );
+    assert_eq!(problems(&joined), ["domainname: needs a uts namespace in linux.namespaces"]);
 }
 
 #[test]
@@ -291,21 +238,9 @@ fn mounts() {
             json!([{"destination": "/a", "type": "bind"}]),
             &["mounts[0].source: is missing (/a); it must name what is bound"],
         ),
-        (
-            "mounts",
-            json!([{"destination": "/a", "options": ["bind"], "source": "b"}]),
-            &[],
-        ),
-        (
-            "mounts",
-            json!([{"destination": "/a", "options": ["remount", "ro"]}]),
-            &[],
-        ),
-        (
-            "mounts",
-            json!([{"destination": "a", "type": "tmpfs"}]),
-            &[],
-        ),
+        ("mounts", json!([{"destination": "/a", "options": ["bind"], "source": "b"}]), &[]),
+        ("mounts", json!([{"destination": "/a", "options": ["remount", "ro"]}]), &[]),
+        ("mounts", json!([{"destination": "a", "type": "tmpfs"}]), &[]),
         ("linux/rootfsPropagation", json!("rshared"), &[]),
         (
             "linux/rootfsPropagation",
@@ -360,20 +295,13 @@ fn namespaces() {
         ),
         ("linux/namespaces", and(json!({"type": "time"})), &[]),
     ]);
-    let user = HostIds {
-        privileged: false,
-        euid: 1000,
-        egid: 1000,
-    };
+    let user = HostIds { privileged: false, euid: 1000, egid: 1000 };
     let config = Config::from_bytes(base().to_string().into_bytes()).unwrap();
     assert_eq!(
         validate(config.spec(), &user)[0].to_string(),
         "linux.namespaces: has no user namespace, which user 1000 needs; `skep spec --rootless` writes one"
     );
-    let joined = with(
-        "linux/namespaces",
-        and(json!({"type": "user", "path": "/run/x"})),
-    );
+    let joined = with("linux/namespaces", and(json!({"type": "user", "path": "/run/x"})));
     let config = Config::from_bytes(joined.to_string().into_bytes()).unwrap();
     assert_eq!(validate(config.spec(), &user), []);
 }
@@ -383,10 +311,7 @@ fn mapped(uids: Value) -> Value {
     all(&[
         ("linux/namespaces", and(json!({"type": "user"}))),
         ("linux/uidMappings", uids),
-        (
-            "linux/gidMappings",
-            json!([{"containerID": 0, "hostID": 100000, "size": 65536}]),
-        ),
+        ("linux/gidMappings", json!([{"containerID": 0, "hostID": 100000, "size": 65536}])),
     ])
 }
 
@@ -394,10 +319,7 @@ fn mapped(uids: Value) -> Value {
 fn mappings() {
     let cases: &[(Value, &[&str])] = &[
         (json!([{"containerID": 0, "hostID": 1000, "size": 1}]), &[]),
-        (
-            json!([{"containerID": 0, "hostID": 0, "size": 4294967295u32}]),
-            &[],
-        ),
+        (json!([{"containerID": 0, "hostID": 0, "size": 4294967295u32}]), &[]),
         (
             json!([]),
             &["linux.uidMappings: is empty; a new user namespace needs it, with id 0 in it"],
@@ -453,11 +375,7 @@ fn mappings_and_namespace_go_together() {
                 "linux.gidMappings: is empty; a new user namespace needs it, with id 0 in it",
             ],
         ),
-        (
-            "linux/namespaces",
-            and(json!({"type": "user", "path": "/run/x"})),
-            &[],
-        ),
+        ("linux/namespaces", and(json!({"type": "user", "path": "/run/x"})), &[]),
         (
             "linux/gidMappings",
             range.clone(),
@@ -500,16 +418,11 @@ fn time_offsets() {
         ("linux/timeOffsets", json!({}), &[]),
     ]);
     let new = |offsets: Value| {
-        all(&[
-            ("linux/namespaces", and(json!({"type": "time"}))),
-            ("linux/timeOffsets", offsets),
-        ])
+        all(&[("linux/namespaces", and(json!({"type": "time"}))), ("linux/timeOffsets", offsets)])
     };
     assert!(problems(&new(offsets.clone())).is_empty());
     assert_eq!(
-        problems(&new(
-            json!({"boottime": {"nanosecs": 1000000000}, "realtime": {}})
-        )),
+        problems(&new(json!({"boottime": {"nanosecs": 1000000000}, "realtime": {}}))),
         [
             "linux.timeOffsets.boottime.nanosecs: 1000000000 is out of range; 0 to 999999999 is right",
             "linux.timeOffsets.realtime: unknown clock; known are monotonic, boottime",
@@ -589,10 +502,8 @@ fn sysctls() {
             "linux.sysctl[\"net.core.somaxconn\"]: needs a namespace of type network in linux.namespaces",
         ]
     );
-    let both = all(&[
-        ("domainname", json!("a")),
-        ("linux/sysctl", json!({"kernel.domainname": "b"})),
-    ]);
+    let both =
+        all(&[("domainname", json!("a")), ("linux/sysctl", json!({"kernel.domainname": "b"}))]);
     assert_eq!(
         problems(&both),
         [
@@ -687,16 +598,10 @@ fn hooks() {
 fn what_is_not_supported_is_refused_by_name() {
     let cases = [
         ("process/scheduler", json!({"policy": "SCHED_FIFO"})),
-        (
-            "process/ioPriority",
-            json!({"class": "IOPRIO_CLASS_IDLE", "priority": 0}),
-        ),
+        ("process/ioPriority", json!({"class": "IOPRIO_CLASS_IDLE", "priority": 0})),
         ("process/execCPUAffinity", json!({"initial": "0-1"})),
         ("linux/intelRdt", json!({})),
-        (
-            "linux/memoryPolicy",
-            json!({"mode": "MPOL_BIND", "nodes": "0"}),
-        ),
+        ("linux/memoryPolicy", json!({"mode": "MPOL_BIND", "nodes": "0"})),
         ("linux/personality", json!({"domain": "LINUX32"})),
         ("linux/netDevices", json!({"eth0": {}})),
         ("vm", json!({"kernel": {"path": "/k"}, "hwConfig": {}})),
@@ -742,17 +647,10 @@ fn everything_is_said_at_once() {
         ("linux/sysctl", json!({"vm.x": "1"})),
     ]);
     let config = Config::from_bytes(config.to_string().into_bytes()).unwrap();
-    let fields = validate(
-        config.spec(),
-        &HostIds {
-            privileged: false,
-            euid: 1,
-            egid: 1,
-        },
-    )
-    .into_iter()
-    .map(|problem| problem.field)
-    .collect::<Vec<_>>();
+    let fields = validate(config.spec(), &HostIds { privileged: false, euid: 1, egid: 1 })
+        .into_iter()
+        .map(|problem| problem.field)
+        .collect::<Vec<_>>();
     assert_eq!(
         fields,
         [
@@ -800,10 +698,7 @@ fn ids_of_the_caller_can_be_had() {
     assert_eq!(host.euid, nix::unistd::geteuid().as_raw());
     assert_eq!(host.egid, nix::unistd::getegid().as_raw());
     let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("CapEff:"))
-        .unwrap();
+    let line = status.lines().find(|line| line.starts_with("CapEff:")).unwrap();
     let effective = u64::from_str_radix(line["CapEff:".len()..].trim(), 16).unwrap();
     assert_eq!(host.privileged, effective & 1 << 21 != 0);
 }

@@ -29,11 +29,7 @@ const USAGE: &str = "usage: skep-probe MODE [ARG]
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let mode = args.first().map_or("", String::as_str);
-    let number = || {
-        args.get(1)
-            .and_then(|text| text.parse::<i32>().ok())
-            .unwrap_or(0)
-    };
+    let number = || args.get(1).and_then(|text| text.parse::<i32>().ok()).unwrap_or(0);
     match mode {
         "report" => print_report(),
         "until-term" => return until_term(),
@@ -92,16 +88,11 @@ fn report() -> Value {
 }
 
 fn read(path: &str) -> String {
-    fs::read_to_string(path)
-        .unwrap_or_default()
-        .trim_end()
-        .to_string()
+    fs::read_to_string(path).unwrap_or_default().trim_end().to_string()
 }
 
 fn field<'a>(status: &'a str, name: &str) -> &'a str {
-    let value = status
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let value = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
     value.unwrap_or("").trim()
 }
 
@@ -122,15 +113,11 @@ fn descriptors() -> BTreeMap<String, String> {
 fn environment() -> Vec<String> {
     let raw = fs::read("/proc/self/environ").unwrap_or_default();
     let parts = raw.split(|&byte| byte == 0).filter(|part| !part.is_empty());
-    parts
-        .map(|part| String::from_utf8_lossy(part).into_owned())
-        .collect()
+    parts.map(|part| String::from_utf8_lossy(part).into_owned()).collect()
 }
 
 fn numbers(text: &str) -> Vec<u64> {
-    text.split_whitespace()
-        .filter_map(|word| word.parse().ok())
-        .collect()
+    text.split_whitespace().filter_map(|word| word.parse().ok()).collect()
 }
 
 fn ids(status: &str) -> Value {
@@ -157,21 +144,15 @@ fn limits() -> BTreeMap<String, [String; 2]> {
         // Columns of fixed width: name, soft, hard, unit.
         let (name, rest) = (line.get(..26)?.trim(), line.get(26..)?);
         let mut words = rest.split_whitespace();
-        Some((
-            name.to_string(),
-            [words.next()?.to_string(), words.next()?.to_string()],
-        ))
+        Some((name.to_string(), [words.next()?.to_string(), words.next()?.to_string()]))
     };
     table.lines().skip(1).filter_map(row).collect()
 }
 
 /// Process group, session and terminal from the tail of `/proc/self/stat`.
 fn session(stat: &str) -> Value {
-    let fields: Vec<i64> = stat
-        .split_whitespace()
-        .skip(2)
-        .filter_map(|word| word.parse().ok())
-        .collect();
+    let fields: Vec<i64> =
+        stat.split_whitespace().skip(2).filter_map(|word| word.parse().ok()).collect();
     json!({"group": fields.first(), "session": fields.get(1), "terminal": fields.get(2)})
 }
 
@@ -181,10 +162,7 @@ fn namespaces() -> BTreeMap<String, String> {
     };
     let link = |entry: fs::DirEntry| {
         let target = fs::read_link(entry.path()).ok()?;
-        Some((
-            entry.file_name().into_string().ok()?,
-            target.display().to_string(),
-        ))
+        Some((entry.file_name().into_string().ok()?, target.display().to_string()))
     };
     entries.flatten().filter_map(link).collect()
 }
@@ -198,14 +176,7 @@ fn session_keyring() -> i64 {
     const KEYCTL_GET_KEYRING_ID: libc::c_long = 0;
     const KEY_SPEC_SESSION_KEYRING: libc::c_long = -3;
     // SAFETY: keyctl(2) of this command takes two numbers and touches no memory.
-    unsafe {
-        libc::syscall(
-            libc::SYS_keyctl,
-            KEYCTL_GET_KEYRING_ID,
-            KEY_SPEC_SESSION_KEYRING,
-            0,
-        )
-    }
+    unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) }
 }
 
 fn say(text: &str) {
@@ -263,9 +234,7 @@ fn echo() {
 fn notify() {
     let path = std::env::var("NOTIFY_SOCKET").expect("NOTIFY_SOCKET");
     let socket = UnixDatagram::unbound().expect("socket");
-    socket
-        .send_to(b"READY=1\nSTATUS=from the container", &path)
-        .expect("send");
+    socket.send_to(b"READY=1\nSTATUS=from the container", &path).expect("send");
     say("sent");
 }
 

@@ -42,10 +42,7 @@ pub(crate) const FEATURE: Feature = Feature {
 fn dir(container: &Container<'_>) -> Res<PathBuf> {
     let text =
         fs::read_to_string(format!("/proc/{}/cgroup", container.pid()?)).doing("its cgroup")?;
-    let path = text
-        .lines()
-        .find_map(|line| line.strip_prefix("0::/"))
-        .doing("a cgroup v2 line")?;
+    let path = text.lines().find_map(|line| line.strip_prefix("0::/")).doing("a cgroup v2 line")?;
     Ok(PathBuf::from("/sys/fs/cgroup").join(path))
 }
 
@@ -64,11 +61,7 @@ fn running(ctx: &Ctx, resources: serde_json::Value) -> Res<Container<'_>> {
 fn made_and_removed(ctx: &Ctx) -> Res {
     let container = running(ctx, json!({}))?;
     let dir = dir(&container)?;
-    holds!(
-        dir.to_string_lossy().contains(&container.id),
-        "its cgroup is {}",
-        dir.display()
-    );
+    holds!(dir.to_string_lossy().contains(&container.id), "its cgroup is {}", dir.display());
     container.kill("KILL")?;
     container.until("stopped")?;
     container.delete()?;
@@ -81,10 +74,7 @@ fn path_is_honoured(ctx: &Ctx) -> Res {
     let path = format!("/straw-{0}/{0}", container.id);
     container.set("/linux/cgroupsPath", path.as_str());
     container.run_until("ready")?;
-    same!(
-        dir(&container)?,
-        PathBuf::from(format!("/sys/fs/cgroup{path}"))
-    );
+    same!(dir(&container)?, PathBuf::from(format!("/sys/fs/cgroup{path}")));
     container.force_delete()?;
     // Parents of the path are the caller's.
     for parent in leaks::cgroups(&container.id) {
@@ -121,10 +111,7 @@ fn memory_max(ctx: &Ctx) -> Res {
 
 fn memory_max_kills(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/probe", "eat", "200"])?;
-    container.set(
-        "/linux/resources",
-        json!({"memory": {"limit": 32 << 20, "swap": 32 << 20}}),
-    );
+    container.set("/linux/resources", json!({"memory": {"limit": 32 << 20, "swap": 32 << 20}}));
     container.run()?.is(128 + 9)?.prints("")?;
     container.gone()
 }
@@ -137,20 +124,14 @@ fn cpu_max(ctx: &Ctx) -> Res {
 
 fn cpu_shares_become_weight(ctx: &Ctx) -> Res {
     let weight = |shares: u64| -> Res<u64> {
-        value(
-            &running(ctx, json!({"cpu": {"shares": shares}}))?,
-            "cpu.weight",
-        )?
-        .parse()
-        .doing("cpu.weight")
+        value(&running(ctx, json!({"cpu": {"shares": shares}}))?, "cpu.weight")?
+            .parse()
+            .doing("cpu.weight")
     };
     // Both known conversions agree on the ends; between them they differ, and must only grow.
     same!(weight(2)?, 1);
     let (lower, higher) = (weight(512)?, weight(2048)?);
-    holds!(
-        1 < lower && lower < higher,
-        "512 shares give {lower}, 2048 give {higher}"
-    );
+    holds!(1 < lower && lower < higher, "512 shares give {lower}, 2048 give {higher}");
     same!(weight(262_144)?, 10_000);
     Ok(())
 }
@@ -184,16 +165,10 @@ fn exec_is_in_it(ctx: &Ctx) -> Res {
         fs::read_to_string(format!("/proc/{}/cgroup", container.pid()?)).doing("its cgroup")?;
     let file = ctx.dir.join("pid");
     container
-        .exec(
-            &["-d", "--pid-file", &file.to_string_lossy()],
-            &["/bin/sleep", "100"],
-        )?
+        .exec(&["-d", "--pid-file", &file.to_string_lossy()], &["/bin/sleep", "100"])?
         .is(0)?;
     let pid = fs::read_to_string(file).doing("pid file")?;
-    same!(
-        fs::read_to_string(format!("/proc/{pid}/cgroup")).doing("its cgroup")?,
-        init
-    );
+    same!(fs::read_to_string(format!("/proc/{pid}/cgroup")).doing("its cgroup")?, init);
     Ok(())
 }
 
@@ -221,16 +196,12 @@ fn kill_all_in_shared_pid_namespace(ctx: &Ctx) -> Res {
     container.until_output("ready")?;
     container.until("stopped")?;
     holds!(
-        !fs::read_to_string(dir.join("cgroup.procs"))
-            .unwrap_or_default()
-            .is_empty(),
+        !fs::read_to_string(dir.join("cgroup.procs")).unwrap_or_default().is_empty(),
         "nobody is left"
     );
     container.command("kill", &["--all"]).arg("KILL").ok()?;
     ctx.eventually("all end", || {
-        fs::read_to_string(dir.join("cgroup.procs"))
-            .is_ok_and(|pids| pids.is_empty())
-            .then_some(())
+        fs::read_to_string(dir.join("cgroup.procs")).is_ok_and(|pids| pids.is_empty()).then_some(())
     })?;
     container.delete()?;
     container.gone()

@@ -65,18 +65,13 @@ fn running(ctx: &Ctx) -> Res<Container<'_>> {
 
 /// The probe's report of an exec'ed process.
 fn report(container: &Container<'_>, flags: &[&str]) -> Res<Value> {
-    container
-        .exec(flags, &["/bin/probe", "report"])?
-        .is(0)?
-        .json()
+    container.exec(flags, &["/bin/probe", "report"])?.is(0)?.json()
 }
 
 fn prints_output(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
-    let out = container
-        .exec(&[], &["/bin/sh", "-c", "echo out; echo err >&2"])?
-        .is(0)?
-        .prints("out")?;
+    let out =
+        container.exec(&[], &["/bin/sh", "-c", "echo out; echo err >&2"])?.is(0)?.prints("out")?;
     same!(out.err, "err\n");
     Ok(())
 }
@@ -84,9 +79,7 @@ fn prints_output(ctx: &Ctx) -> Res {
 fn exit_code(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     for code in [0, 1, 42, 255] {
-        container
-            .exec(&[], &["/bin/probe", "exit", &code.to_string()])?
-            .is(code)?;
+        container.exec(&[], &["/bin/probe", "exit", &code.to_string()])?.is(code)?;
     }
     Ok(())
 }
@@ -94,9 +87,7 @@ fn exit_code(ctx: &Ctx) -> Res {
 fn exit_code_of_killed(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     for signal in [9, 15] {
-        container
-            .exec(&[], &["/bin/probe", "signal", &signal.to_string()])?
-            .is(128 + signal)?;
+        container.exec(&[], &["/bin/probe", "signal", &signal.to_string()])?.is(128 + signal)?;
     }
     Ok(())
 }
@@ -133,19 +124,13 @@ fn inherits_the_containers_process(ctx: &Ctx) -> Res {
 
 fn rlimits_are_the_containers(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
-    same!(
-        report(&container, &[])?["limits"]["Max open files"],
-        json!(["1024", "1024"])
-    );
+    same!(report(&container, &[])?["limits"]["Max open files"], json!(["1024", "1024"]));
     Ok(())
 }
 
 fn cwd(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
-    container
-        .exec(&["--cwd", "/home/alice"], &["/bin/pwd"])?
-        .is(0)?
-        .prints("/home/alice")?;
+    container.exec(&["--cwd", "/home/alice"], &["/bin/pwd"])?.is(0)?.prints("/home/alice")?;
     Ok(())
 }
 
@@ -192,14 +177,8 @@ fn user_and_group(ctx: &Ctx) -> Res {
 fn additional_gids(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     let report = report(&container, &["-u", "1000:50", "-g", "77", "-g", "78"])?;
-    let groups = report["ids"]["groups"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    holds!(
-        groups.contains(&json!(77)) && groups.contains(&json!(78)),
-        "groups are {groups:?}"
-    );
+    let groups = report["ids"]["groups"].as_array().cloned().unwrap_or_default();
+    holds!(groups.contains(&json!(77)) && groups.contains(&json!(78)), "groups are {groups:?}");
     Ok(())
 }
 
@@ -208,10 +187,7 @@ fn user_not_a_number_refused(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     for user in ["x", "1:", ":1", "-1", "1:x"] {
         let user = format!("--user={user}");
-        container
-            .exec(&[&user], &["/bin/id"])?
-            .failed()?
-            .prints("")?;
+        container.exec(&[&user], &["/bin/id"])?.failed()?.prints("")?;
     }
     Ok(())
 }
@@ -219,10 +195,7 @@ fn user_not_a_number_refused(ctx: &Ctx) -> Res {
 fn user_beyond_32_bits_refused(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     for user in ["4294967296", "4294967295", "1:4294967296"] {
-        container
-            .exec(&["-u", user], &["/bin/id"])?
-            .failed()?
-            .prints("")?;
+        container.exec(&["-u", user], &["/bin/id"])?.failed()?.prints("")?;
     }
     Ok(())
 }
@@ -246,11 +219,7 @@ fn cap(ctx: &Ctx) -> Res {
     let report = report(&container, &["--cap", "CAP_NET_RAW"])?;
     let mask = |set: &str| report["caps"][set].as_u64().unwrap_or(0);
     for set in ["bounding", "effective", "permitted"] {
-        holds!(
-            mask(set) & NET_RAW != 0,
-            "no CAP_NET_RAW in {set}: {:x}",
-            mask(set)
-        );
+        holds!(mask(set) & NET_RAW != 0, "no CAP_NET_RAW in {set}: {:x}", mask(set));
     }
     Ok(())
 }
@@ -273,10 +242,7 @@ fn no_new_privs(ctx: &Ctx) -> Res {
     container.set("/process/noNewPrivileges", false);
     container.run_until("ready")?;
     same!(report(&container, &[])?["no_new_privs"], "0");
-    same!(
-        report(&container, &["--no-new-privs"])?["no_new_privs"],
-        "1"
-    );
+    same!(report(&container, &["--no-new-privs"])?["no_new_privs"], "1");
     Ok(())
 }
 
@@ -297,22 +263,15 @@ fn process_json(ctx: &Ctx) -> Res<String> {
         "rlimits": [{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}],
         "noNewPrivileges": true
     });
-    Ok(ctx
-        .make_file("process.json", &process.to_string())?
-        .to_string_lossy()
-        .into_owned())
+    Ok(ctx.make_file("process.json", &process.to_string())?.to_string_lossy().into_owned())
 }
 
 fn process_file(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     let file = process_json(ctx)?;
     for flag in ["-p", "--process"] {
-        let report = container
-            .ctx
-            .runtime()
-            .args(["exec", flag, &file, &container.id])
-            .ok()?
-            .json()?;
+        let report =
+            container.ctx.runtime().args(["exec", flag, &file, &container.id]).ok()?.json()?;
         same!(report["env"]["FROM"], "file");
         same!(report["cwd"], "/tmp");
         same!(report["caps"]["effective"], KILL);
@@ -327,14 +286,7 @@ fn process_file_with_flags(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     let file = process_json(ctx)?;
     let pid_file = ctx.dir.join("pid");
-    let flags = [
-        "exec",
-        "--process",
-        &file,
-        "--detach",
-        "--pid-file",
-        &shown(&pid_file),
-    ];
+    let flags = ["exec", "--process", &file, "--detach", "--pid-file", &shown(&pid_file)];
     ctx.runtime().args(flags).arg(&container.id).ok()?;
     holds!(pid_file.exists(), "no pid file");
     Ok(())
@@ -342,15 +294,9 @@ fn process_file_with_flags(ctx: &Ctx) -> Res {
 
 fn process_file_bad_refused(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
-    let broken = ctx
-        .make_file("broken.json", "{\"args\": [")?
-        .to_string_lossy()
-        .into_owned();
+    let broken = ctx.make_file("broken.json", "{\"args\": [")?.to_string_lossy().into_owned();
     for file in [broken.as_str(), "/no/such/file"] {
-        ctx.runtime()
-            .args(["exec", "--process", file, &container.id])
-            .done()?
-            .refused(&[])?;
+        ctx.runtime().args(["exec", "--process", file, &container.id]).done()?.refused(&[])?;
     }
     Ok(())
 }
@@ -358,27 +304,18 @@ fn process_file_bad_refused(ctx: &Ctx) -> Res {
 fn detached(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     for flag in ["-d", "--detach"] {
-        let out = container
-            .exec(
-                &[flag],
-                &["/bin/sh", "-c", "sleep 100 & echo started; wait"],
-            )?
-            .is(0)?;
+        let out =
+            container.exec(&[flag], &["/bin/sh", "-c", "sleep 100 & echo started; wait"])?.is(0)?;
         same!(out.err, "");
     }
-    container
-        .exec(&[], &["/bin/sh", "-c", "pidof sleep | wc -w"])?
-        .is(0)?
-        .prints("2")?;
+    container.exec(&[], &["/bin/sh", "-c", "pidof sleep | wc -w"])?.is(0)?.prints("2")?;
     Ok(())
 }
 
 fn detached_pid_file(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     let file = ctx.dir.join("pid");
-    container
-        .exec(&["-d", "--pid-file", &shown(&file)], &["/bin/sleep", "100"])?
-        .is(0)?;
+    container.exec(&["-d", "--pid-file", &shown(&file)], &["/bin/sleep", "100"])?.is(0)?;
     let pid = fs::read_to_string(&file).doing("read the pid file")?;
     let line = || {
         fs::read_to_string(format!("/proc/{pid}/cmdline"))
@@ -392,9 +329,7 @@ fn detached_pid_file(ctx: &Ctx) -> Res {
 fn pid_file_in_foreground(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     let file = ctx.dir.join("pid");
-    container
-        .exec(&["--pid-file", &shown(&file)], &["/bin/true"])?
-        .is(0)?;
+    container.exec(&["--pid-file", &shown(&file)], &["/bin/true"])?.is(0)?;
     let pid = fs::read_to_string(&file).doing("read the pid file")?;
     holds!(pid.parse::<i32>().is_ok(), "pid file has {pid:?}");
     Ok(())
@@ -402,19 +337,14 @@ fn pid_file_in_foreground(ctx: &Ctx) -> Res {
 
 fn missing_in_path(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
-    let words = [
-        "executable file not found in $path",
-        "no such file or directory",
-    ];
+    let words = ["executable file not found in $path", "no such file or directory"];
     container.exec(&[], &["nosuchcommand"])?.refused(&words)?;
     Ok(())
 }
 
 fn missing_absolute(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
-    container
-        .exec(&[], &["/no/such/command"])?
-        .refused(&["no such file or directory"])?;
+    container.exec(&[], &["/no/such/command"])?.refused(&["no such file or directory"])?;
     Ok(())
 }
 
@@ -428,10 +358,7 @@ fn not_executable(ctx: &Ctx) -> Res {
 
 fn of_unknown_refused(ctx: &Ctx) -> Res {
     let id = ctx.id();
-    ctx.runtime()
-        .args(["exec", &id, "/bin/true"])
-        .done()?
-        .refused(&["does not exist"])?;
+    ctx.runtime().args(["exec", &id, "/bin/true"]).done()?.refused(&["does not exist"])?;
     Ok(())
 }
 
@@ -439,19 +366,14 @@ fn in_stopped_refused(ctx: &Ctx) -> Res {
     let container = ctx.container()?;
     container.run_detached()?;
     container.until("stopped")?;
-    container
-        .exec(&[], &["/bin/true"])?
-        .refused(&["stopped", "not running"])?;
+    container.exec(&[], &["/bin/true"])?.refused(&["stopped", "not running"])?;
     Ok(())
 }
 
 fn in_created(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.create()?;
-    container
-        .exec(&[], &["/bin/echo", "early"])?
-        .is(0)?
-        .prints("early")?;
+    container.exec(&[], &["/bin/echo", "early"])?.is(0)?.prints("early")?;
     Ok(())
 }
 
@@ -468,11 +390,8 @@ fn stray_fds_do_not_leak(ctx: &Ctx) -> Res {
         inherit(file)?;
     }
     let report = report(&container, &[])?;
-    let fds: Vec<&String> = report["fds"]
-        .as_object()
-        .into_iter()
-        .flat_map(|map| map.keys())
-        .collect();
+    let fds: Vec<&String> =
+        report["fds"].as_object().into_iter().flat_map(|map| map.keys()).collect();
     same!(fds, ["0", "1", "2"]);
     Ok(())
 }
@@ -482,9 +401,7 @@ fn preserve_fds(ctx: &Ctx) -> Res {
     let file = ctx.make_file("passed", "text in a descriptor")?;
     let shell = format!("exec 3<{}; exec \"$@\"", file.display());
     let exec = container.exec_call(&["--preserve-fds", "1"], &["/bin/cat", "/proc/self/fd/3"]);
-    exec.through(&["/bin/sh", "-c", &shell, "sh"])
-        .ok()?
-        .prints("text in a descriptor")?;
+    exec.through(&["/bin/sh", "-c", &shell, "sh"]).ok()?.prints("text in a descriptor")?;
     Ok(())
 }
 
@@ -492,22 +409,15 @@ fn sees_what_the_container_mounted(ctx: &Ctx) -> Res {
     let mut container = ctx.sleeper()?;
     container.mount("/mnt", "tmpfs", "tmpfs", &["mode=0711"]);
     container.run_until("ready")?;
-    container
-        .exec(&[], &["/bin/stat", "-c", "%a", "/mnt"])?
-        .is(0)?
-        .prints("711")?;
+    container.exec(&[], &["/bin/stat", "-c", "%a", "/mnt"])?.is(0)?.prints("711")?;
     Ok(())
 }
 
 fn dies_with_the_container(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
-    let exec = container
-        .exec_call(&[], &["/bin/probe", "ignore-term"])
-        .spawn()?;
+    let exec = container.exec_call(&[], &["/bin/probe", "ignore-term"]).spawn()?;
     let pid = container.pid()?;
-    ctx.eventually("exec runs", || {
-        exec.out_now().contains("ready").then_some(())
-    })?;
+    ctx.eventually("exec runs", || exec.out_now().contains("ready").then_some(()))?;
     container.kill("KILL")?;
     exec.wait()?.is(128 + 9)?;
     ctx.eventually("init ends", || (!procs::alive(pid)).then_some(()))
@@ -528,19 +438,8 @@ fn many_at_once(ctx: &Ctx) -> Res {
 
 fn arguments_are_passed_as_they_are(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
-    let out = container.exec(
-        &[],
-        &[
-            "/bin/printf",
-            "%s|",
-            "-t",
-            "--user",
-            "a b",
-            "",
-            "$HOME",
-            "\"q\"",
-        ],
-    )?;
+    let out = container
+        .exec(&[], &["/bin/printf", "%s|", "-t", "--user", "a b", "", "$HOME", "\"q\""])?;
     out.is(0)?.prints("-t|--user|a b||$HOME|\"q\"|")?;
     Ok(())
 }

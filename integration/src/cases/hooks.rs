@@ -25,8 +25,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(namespaces),
         root!(prestart_may_enter_the_network),
         either!(create_container_sees_the_mounts),
-        either!(stdout_is_not_the_containers)
-            .ours("both peers leave the container's stdout to hooks"),
+        either!(stdout_is_not_the_containers).only_runc("crun leaves it to them"),
         either!(timeout),
         either!(failing_prestart),
         either!(failing_create_runtime),
@@ -61,11 +60,7 @@ fn hook(container: &mut Container<'_>, kind: &str, line: &str) {
 /// What `line` leaves in `$F`, for a hook of each kind. `$F` is a file of the rootfs, so every hook can reach it.
 fn hook_of_each_kind(container: &mut Container<'_>, line: &str) {
     for (kind, inside) in KINDS {
-        let file = if *inside {
-            format!("/{kind}")
-        } else {
-            shown(container.inside(kind))
-        };
+        let file = if *inside { format!("/{kind}") } else { shown(container.inside(kind)) };
         hook(container, kind, &format!("F={file}; {line}"));
     }
 }
@@ -77,24 +72,14 @@ fn left(container: &Container<'_>, kind: &str) -> Res<String> {
 fn order(ctx: &Ctx) -> Res {
     let mut container = ctx.sleeper()?;
     for (kind, inside) in KINDS {
-        let file = if *inside {
-            "/order".to_string()
-        } else {
-            shown(container.inside("order"))
-        };
+        let file = if *inside { "/order".to_string() } else { shown(container.inside("order")) };
         hook(&mut container, kind, &format!("echo {kind} >>{file}"));
     }
     let after = |container: &Container<'_>| -> Res<Vec<String>> {
-        Ok(lines(&left(container, "order")?)
-            .iter()
-            .map(|line| line.to_string())
-            .collect())
+        Ok(lines(&left(container, "order")?).iter().map(|line| line.to_string()).collect())
     };
     container.create()?;
-    same!(
-        after(&container)?,
-        ["prestart", "createRuntime", "createContainer"]
-    );
+    same!(after(&container)?, ["prestart", "createRuntime", "createContainer"]);
     container.start()?;
     container.until_output("ready")?;
     same!(after(&container)?[3..], ["startContainer", "poststart"]);
@@ -111,16 +96,8 @@ fn order_around_start(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     // The hooks read their stdin: crun dies of SIGPIPE when they end without.
     for (kind, inside) in KINDS {
-        let file = if *inside {
-            "/order".to_string()
-        } else {
-            shown(container.inside("order"))
-        };
-        hook(
-            &mut container,
-            kind,
-            &format!("cat >/dev/null; echo {kind} >>{file}"),
-        );
+        let file = if *inside { "/order".to_string() } else { shown(container.inside("order")) };
+        hook(&mut container, kind, &format!("cat >/dev/null; echo {kind} >>{file}"));
     }
     container.run()?.is(0)?;
     let text = left(&container, "order")?;
@@ -161,10 +138,7 @@ fn state_on_stdin(ctx: &Ctx) -> Res {
             state["bundle"]
         );
         same!(state["annotations"]["com.example.key"], "some value");
-        holds!(
-            state["ociVersion"].is_string(),
-            "{kind}: no ociVersion in {state}"
-        );
+        holds!(state["ociVersion"].is_string(), "{kind}: no ociVersion in {state}");
     }
     Ok(())
 }
@@ -176,11 +150,7 @@ fn state_has_the_pid(ctx: &Ctx) -> Res {
     let pid = container.pid()?;
     for kind in ["prestart", "createRuntime", "poststart"] {
         let state: Value = serde_json::from_str(&left(&container, kind)?).doing(kind)?;
-        holds!(
-            state["pid"] == pid,
-            "{kind} is told pid {}, state says {pid}",
-            state["pid"]
-        );
+        holds!(state["pid"] == pid, "{kind} is told pid {}, state says {pid}", state["pid"]);
     }
     Ok(())
 }
@@ -200,11 +170,7 @@ fn state_status_of_each_kind(ctx: &Ctx) -> Res {
     ];
     for (kind, status) in wanted {
         let state: Value = serde_json::from_str(&left(&container, kind)?).doing(kind)?;
-        holds!(
-            state["status"] == status,
-            "{kind} is told {}, wanted {status}",
-            state["status"]
-        );
+        holds!(state["status"] == status, "{kind} is told {}, wanted {status}", state["status"]);
     }
     Ok(())
 }
@@ -240,11 +206,7 @@ fn namespaces(ctx: &Ctx) -> Res {
     );
     container.run_until("ready")?;
     container.force_delete()?;
-    let own = |kind| {
-        fs::read_link(format!("/proc/self/ns/{kind}"))
-            .map(shown)
-            .doing(kind)
-    };
+    let own = |kind| fs::read_link(format!("/proc/self/ns/{kind}")).map(shown).doing(kind);
     let ours = format!("{}\n{}\n", own("uts")?, own("mnt")?);
     for (kind, _) in KINDS {
         let inside = *kind == "createContainer" || *kind == "startContainer";
@@ -268,10 +230,8 @@ fn prestart_may_enter_the_network(ctx: &Ctx) -> Res {
     );
     hook(&mut container, "prestart", &line);
     container.run()?.is(0)?;
-    let (inside, own) = (
-        left(&container, "out")?,
-        fs::read_link("/proc/self/ns/pid").doing("own")?,
-    );
+    let (inside, own) =
+        (left(&container, "out")?, fs::read_link("/proc/self/ns/pid").doing("own")?);
     holds!(
         inside.starts_with("pid:[") && inside.trim() != shown(own),
         "pid of the state is of {inside}"
@@ -282,10 +242,7 @@ fn prestart_may_enter_the_network(ctx: &Ctx) -> Res {
 /// Mounts are made, the root is not yet changed.
 fn create_container_sees_the_mounts(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    let (file, shm) = (
-        shown(container.inside("out")),
-        shown(container.inside("dev/shm")),
-    );
+    let (file, shm) = (shown(container.inside("out")), shown(container.inside("dev/shm")));
     hook(
         &mut container,
         "createContainer",
@@ -318,11 +275,7 @@ fn timeout(ctx: &Ctx) -> Res {
 fn fails(ctx: &Ctx, kind: &str) -> Res {
     let mut container = ctx.container_of(&["/bin/echo", "payload"])?;
     hook(&mut container, kind, "echo from the hook >&2; exit 3");
-    container
-        .run()?
-        .failed()?
-        .prints("")?
-        .says_one_of(&["hook"])?;
+    container.run()?.failed()?.prints("")?.says_one_of(&["hook"])?;
     container.gone()
 }
 
@@ -392,21 +345,13 @@ fn poststop_after_force_delete(ctx: &Ctx) -> Res {
 
 fn hook_gets_no_stray_fds(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    let stray = fs::File::open("/etc/hostname")
-        .or_else(|_| fs::File::open("/etc/passwd"))
-        .doing("open")?;
+    let stray =
+        fs::File::open("/etc/hostname").or_else(|_| fs::File::open("/etc/passwd")).doing("open")?;
     crate::call::inherit(&stray)?;
     let file = shown(container.inside("out"));
-    hook(
-        &mut container,
-        "createRuntime",
-        &format!("ls -l /proc/self/fd >{file}"),
-    );
+    hook(&mut container, "createRuntime", &format!("ls -l /proc/self/fd >{file}"));
     container.run()?.is(0)?;
     let fds = left(&container, "out")?;
-    holds!(
-        !fds.contains("/etc/hostname") && !fds.contains("/etc/passwd"),
-        "the hook has {fds}"
-    );
+    holds!(!fds.contains("/etc/hostname") && !fds.contains("/etc/passwd"), "the hook has {fds}");
     Ok(())
 }

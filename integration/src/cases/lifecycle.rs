@@ -42,10 +42,7 @@ fn create_start_delete(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.create()?;
     same!(container.status()?, "created");
-    holds!(
-        !container.output().contains("ready"),
-        "the process runs before start"
-    );
+    holds!(!container.output().contains("ready"), "the process runs before start");
     container.start()?;
     container.until_output("ready")?;
     same!(container.status()?, "running");
@@ -58,10 +55,7 @@ fn create_start_delete(ctx: &Ctx) -> Res {
 fn create_takes_bundle_from_cwd(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.save()?;
-    container
-        .command("create", &[])
-        .cwd(&container.bundle)
-        .ok()?;
+    container.command("create", &[]).cwd(&container.bundle).ok()?;
     same!(container.state()?["bundle"], shown(&container.bundle));
     container.force_delete()?;
     container.gone()
@@ -73,8 +67,7 @@ fn create_gives_its_streams_away(ctx: &Ctx) -> Res {
     let input = ctx.make_file("input", "x")?;
     let call = container.create_call(&[])?;
     let output = call.stdout_path();
-    call.stdin(std::fs::File::open(&input).doing("open")?)
-        .ok()?;
+    call.stdin(std::fs::File::open(&input).doing("open")?).ok()?;
     container.start()?;
     container.until_output("}\n")?;
     let report: serde_json::Value = serde_json::from_str(&container.output()).doing("report")?;
@@ -87,23 +80,15 @@ fn create_gives_its_streams_away(ctx: &Ctx) -> Res {
 fn create_writes_pid_file(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     let file = ctx.dir.join("pid");
-    container
-        .create_call(&["--pid-file", &shown(&file)])?
-        .ok()?;
-    same!(
-        std::fs::read_to_string(&file).unwrap_or_default(),
-        container.pid()?.to_string()
-    );
+    container.create_call(&["--pid-file", &shown(&file)])?.ok()?;
+    same!(std::fs::read_to_string(&file).unwrap_or_default(), container.pid()?.to_string());
     Ok(())
 }
 
 fn start_of_running_refused(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.run_until("ready")?;
-    container
-        .command("start", &[])
-        .done()?
-        .refused(&["running", "already", "start"])?;
+    container.command("start", &[]).done()?.refused(&["running", "already", "start"])?;
     same!(container.status()?, "running");
     Ok(())
 }
@@ -113,20 +98,14 @@ fn start_of_stopped_refused(ctx: &Ctx) -> Res {
     container.create()?;
     container.start()?;
     container.until("stopped")?;
-    container
-        .command("start", &[])
-        .done()?
-        .refused(&["stopped", "not running"])?;
+    container.command("start", &[]).done()?.refused(&["stopped", "not running"])?;
     container.delete()?;
     container.gone()
 }
 
 fn start_of_unknown_refused(ctx: &Ctx) -> Res {
     let id = ctx.id();
-    ctx.runtime()
-        .args(["start", &id])
-        .done()?
-        .refused(&["does not exist"])?;
+    ctx.runtime().args(["start", &id]).done()?.refused(&["does not exist"])?;
     Ok(())
 }
 
@@ -163,24 +142,14 @@ fn kill_of_stopped_refused(ctx: &Ctx) -> Res {
     container.create()?;
     container.start()?;
     container.until("stopped")?;
-    let words = [
-        "container not running",
-        "process already finished",
-        "no such process",
-    ];
-    ctx.runtime()
-        .args(["kill", &container.id, "TERM"])
-        .done()?
-        .refused(&words)?;
+    let words = ["container not running", "process already finished", "no such process"];
+    ctx.runtime().args(["kill", &container.id, "TERM"]).done()?.refused(&words)?;
     Ok(())
 }
 
 fn kill_of_unknown_refused(ctx: &Ctx) -> Res {
     let id = ctx.id();
-    ctx.runtime()
-        .args(["kill", &id, "TERM"])
-        .done()?
-        .refused(&["does not exist"])?;
+    ctx.runtime().args(["kill", &id, "TERM"]).done()?.refused(&["does not exist"])?;
     Ok(())
 }
 
@@ -188,10 +157,7 @@ fn kill_with_unknown_signal_refused(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.run_until("ready")?;
     for signal in ["NOSUCH", "SIGNOSUCH", "999"] {
-        ctx.runtime()
-            .args(["kill", &container.id, signal])
-            .done()?
-            .failed()?;
+        ctx.runtime().args(["kill", &container.id, signal]).done()?.failed()?;
     }
     same!(container.status()?, "running");
     Ok(())
@@ -207,18 +173,13 @@ fn kill_of_created(ctx: &Ctx) -> Res {
 }
 
 fn kill_all(ctx: &Ctx) -> Res {
-    let container = ctx.container_of(&[
-        "/bin/sh",
-        "-c",
-        "/bin/probe ignore-term & /bin/probe ignore-term",
-    ])?;
+    let container =
+        ctx.container_of(&["/bin/sh", "-c", "/bin/probe ignore-term & /bin/probe ignore-term"])?;
     container.run_until("ready")?;
     let pid = container.pid()?;
     container.command("kill", &["--all"]).arg("KILL").ok()?;
     container.until("stopped")?;
-    ctx.eventually("processes end", || {
-        procs::below(pid).is_empty().then_some(())
-    })
+    ctx.eventually("processes end", || procs::below(pid).is_empty().then_some(()))
 }
 
 fn kill_all_without_cgroup(ctx: &Ctx) -> Res {
@@ -248,10 +209,7 @@ fn delete_of_created(ctx: &Ctx) -> Res {
 
 fn delete_of_unknown_refused(ctx: &Ctx) -> Res {
     let id = ctx.id();
-    ctx.runtime()
-        .args(["delete", &id])
-        .done()?
-        .refused(&["does not exist"])?;
+    ctx.runtime().args(["delete", &id]).done()?.refused(&["does not exist"])?;
     Ok(())
 }
 
@@ -267,10 +225,7 @@ fn delete_force_of_running(ctx: &Ctx) -> Res {
 fn delete_force_of_unknown(ctx: &Ctx) -> Res {
     let id = ctx.id();
     ctx.runtime().args(["delete", "--force", &id]).ok()?;
-    ctx.runtime()
-        .args(["state", &id])
-        .done()?
-        .refused(&["does not exist"])?;
+    ctx.runtime().args(["state", &id]).done()?.refused(&["does not exist"])?;
     Ok(())
 }
 
@@ -288,10 +243,7 @@ fn id_in_use_refused(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.run_until("ready")?;
     let pid = container.pid()?;
-    container
-        .create_call(&[])?
-        .done()?
-        .refused(&["exist", "in use"])?;
+    container.create_call(&[])?.done()?.refused(&["exist", "in use"])?;
     same!(container.pid()?, pid);
     same!(container.status()?, "running");
     Ok(())
@@ -314,13 +266,8 @@ fn roots_are_separate(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.create()?;
     let other = ctx.make_dir("other")?;
-    let call = ctx
-        .program(&ctx.runtime.to_string_lossy())
-        .arg("--root")
-        .arg(other);
-    call.args(["state", &container.id])
-        .done()?
-        .refused(&["does not exist"])?;
+    let call = ctx.program(&ctx.runtime.to_string_lossy()).arg("--root").arg(other);
+    call.args(["state", &container.id]).done()?.refused(&["does not exist"])?;
     Ok(())
 }
 

@@ -33,20 +33,15 @@ fn table(ctx: &Ctx) -> Res {
     let running = ctx.sleeper()?;
     running.run_until("ready")?;
     let out = ctx.runtime().arg("list").ok()?;
-    let rows: Vec<Vec<&str>> = lines(&out.out)
-        .iter()
-        .map(|line| line.split_whitespace().collect())
-        .collect();
+    let rows: Vec<Vec<&str>> =
+        lines(&out.out).iter().map(|line| line.split_whitespace().collect()).collect();
     let head = rows.first().doing("head line")?;
     holds!(
         head.contains(&"PID") && head.contains(&"STATUS") && head.contains(&"BUNDLE"),
         "head line is {head:?}"
     );
     for (container, status) in [(&created, "created"), (&running, "running")] {
-        let row = rows
-            .iter()
-            .find(|row| row[0] == container.id)
-            .doing("row of the container")?;
+        let row = rows.iter().find(|row| row[0] == container.id).doing("row of the container")?;
         same!(row[1], container.pid()?.to_string());
         same!(row[2], status);
         same!(row[3], shown(&container.bundle));
@@ -59,13 +54,8 @@ fn table_columns(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.create()?;
     let out = ctx.runtime().arg("list").ok()?;
-    let head = lines(&out.out)
-        .first()
-        .map(|line| line.split_whitespace().collect::<Vec<_>>());
-    same!(
-        head.unwrap_or_default(),
-        ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]
-    );
+    let head = lines(&out.out).first().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    same!(head.unwrap_or_default(), ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]);
     Ok(())
 }
 
@@ -112,10 +102,7 @@ fn empty(ctx: &Ctx) -> Res {
 }
 
 fn unknown_format_refused(ctx: &Ctx) -> Res {
-    ctx.runtime()
-        .args(["list", "-f", "nosuch"])
-        .done()?
-        .failed()?;
+    ctx.runtime().args(["list", "-f", "nosuch"]).done()?.failed()?;
     Ok(())
 }
 
@@ -130,17 +117,10 @@ fn ps_json(ctx: &Ctx) -> Res {
     let container = two_processes(ctx)?;
     for flags in [["-f", "json"], ["--format", "json"]] {
         let list = container.command("ps", &flags).ok()?.json()?;
-        let pids: Vec<i64> = list
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_i64)
-            .collect();
+        let pids: Vec<i64> =
+            list.as_array().into_iter().flatten().filter_map(Value::as_i64).collect();
         same!(pids.len(), 2);
-        holds!(
-            pids.contains(&i64::from(container.pid()?)),
-            "no init in {pids:?}"
-        );
+        holds!(pids.contains(&i64::from(container.pid()?)), "no init in {pids:?}");
     }
     Ok(())
 }
@@ -157,8 +137,7 @@ fn ps_table(ctx: &Ctx) -> Res {
     same!(rows.len(), 3);
     let pid = container.pid()?.to_string();
     holds!(
-        rows.iter()
-            .any(|row| row.split_whitespace().any(|word| word == pid)),
+        rows.iter().any(|row| row.split_whitespace().any(|word| word == pid)),
         "no {pid} in {rows:?}"
     );
     Ok(())
@@ -168,23 +147,14 @@ fn ps_passes_options_on(ctx: &Ctx) -> Res {
     let container = two_processes(ctx)?;
     let out = container.command("ps", &[]).args(["-o", "pid,comm"]).ok()?;
     let rows = lines(&out.out);
-    same!(
-        rows[0].split_whitespace().collect::<Vec<_>>(),
-        ["PID", "COMMAND"]
-    );
-    holds!(
-        rows.iter().any(|row| row.ends_with("sleep")),
-        "no sleep in {rows:?}"
-    );
+    same!(rows[0].split_whitespace().collect::<Vec<_>>(), ["PID", "COMMAND"]);
+    holds!(rows.iter().any(|row| row.ends_with("sleep")), "no sleep in {rows:?}");
     same!(rows.len(), 3);
     Ok(())
 }
 
 fn ps_of_unknown_refused(ctx: &Ctx) -> Res {
     let id = ctx.id();
-    ctx.runtime()
-        .args(["ps", &id])
-        .done()?
-        .refused(&["does not exist"])?;
+    ctx.runtime().args(["ps", &id]).done()?.refused(&["does not exist"])?;
     Ok(())
 }

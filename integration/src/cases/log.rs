@@ -28,34 +28,22 @@ pub(crate) const FEATURE: Feature = Feature {
 /// The JSON entries of a log, each with the keys that engines read.
 fn entries(path: &std::path::Path) -> Res<Vec<Value>> {
     let text = fs::read_to_string(path).doing("read the log")?;
-    lines(&text)
-        .iter()
-        .map(|line| serde_json::from_str(line).doing(line))
-        .collect()
+    lines(&text).iter().map(|line| serde_json::from_str(line).doing(line)).collect()
 }
 
 /// What a shim does: the message of the last error.
 fn last_error(path: &std::path::Path) -> Res<String> {
     let entries = entries(path)?;
-    let error = entries
-        .iter()
-        .rfind(|entry| entry["level"] == "error")
-        .doing("an entry of level error")?;
+    let error =
+        entries.iter().rfind(|entry| entry["level"] == "error").doing("an entry of level error")?;
     let time = error["time"].as_str().unwrap_or("");
-    holds!(
-        time.len() >= 20 && time.as_bytes()[10] == b'T',
-        "time is {time:?}, no RFC 3339"
-    );
+    holds!(time.len() >= 20 && time.as_bytes()[10] == b'T', "time is {time:?}, no RFC 3339");
     Ok(error["msg"].as_str().doing("msg")?.to_lowercase())
 }
 
 fn with_log(ctx: &Ctx, format: &str) -> Res<(crate::call::Call, std::path::PathBuf)> {
     let log = ctx.dir.join("log.json");
-    let call = ctx
-        .runtime()
-        .arg("--log")
-        .arg(&log)
-        .args(["--log-format", format]);
+    let call = ctx.runtime().arg("--log").arg(&log).args(["--log-format", format]);
     Ok((call, log))
 }
 
@@ -63,21 +51,10 @@ fn json_error(ctx: &Ctx) -> Res {
     let container = ctx.container_of(&["nosuchcommand"])?;
     container.save()?;
     let (call, log) = with_log(ctx, "json")?;
-    call.arg("run")
-        .arg("--bundle")
-        .arg(&container.bundle)
-        .arg(&container.id)
-        .done()?
-        .failed()?;
+    call.arg("run").arg("--bundle").arg(&container.bundle).arg(&container.id).done()?.failed()?;
     let message = last_error(&log)?;
-    let words = [
-        "executable file not found in $path",
-        "no such file or directory",
-    ];
-    holds!(
-        words.iter().any(|word| message.contains(word)),
-        "the log says {message}"
-    );
+    let words = ["executable file not found in $path", "no such file or directory"];
+    holds!(words.iter().any(|word| message.contains(word)), "the log says {message}");
     container.gone()
 }
 
@@ -94,15 +71,10 @@ fn json_error_of_exec(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.run_until("ready")?;
     let (call, log) = with_log(ctx, "json")?;
-    call.args(["exec", &container.id, "/etc/passwd"])
-        .done()?
-        .failed()?;
+    call.args(["exec", &container.id, "/etc/passwd"]).done()?.failed()?;
     let message = last_error(&log)?;
     let words = ["permission denied", "operation not permitted"];
-    holds!(
-        words.iter().any(|word| message.contains(word)),
-        "the log says {message}"
-    );
+    holds!(words.iter().any(|word| message.contains(word)), "the log says {message}");
     Ok(())
 }
 
@@ -119,10 +91,7 @@ fn text_error(ctx: &Ctx) -> Res {
 fn error_is_on_stderr_too(ctx: &Ctx) -> Res {
     let id = ctx.id();
     let (call, _) = with_log(ctx, "json")?;
-    call.args(["state", &id])
-        .done()?
-        .failed()?
-        .says_one_of(&["does not exist"])?;
+    call.args(["state", &id]).done()?.failed()?.says_one_of(&["does not exist"])?;
     Ok(())
 }
 
@@ -149,10 +118,7 @@ fn missing_directory_refused(ctx: &Ctx) -> Res {
 
 fn unknown_format_refused(ctx: &Ctx) -> Res {
     let (call, _) = with_log(ctx, "straw")?;
-    call.arg("list")
-        .done()?
-        .failed()?
-        .says_one_of(&["straw", "log-format", "log format"])?;
+    call.arg("list").done()?.failed()?.says_one_of(&["straw", "log-format", "log format"])?;
     Ok(())
 }
 
@@ -163,13 +129,7 @@ fn is_appended_to(ctx: &Ctx) -> Res {
         call.args(["state", &id]).done()?.failed()?;
     }
     let errors = entries(&ctx.dir.join("log.json"))?;
-    same!(
-        errors
-            .iter()
-            .filter(|entry| entry["level"] == "error")
-            .count(),
-        2
-    );
+    same!(errors.iter().filter(|entry| entry["level"] == "error").count(), 2);
     Ok(())
 }
 
@@ -177,12 +137,8 @@ fn debug_does_not_reach_the_containers_streams(ctx: &Ctx) -> Res {
     let container = ctx.container_of(&["/bin/echo", "payload"])?;
     container.save()?;
     let (call, log) = with_log(ctx, "json")?;
-    let call = call
-        .arg("--debug")
-        .arg("run")
-        .arg("--bundle")
-        .arg(&container.bundle)
-        .arg(&container.id);
+    let call =
+        call.arg("--debug").arg("run").arg("--bundle").arg(&container.bundle).arg(&container.id);
     let out = call.ok()?.prints("payload")?;
     same!(out.err, "");
     let entries = entries(&log)?;

@@ -35,6 +35,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(tmpcopyup),
         either!(later_mount_covers_earlier),
         either!(mount_inside_mount),
+        either!(relative_destination_is_from_the_root),
         root!(propagation_of_each_mount).only_runc("crun shows no shared mounts inside"),
         either!(proc_is_the_containers),
         root!(sysfs_is_read_only),
@@ -55,10 +56,8 @@ pub(crate) const FEATURE: Feature = Feature {
 /// The mountinfo line of this mount point inside, options and optional fields together.
 fn line(report: &serde_json::Value, point: &str) -> Res<String> {
     let lines = report["mounts"].as_array().cloned().unwrap_or_default();
-    let lines = lines.iter().filter_map(|line| line.as_str());
-    let found = lines
-        .filter(|line| line.split(' ').nth(4) == Some(point))
-        .next_back();
+    let mut lines = lines.iter().filter_map(|line| line.as_str());
+    let found = lines.rfind(|line| line.split(' ').nth(4) == Some(point));
     Ok(found.doing(&format!("mount at {point}"))?.to_string())
 }
 
@@ -108,15 +107,8 @@ fn bind_directory(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     fs::create_dir(container.inside("/mnt")).doing("mkdir")?;
     container.bind(&source, "/mnt", &["bind"]);
-    prints(
-        &mut container,
-        "cat /mnt/file; echo inside >/mnt/new",
-        "from the host",
-    )?;
-    same!(
-        fs::read_to_string(source.join("new")).unwrap_or_default(),
-        "inside\n"
-    );
+    prints(&mut container, "cat /mnt/file; echo inside >/mnt/new", "from the host")?;
+    same!(fs::read_to_string(source.join("new")).unwrap_or_default(), "inside\n");
     Ok(())
 }
 
@@ -126,10 +118,7 @@ fn bind_file(ctx: &Ctx) -> Res {
     fs::write(container.inside("/etc/motd"), "the image's").doing("write")?;
     container.bind(&source.join("file"), "/etc/motd", &["rbind"]);
     prints(&mut container, "cat /etc/motd", "from the host")?;
-    same!(
-        fs::read_to_string(container.inside("/etc/motd")).unwrap_or_default(),
-        "the image's"
-    );
+    same!(fs::read_to_string(container.inside("/etc/motd")).unwrap_or_default(), "the image's");
     Ok(())
 }
 
@@ -152,10 +141,7 @@ fn bind_read_only(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.bind(&source, "/mnt", &["bind", "ro"]);
     container.sh("touch /mnt/new");
-    container
-        .run()?
-        .failed()?
-        .says_one_of(&["read-only file system"])?;
+    container.run()?.failed()?.says_one_of(&["read-only file system"])?;
     Ok(())
 }
 
@@ -211,10 +197,7 @@ fn recursive_options(ctx: &Ctx) -> Res {
     for point in ["/mnt", "/mnt/sub"] {
         let options = options(&report, point)?;
         for want in ["nosuid", "nodev", "noexec"] {
-            holds!(
-                options.iter().any(|each| each == want),
-                "{point} has {options:?}, no {want}"
-            );
+            holds!(options.iter().any(|each| each == want), "{point} has {options:?}, no {want}");
         }
     }
     unmount(&source)
@@ -227,10 +210,7 @@ fn recursive_atime(ctx: &Ctx) -> Res {
     let report = container.report()?;
     for point in ["/mnt", "/mnt/sub"] {
         let options = options(&report, point)?;
-        holds!(
-            options.iter().any(|each| each == "noatime"),
-            "{point} has {options:?}"
-        );
+        holds!(options.iter().any(|each| each == "noatime"), "{point} has {options:?}");
     }
     unmount(&source)
 }
@@ -241,10 +221,7 @@ fn nosuid_nodev_noexec(ctx: &Ctx) -> Res {
     container.bind(&source, "/mnt", &["bind", "nosuid", "nodev", "noexec"]);
     let options = options(&container.report()?, "/mnt")?;
     for want in ["rw", "nosuid", "nodev", "noexec"] {
-        holds!(
-            options.iter().any(|each| each == want),
-            "options are {options:?}, no {want}"
-        );
+        holds!(options.iter().any(|each| each == want), "options are {options:?}, no {want}");
     }
     Ok(())
 }
@@ -260,54 +237,30 @@ fn noexec_forbids_execution(ctx: &Ctx) -> Res {
 }
 
 fn time_options(ctx: &Ctx) -> Res {
-    for (given, shown) in [
-        ("noatime", "noatime"),
-        ("relatime", "relatime"),
-        ("nodiratime", "nodiratime"),
-    ] {
+    for (given, shown) in
+        [("noatime", "noatime"), ("relatime", "relatime"), ("nodiratime", "nodiratime")]
+    {
         let mut container = ctx.container()?;
         container.mount("/mnt", "tmpfs", "tmpfs", &[given]);
         let options = options(&container.report()?, "/mnt")?;
-        holds!(
-            options.iter().any(|each| each == shown),
-            "{given} gives {options:?}"
-        );
+        holds!(options.iter().any(|each| each == shown), "{given} gives {options:?}");
     }
     Ok(())
 }
 
 fn later_options_win(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container.mount(
-        "/mnt",
-        "tmpfs",
-        "tmpfs",
-        &["ro", "noexec", "nosuid", "rw", "exec"],
-    );
+    container.mount("/mnt", "tmpfs", "tmpfs", &["ro", "noexec", "nosuid", "rw", "exec"]);
     let options = options(&container.report()?, "/mnt")?;
-    holds!(
-        options.iter().any(|each| each == "rw"),
-        "options are {options:?}, no rw"
-    );
-    holds!(
-        !options.iter().any(|each| each == "noexec"),
-        "options are {options:?}"
-    );
-    holds!(
-        options.iter().any(|each| each == "nosuid"),
-        "options are {options:?}, no nosuid"
-    );
+    holds!(options.iter().any(|each| each == "rw"), "options are {options:?}, no rw");
+    holds!(!options.iter().any(|each| each == "noexec"), "options are {options:?}");
+    holds!(options.iter().any(|each| each == "nosuid"), "options are {options:?}, no nosuid");
     Ok(())
 }
 
 fn tmpfs_mode_and_size(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container.mount(
-        "/mnt",
-        "tmpfs",
-        "tmpfs",
-        &["mode=1735", "size=3m", "nr_inodes=77"],
-    );
+    container.mount("/mnt", "tmpfs", "tmpfs", &["mode=1735", "size=3m", "nr_inodes=77"]);
     let script =
         "stat -c %a /mnt; df -k /mnt | tail -n 1 | tr -s ' ' | cut -d' ' -f2; stat -f -c %c /mnt";
     prints(&mut container, script, "1735\n3072\n77")
@@ -317,10 +270,7 @@ fn tmpfs_read_only(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.mount("/mnt", "tmpfs", "tmpfs", &["ro"]);
     container.sh("touch /mnt/x");
-    container
-        .run()?
-        .failed()?
-        .says_one_of(&["read-only file system"])?;
+    container.run()?.failed()?.says_one_of(&["read-only file system"])?;
     Ok(())
 }
 
@@ -330,15 +280,8 @@ fn tmpcopyup(ctx: &Ctx) -> Res {
     fs::write(container.inside("/data/dir/file"), "copied").doing("write")?;
     std::os::unix::fs::symlink("dir/file", container.inside("/data/link")).doing("link")?;
     container.mount("/data", "tmpfs", "tmpfs", &["tmpcopyup", "mode=755"]);
-    prints(
-        &mut container,
-        "cat /data/link; echo changed >/data/dir/file",
-        "copied",
-    )?;
-    same!(
-        fs::read_to_string(container.inside("/data/dir/file")).unwrap_or_default(),
-        "copied"
-    );
+    prints(&mut container, "cat /data/link; echo changed >/data/dir/file", "copied")?;
+    same!(fs::read_to_string(container.inside("/data/dir/file")).unwrap_or_default(), "copied");
     Ok(())
 }
 
@@ -358,19 +301,14 @@ fn later_mount_covers_earlier(ctx: &Ctx) -> Res {
 fn mount_inside_mount(ctx: &Ctx) -> Res {
     let source = source(ctx)?;
     let mut container = ctx.container()?;
-    container
-        .mount("/outer", "tmpfs", "tmpfs", &[])
-        .bind(&source, "/outer/a/b", &["bind"]);
+    container.mount("/outer", "tmpfs", "tmpfs", &[]).bind(&source, "/outer/a/b", &["bind"]);
     container.mount("/outer/a/b/none", "tmpfs", "tmpfs", &[]);
     prints(
         &mut container,
         "cat /outer/a/b/file; touch /outer/a/b/none/x && ls /outer",
         "from the host\na",
     )?;
-    holds!(
-        !container.inside("/outer/a").exists(),
-        "mount point was made below the outer mount"
-    );
+    holds!(!container.inside("/outer/a").exists(), "mount point was made below the outer mount");
     Ok(())
 }
 
@@ -401,11 +339,7 @@ fn propagation_of_each_mount(ctx: &Ctx) -> Res {
 
 fn proc_is_the_containers(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    prints(
-        &mut container,
-        "ls -d /proc/[0-9]* | head -n 1; cat /proc/1/comm; true",
-        "/proc/1\nsh",
-    )
+    prints(&mut container, "ls -d /proc/[0-9]* | head -n 1; cat /proc/1/comm; true", "/proc/1\nsh")
 }
 
 fn sysfs_is_read_only(ctx: &Ctx) -> Res {
@@ -420,11 +354,7 @@ fn sysfs_is_read_only(ctx: &Ctx) -> Res {
 fn sys_without_network_namespace(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.drop_namespace("network");
-    prints(
-        &mut container,
-        "test -d /sys/class/net && test -d /sys/devices && echo there",
-        "there",
-    )
+    prints(&mut container, "test -d /sys/class/net && test -d /sys/devices && echo there", "there")
 }
 
 fn devpts(ctx: &Ctx) -> Res {
@@ -454,11 +384,7 @@ fn shm(ctx: &Ctx) -> Res {
 fn ramfs(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.mount("/mnt", "ramfs", "ramfs", &["mode=0700"]);
-    prints(
-        &mut container,
-        "stat -c %a /mnt; grep -c '^ramfs /mnt ramfs' /proc/mounts",
-        "700\n1",
-    )
+    prints(&mut container, "stat -c %a /mnt; grep -c '^ramfs /mnt ramfs' /proc/mounts", "700\n1")
 }
 
 fn overlay(ctx: &Ctx) -> Res {
@@ -476,33 +402,39 @@ fn overlay(ctx: &Ctx) -> Res {
     let options: Vec<&str> = layers.iter().map(String::as_str).collect();
     let mut container = ctx.container()?;
     container.mount("/mnt", "overlay", "overlay", &options);
-    prints(
-        &mut container,
-        "cat /mnt/file; echo new >/mnt/new",
-        "from the host",
-    )?;
-    holds!(
-        upper.join("new").exists() && !lower.join("new").exists(),
-        "written to the wrong layer"
-    );
+    prints(&mut container, "cat /mnt/file; echo new >/mnt/new", "from the host")?;
+    holds!(upper.join("new").exists() && !lower.join("new").exists(), "written to the wrong layer");
     nix::mount::umount2(&tmpfs, nix::mount::MntFlags::MNT_DETACH).doing("unmount")
 }
 
-/// mounts[].uidMappings: the files of host ids 0.. appear as the ids that they are mapped to.
+/// The files of host ids from 0 on appear under the container's own ids.
 fn idmapped_bind(ctx: &Ctx) -> Res {
     let tmpfs = ctx.make_dir("source")?;
     let none: Option<&str> = None;
     mount(Some("tmpfs"), &tmpfs, Some("tmpfs"), MsFlags::empty(), none).doing("mount a tmpfs")?;
     fs::write(tmpfs.join("file"), "").doing("write")?;
-    let map = serde_json::json!([{"containerID": 0, "hostID": 3000, "size": 10}]);
+    let map = serde_json::json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
     let mut container = ctx.container()?;
+    container.map_ids(100_000, 65_536);
+    for point in ["/plain", "/mnt"] {
+        fs::create_dir(container.inside(point)).doing("mkdir")?;
+    }
+    container.bind(&tmpfs, "/plain", &["bind"]);
     container.push(
         "/mounts",
         serde_json::json!({"destination": "/mnt", "type": "bind", "source": tmpfs,
-        "options": ["bind"], "uidMappings": map, "gidMappings": map}),
+            "options": ["bind"], "uidMappings": map, "gidMappings": map}),
     );
-    prints(&mut container, "stat -c %u:%g /mnt/file", "3000:3000")?;
+    let script = "stat -c %u:%g /mnt/file /plain/file";
+    prints(&mut container, script, "0:0\n65534:65534")?;
     nix::mount::umount2(&tmpfs, nix::mount::MntFlags::MNT_DETACH).doing("unmount")
+}
+
+fn relative_destination_is_from_the_root(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "some/where", &["bind"]).set("/process/cwd", "/tmp");
+    prints(&mut container, "cat /some/where/file", "from the host")
 }
 
 fn cgroup2_read_only(ctx: &Ctx) -> Res {
@@ -514,22 +446,14 @@ fn cgroup2_read_only(ctx: &Ctx) -> Res {
         &["nosuid", "noexec", "nodev", "relatime", "ro"],
     );
     container.sh("test -f /sys/fs/cgroup/cgroup.procs || exit 3; mkdir /sys/fs/cgroup/x");
-    container
-        .run()?
-        .is(1)?
-        .says_one_of(&["read-only file system"])?;
+    container.run()?.is(1)?.says_one_of(&["read-only file system"])?;
     Ok(())
 }
 
 fn cgroup2_in_cgroup_namespace(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.namespace("cgroup", None);
-    container.mount(
-        "/sys/fs/cgroup",
-        "cgroup",
-        "cgroup",
-        &["nosuid", "noexec", "nodev"],
-    );
+    container.mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "noexec", "nodev"]);
     prints(
         &mut container,
         "cat /proc/self/cgroup; cat /sys/fs/cgroup/cgroup.procs | head -n 1",
@@ -557,9 +481,5 @@ fn many(ctx: &Ctx) -> Res {
     for number in 0..60 {
         container.bind(&source, &format!("/many/{number}"), &["rbind", "ro"]);
     }
-    prints(
-        &mut container,
-        "grep -c ' /many/' /proc/mounts; cat /many/59/file",
-        "60\nfrom the host",
-    )
+    prints(&mut container, "grep -c ' /many/' /proc/mounts; cat /many/59/file", "60\nfrom the host")
 }

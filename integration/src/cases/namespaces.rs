@@ -51,37 +51,23 @@ pub(crate) const FEATURE: Feature = Feature {
 };
 
 /// Name in `/proc/PID/ns` and in config.json.
-const KINDS: &[(&str, &str)] = &[
-    ("mnt", "mount"),
-    ("pid", "pid"),
-    ("net", "network"),
-    ("ipc", "ipc"),
-    ("uts", "uts"),
-];
+const KINDS: &[(&str, &str)] =
+    &[("mnt", "mount"), ("pid", "pid"), ("net", "network"), ("ipc", "ipc"), ("uts", "uts")];
 
 fn own(kind: &str) -> Res<String> {
-    Ok(shown(
-        fs::read_link(format!("/proc/self/ns/{kind}")).doing(kind)?,
-    ))
+    Ok(shown(fs::read_link(format!("/proc/self/ns/{kind}")).doing(kind)?))
 }
 
 fn of(container: &Container<'_>, kind: &str) -> Res<String> {
-    Ok(shown(
-        fs::read_link(format!("/proc/{}/ns/{kind}", container.pid()?)).doing(kind)?,
-    ))
+    Ok(shown(fs::read_link(format!("/proc/{}/ns/{kind}", container.pid()?)).doing(kind)?))
 }
 
 fn new_ones_are_new(ctx: &Ctx) -> Res {
     let report = ctx.container()?.report()?;
     let kinds =
-        ["mnt", "pid", "ipc", "uts"]
-            .iter()
-            .chain(if ctx.is_root() { &["net"] } else { &["user"] });
+        ["mnt", "pid", "ipc", "uts"].iter().chain(if ctx.is_root() { &["net"] } else { &["user"] });
     for kind in kinds {
-        holds!(
-            report["namespaces"][kind] != own(kind)?,
-            "{kind} is the caller's"
-        );
+        holds!(report["namespaces"][kind] != own(kind)?, "{kind} is the caller's");
     }
     Ok(())
 }
@@ -103,10 +89,7 @@ fn cgroup(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.namespace("cgroup", None);
     let report = container.report()?;
-    holds!(
-        report["namespaces"]["cgroup"] != own("cgroup")?,
-        "cgroup namespace is the caller's"
-    );
+    holds!(report["namespaces"]["cgroup"] != own("cgroup")?, "cgroup namespace is the caller's");
     Ok(())
 }
 
@@ -114,10 +97,7 @@ fn time(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.namespace("time", None);
     let report = container.report()?;
-    holds!(
-        report["namespaces"]["time"] != own("time")?,
-        "time namespace is the caller's"
-    );
+    holds!(report["namespaces"]["time"] != own("time")?, "time namespace is the caller's");
     Ok(())
 }
 
@@ -209,13 +189,8 @@ fn join_pid(ctx: &Ctx) -> Res {
     guest.namespace("pid", Some(&format!("/proc/{}/ns/pid", holder.pid()?)));
     guest.run_until("ready")?;
     let output = guest.output();
-    holds!(
-        !output.contains("\n1\n"),
-        "the process is number 1 in a joined namespace: {output}"
-    );
-    let seen = guest
-        .exec(&[], &["/bin/sh", "-c", "pidof probe | wc -w"])?
-        .is(0)?;
+    holds!(!output.contains("\n1\n"), "the process is number 1 in a joined namespace: {output}");
+    let seen = guest.exec(&[], &["/bin/sh", "-c", "pidof probe | wc -w"])?.is(0)?;
     same!(seen.text(), "2");
     guest.kill("KILL")?;
     guest.until("stopped")?;
@@ -249,16 +224,10 @@ fn join_mount(ctx: &Ctx) -> Res {
     let holder = holder(ctx)?;
     let mut guest = ctx.container()?;
     guest.namespace("mount", Some(&format!("/proc/{}/ns/mnt", holder.pid()?)));
-    guest
-        .set("/mounts", json!([]))
-        .remove("/linux/maskedPaths")
-        .remove("/linux/readonlyPaths");
+    guest.set("/mounts", json!([])).remove("/linux/maskedPaths").remove("/linux/readonlyPaths");
     guest.save()?;
     let out = guest.run()?;
-    holds!(
-        out.code == 0 || !out.err.is_empty(),
-        "neither joined nor refused"
-    );
+    holds!(out.code == 0 || !out.err.is_empty(), "neither joined nor refused");
     guest.gone()
 }
 
@@ -326,10 +295,7 @@ fn rootless_maps_the_caller(ctx: &Ctx) -> Res {
     let (uid, gid) = own_ids();
     let out = shell(ctx, "cat /proc/self/uid_map /proc/self/gid_map; id -u")?;
     let words: Vec<&str> = out.split_whitespace().collect();
-    same!(
-        words,
-        ["0", &uid.to_string(), "1", "0", &gid.to_string(), "1", "0"]
-    );
+    same!(words, ["0", &uid.to_string(), "1", "0", &gid.to_string(), "1", "0"]);
     Ok(())
 }
 
@@ -342,14 +308,8 @@ fn rootless_setgroups_denied(ctx: &Ctx) -> Res {
 fn rootless_not_root_inside(ctx: &Ctx) -> Res {
     let (uid, gid) = own_ids();
     let mut container = ctx.container()?;
-    container.set(
-        "/linux/uidMappings",
-        json!([{"containerID": 1000, "hostID": uid, "size": 1}]),
-    );
-    container.set(
-        "/linux/gidMappings",
-        json!([{"containerID": 1000, "hostID": gid, "size": 1}]),
-    );
+    container.set("/linux/uidMappings", json!([{"containerID": 1000, "hostID": uid, "size": 1}]));
+    container.set("/linux/gidMappings", json!([{"containerID": 1000, "hostID": gid, "size": 1}]));
     container.user(1000, 1000);
     let report = container.report()?;
     same!(report["ids"]["uid"], json!([1000, 1000, 1000, 1000]));
@@ -360,17 +320,8 @@ fn rootless_network(ctx: &Ctx) -> Res {
     let mut container =
         ctx.container_of(&["/bin/sh", "-c", "ip link show lo; mount | grep sysfs"])?;
     container.namespace("network", None);
-    container.mount(
-        "/sys",
-        "sysfs",
-        "sysfs",
-        &["nosuid", "noexec", "nodev", "ro"],
-    );
-    container
-        .run()?
-        .is(0)?
-        .has("LOOPBACK,UP")?
-        .has("sysfs on /sys")?;
+    container.mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", "ro"]);
+    container.run()?.is(0)?.has("LOOPBACK,UP")?.has("sysfs on /sys")?;
     Ok(())
 }
 
@@ -383,9 +334,7 @@ fn rootless_join_user_and_net(ctx: &Ctx) -> Res {
     for (file, name) in [("user", "user"), ("net", "network"), ("pid", "pid")] {
         guest.namespace(name, Some(&format!("/proc/{pid}/ns/{file}")));
     }
-    guest
-        .remove("/linux/uidMappings")
-        .remove("/linux/gidMappings");
+    guest.remove("/linux/uidMappings").remove("/linux/gidMappings");
     let report = guest.report()?;
     for file in ["user", "net", "pid"] {
         same!(report["namespaces"][file], of(&holder, file)?);
@@ -412,11 +361,8 @@ fn map_subids(container: &mut Container<'_>) -> Res<(u32, u32)> {
 }
 
 fn subids_maps(ctx: &Ctx) -> Res {
-    let mut container = ctx.container_of(&[
-        "/bin/sh",
-        "-c",
-        "cat /proc/self/uid_map; cat /proc/self/setgroups",
-    ])?;
+    let mut container =
+        ctx.container_of(&["/bin/sh", "-c", "cat /proc/self/uid_map; cat /proc/self/setgroups"])?;
     let (first, _) = map_subids(&mut container)?;
     let out = container.run()?.is(0)?;
     let words: Vec<&str> = out.text().split_whitespace().collect();
@@ -429,20 +375,12 @@ fn subids_maps(ctx: &Ctx) -> Res {
 fn subids_user_and_groups(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     map_subids(&mut container)?;
-    container
-        .user(1000, 50)
-        .set("/process/user/additionalGids", json!([5, 77]));
+    container.user(1000, 50).set("/process/user/additionalGids", json!([5, 77]));
     let report = container.report()?;
     same!(report["ids"]["uid"], json!([1000, 1000, 1000, 1000]));
     same!(report["ids"]["gid"], json!([50, 50, 50, 50]));
-    let groups = report["ids"]["groups"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    holds!(
-        groups.contains(&json!(5)) && groups.contains(&json!(77)),
-        "groups are {groups:?}"
-    );
+    let groups = report["ids"]["groups"].as_array().cloned().unwrap_or_default();
+    holds!(groups.contains(&json!(5)) && groups.contains(&json!(77)), "groups are {groups:?}");
     Ok(())
 }
 
@@ -461,10 +399,7 @@ fn subids_files_belong_to_mapped_ids(ctx: &Ctx) -> Res {
 /// As rootless Podman calls: uid 0 of a user namespace of its own, and no user namespace in the config.
 fn in_user_namespace(ctx: &Ctx, unshare: &[&str]) -> Res {
     let mut container = ctx.container()?;
-    container
-        .drop_namespace("user")
-        .remove("/linux/uidMappings")
-        .remove("/linux/gidMappings");
+    container.drop_namespace("user").remove("/linux/uidMappings").remove("/linux/gidMappings");
     container.args(&["/bin/probe", "report"]);
     let report = container.run_call(&[])?.through(unshare).ok()?.json()?;
     same!(report["ids"]["uid"], json!([0, 0, 0, 0]));
@@ -473,10 +408,7 @@ fn in_user_namespace(ctx: &Ctx, unshare: &[&str]) -> Res {
 }
 
 fn caller_in_user_namespace(ctx: &Ctx) -> Res {
-    in_user_namespace(
-        ctx,
-        &["/usr/bin/unshare", "--user", "--map-root-user", "--mount"],
-    )
+    in_user_namespace(ctx, &["/usr/bin/unshare", "--user", "--map-root-user", "--mount"])
 }
 
 fn root_caller_in_user_namespace(ctx: &Ctx) -> Res {
@@ -489,11 +421,7 @@ fn root_caller_in_user_namespace(ctx: &Ctx) -> Res {
         &["nosuid", "noexec", "newinstance", "ptmxmode=0666"],
     );
     let unshare = ["/usr/bin/unshare", "--user", "--map-root-user", "--mount"];
-    container
-        .run_call(&[])?
-        .through(&unshare)
-        .ok()?
-        .prints("0")?;
+    container.run_call(&[])?.through(&unshare).ok()?.prints("0")?;
     container.gone()
 }
 
@@ -501,9 +429,7 @@ fn caller_in_user_namespace_makes_another(ctx: &Ctx) -> Res {
     let mut container =
         ctx.container_of(&["/bin/sh", "-c", "id -u; readlink /proc/self/ns/user"])?;
     let map = json!([{"containerID": 0, "hostID": 0, "size": 1}]);
-    container
-        .set("/linux/uidMappings", map.clone())
-        .set("/linux/gidMappings", map);
+    container.set("/linux/uidMappings", map.clone()).set("/linux/gidMappings", map);
     let unshare = ["/usr/bin/unshare", "--user", "--map-root-user", "--mount"];
     let out = container.run_call(&[])?.through(&unshare).ok()?;
     holds!(out.text().starts_with("0\n"), "{}", out.text());
@@ -512,31 +438,13 @@ fn caller_in_user_namespace_makes_another(ctx: &Ctx) -> Res {
 
 fn subids_caller_in_user_namespace(ctx: &Ctx) -> Res {
     let script = "echo ready; read line; exec \"$@\"";
-    let unshare = [
-        "/usr/bin/unshare",
-        "--user",
-        "--mount",
-        "/bin/sh",
-        "-c",
-        script,
-        "sh",
-    ];
+    let unshare = ["/usr/bin/unshare", "--user", "--mount", "/bin/sh", "-c", script, "sh"];
     let mut container = ctx.container_of(&["/bin/id", "-G"])?;
-    container
-        .drop_namespace("user")
-        .remove("/linux/uidMappings")
-        .remove("/linux/gidMappings");
-    container
-        .user(1000, 50)
-        .set("/process/user/additionalGids", json!([77]));
-    let call = container
-        .run_call(&[])?
-        .through(&unshare)
-        .stdin(std::process::Stdio::piped());
+    container.drop_namespace("user").remove("/linux/uidMappings").remove("/linux/gidMappings");
+    container.user(1000, 50).set("/process/user/additionalGids", json!([77]));
+    let call = container.run_call(&[])?.through(&unshare).stdin(std::process::Stdio::piped());
     let mut running = call.spawn()?;
-    ctx.eventually("shell is ready", || {
-        running.out_now().contains("ready").then_some(())
-    })?;
+    ctx.eventually("shell is ready", || running.out_now().contains("ready").then_some(()))?;
     map_from_outside(ctx, running.pid())?;
     running.child().stdin.take();
     let out = running.wait()?.is(0)?;
@@ -548,16 +456,11 @@ fn subids_caller_in_user_namespace(ctx: &Ctx) -> Res {
 fn map_from_outside(ctx: &Ctx, pid: i32) -> Res {
     let (uid, gid) = own_ids();
     let user = user_name();
-    let tools = [
-        ("newuidmap", uid, "/etc/subuid"),
-        ("newgidmap", gid, "/etc/subgid"),
-    ];
+    let tools = [("newuidmap", uid, "/etc/subuid"), ("newgidmap", gid, "/etc/subgid")];
     for (tool, own, file) in tools {
         let (first, count) = sub_range(file, &user).doing(file)?;
         let words = [pid as u32, 0, own, 1, 1, first, count];
-        ctx.program(tool)
-            .args(words.map(|word| word.to_string()))
-            .ok()?;
+        ctx.program(tool).args(words.map(|word| word.to_string())).ok()?;
     }
     Ok(())
 }

@@ -62,24 +62,13 @@ pub(crate) const FEATURE: Feature = Feature {
 
 fn user_and_groups(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container
-        .user(1000, 50)
-        .set("/process/user/additionalGids", json!([5, 4242]));
+    container.user(1000, 50).set("/process/user/additionalGids", json!([5, 4242]));
     let report = container.report()?;
     same!(report["ids"]["uid"], json!([1000, 1000, 1000, 1000]));
     same!(report["ids"]["gid"], json!([50, 50, 50, 50]));
-    let groups = report["ids"]["groups"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    holds!(
-        groups.contains(&json!(5)) && groups.contains(&json!(4242)),
-        "groups are {groups:?}"
-    );
-    holds!(
-        !groups.contains(&json!(0)),
-        "groups have the caller's: {groups:?}"
-    );
+    let groups = report["ids"]["groups"].as_array().cloned().unwrap_or_default();
+    holds!(groups.contains(&json!(5)) && groups.contains(&json!(4242)), "groups are {groups:?}");
+    holds!(!groups.contains(&json!(0)), "groups have the caller's: {groups:?}");
     Ok(())
 }
 
@@ -114,19 +103,14 @@ fn cwd_only_the_user_may_enter(ctx: &Ctx) -> Res {
     let dir = container.inside("/home/alice");
     std::os::unix::fs::chown(&dir, Some(1000), Some(1000)).doing("chown")?;
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).doing("chmod")?;
-    container
-        .user(1000, 1000)
-        .set("/process/cwd", "/home/alice");
+    container.user(1000, 1000).set("/process/cwd", "/home/alice");
     same!(container.report()?["cwd"], "/home/alice");
     Ok(())
 }
 
 fn environment_is_the_configs_and_nothing_else(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/probe", "report"])?;
-    container.set(
-        "/process/env",
-        json!(["PATH=/bin", "HOME=/x", "A=1", "EMPTY=", "SPACE=a b"]),
-    );
+    container.set("/process/env", json!(["PATH=/bin", "HOME=/x", "A=1", "EMPTY=", "SPACE=a b"]));
     let report = container.run_call(&[])?.env("LEAKED", "yes").ok()?.json()?;
     same!(
         report["env"],
@@ -137,11 +121,8 @@ fn environment_is_the_configs_and_nothing_else(ctx: &Ctx) -> Res {
 
 fn home_from_passwd(ctx: &Ctx) -> Res {
     let container = ctx.container()?;
-    fs::write(
-        container.inside("/etc/passwd"),
-        "root:x:0:0:root:/odd home:/bin/sh\n",
-    )
-    .doing("write")?;
+    fs::write(container.inside("/etc/passwd"), "root:x:0:0:root:/odd home:/bin/sh\n")
+        .doing("write")?;
     let mut container = container;
     container.sh("echo \"$HOME\"");
     container.run()?.is(0)?.prints("/odd home")?;
@@ -209,13 +190,7 @@ fn capabilities_missing(ctx: &Ctx) -> Res {
 
 fn no_capabilities(container: &mut crate::container::Container<'_>) -> Res {
     let report = container.report()?;
-    for set in [
-        "bounding",
-        "permitted",
-        "effective",
-        "inheritable",
-        "ambient",
-    ] {
+    for set in ["bounding", "permitted", "effective", "inheritable", "ambient"] {
         same!(report["caps"][set], 0);
     }
     Ok(())
@@ -227,11 +202,7 @@ fn capabilities_unknown_is_a_warning(ctx: &Ctx) -> Res {
         container.push(&format!("/process/capabilities/{set}"), "CAP_OF_THE_FUTURE");
     }
     let report = container.report()?;
-    holds!(
-        report["caps"]["effective"].as_u64().unwrap_or(0) & KILL != 0,
-        "{}",
-        report["caps"]
-    );
+    holds!(report["caps"]["effective"].as_u64().unwrap_or(0) & KILL != 0, "{}", report["caps"]);
     Ok(())
 }
 
@@ -290,18 +261,11 @@ fn rlimits(ctx: &Ctx) -> Res {
 
 fn rlimits_raised(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/probe", "report"])?;
-    container.set(
-        "/process/rlimits",
-        json!([{"type": "RLIMIT_NOFILE", "soft": 3000, "hard": 4000}]),
-    );
+    container
+        .set("/process/rlimits", json!([{"type": "RLIMIT_NOFILE", "soft": 3000, "hard": 4000}]));
     let run =
-        container
-            .run_call(&[])?
-            .through(&["/bin/sh", "-c", "ulimit -n 1000; exec \"$@\"", "sh"]);
-    same!(
-        run.ok()?.json()?["limits"]["Max open files"],
-        json!(["3000", "4000"])
-    );
+        container.run_call(&[])?.through(&["/bin/sh", "-c", "ulimit -n 1000; exec \"$@\"", "sh"]);
+    same!(run.ok()?.json()?["limits"]["Max open files"], json!(["3000", "4000"]));
     Ok(())
 }
 
@@ -316,9 +280,7 @@ fn oom_score_adj_unset_is_inherited(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/probe", "report"])?;
     container.remove("/process/oomScoreAdj");
     let script = "echo 123 >/proc/self/oom_score_adj; exec \"$@\"";
-    let run = container
-        .run_call(&[])?
-        .through(&["/bin/sh", "-c", script, "sh"]);
+    let run = container.run_call(&[])?.through(&["/bin/sh", "-c", script, "sh"]);
     same!(run.ok()?.json()?["oom_score_adj"], "123");
     Ok(())
 }
@@ -358,10 +320,7 @@ fn keyring_is_new(ctx: &Ctx) -> Res {
     let first = ctx.container()?.report()?["keyring"].clone();
     let second = ctx.container()?.report()?["keyring"].clone();
     holds!(first.as_i64() > Some(0), "no session keyring: {first}");
-    holds!(
-        first != second && first != own_keyring(ctx)?,
-        "not a new keyring: {first}, {second}"
-    );
+    holds!(first != second && first != own_keyring(ctx)?, "not a new keyring: {first}, {second}");
     Ok(())
 }
 
@@ -382,11 +341,8 @@ fn stray() -> Res<Vec<fs::File>> {
 }
 
 fn only_the_standard_three(report: &serde_json::Value) -> Res {
-    let fds: Vec<&String> = report["fds"]
-        .as_object()
-        .into_iter()
-        .flat_map(|map| map.keys())
-        .collect();
+    let fds: Vec<&String> =
+        report["fds"].as_object().into_iter().flat_map(|map| map.keys()).collect();
     same!(fds, ["0", "1", "2"]);
     Ok(())
 }
@@ -411,15 +367,11 @@ fn preserve_fds(ctx: &Ctx) -> Res {
     let file = ctx.make_file("passed", "")?;
     let container = ctx.container_of(&["/bin/probe", "report"])?;
     let shell = format!("exec 3<{0} 4<{0} 5<{0}; exec \"$@\"", file.display());
-    let call = container
-        .run_call(&["--preserve-fds", "2"])?
-        .through(&["/bin/sh", "-c", &shell, "sh"]);
+    let call =
+        container.run_call(&["--preserve-fds", "2"])?.through(&["/bin/sh", "-c", &shell, "sh"]);
     let report = call.ok()?.json()?;
-    let fds: Vec<&String> = report["fds"]
-        .as_object()
-        .into_iter()
-        .flat_map(|map| map.keys())
-        .collect();
+    let fds: Vec<&String> =
+        report["fds"].as_object().into_iter().flat_map(|map| map.keys()).collect();
     same!(fds, ["0", "1", "2", "3", "4"]);
     same!(report["fds"]["4"], shown(&file));
     Ok(())
@@ -428,15 +380,9 @@ fn preserve_fds(ctx: &Ctx) -> Res {
 fn listen_fds(ctx: &Ctx) -> Res {
     let file = ctx.make_file("passed", "")?;
     let container = ctx.container_of(&["/bin/probe", "report"])?;
-    let shell = format!(
-        "export LISTEN_PID=$$; exec 3<{}; exec \"$@\"",
-        file.display()
-    );
+    let shell = format!("export LISTEN_PID=$$; exec 3<{}; exec \"$@\"", file.display());
     let call = container.run_call(&[])?.env("LISTEN_FDS", "1");
-    let report = call
-        .through(&["/bin/sh", "-c", &shell, "sh"])
-        .ok()?
-        .json()?;
+    let report = call.through(&["/bin/sh", "-c", &shell, "sh"]).ok()?.json()?;
     same!(report["env"]["LISTEN_FDS"], "1");
     same!(report["env"]["LISTEN_PID"], "1");
     same!(report["fds"]["3"], shown(&file));
@@ -452,10 +398,7 @@ fn listen_fds_of_another_pid(ctx: &Ctx) -> Res {
         .run_call(&["--preserve-fds", "1"])?
         .env("LISTEN_FDS", "1")
         .env("LISTEN_PID", "4711");
-    let report = call
-        .through(&["/bin/sh", "-c", &shell, "sh"])
-        .ok()?
-        .json()?;
+    let report = call.through(&["/bin/sh", "-c", &shell, "sh"]).ok()?.json()?;
     same!(report["env"]["LISTEN_FDS"], "1");
     same!(report["env"]["LISTEN_PID"], "1");
     same!(report["fds"]["3"], shown(&file));
@@ -466,14 +409,9 @@ fn notify_socket(ctx: &Ctx) -> Res {
     let path = ctx.dir.join("notify");
     let socket = std::os::unix::net::UnixDatagram::bind(&path).doing("bind")?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).doing("chmod")?;
-    socket
-        .set_read_timeout(Some(std::time::Duration::from_millis(20)))
-        .doing("time limit")?;
+    socket.set_read_timeout(Some(std::time::Duration::from_millis(20))).doing("time limit")?;
     let container = ctx.container_of(&["/bin/probe", "notify"])?;
-    let mut run = container
-        .run_call(&[])?
-        .env("NOTIFY_SOCKET", &path)
-        .spawn()?;
+    let mut run = container.run_call(&[])?.env("NOTIFY_SOCKET", &path).spawn()?;
     let mut buffer = [0; 4096];
     let mut text = String::new();
     // To the end: the runtime may wait until its barrier message is received.

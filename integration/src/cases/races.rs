@@ -9,7 +9,7 @@ use crate::call::Running;
 use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, either};
-use crate::harness::procs;
+use crate::harness::{leaks, procs};
 use crate::result::{Doing, Res, holds, same};
 use crate::text::lines;
 
@@ -37,10 +37,7 @@ fn two_starts(ctx: &Ctx) -> Res {
     for _ in 0..5 {
         let container = ctx.sleeper()?;
         container.create()?;
-        let outs = both(
-            container.command("start", &[]),
-            container.command("start", &[]),
-        )?;
+        let outs = both(container.command("start", &[]), container.command("start", &[]))?;
         same!(outs.iter().filter(|out| out.code == 0).count(), 1);
         container.until_output("ready")?;
         same!(container.status()?, "running");
@@ -69,10 +66,7 @@ fn two_deletes(ctx: &Ctx) -> Res {
         same!(container.status()?, "created");
         let delete = || container.command("delete", &["--force"]);
         let outs = both(delete(), delete())?;
-        holds!(
-            outs.iter().any(|out| out.code == 0),
-            "none of two deletes worked"
-        );
+        holds!(outs.iter().any(|out| out.code == 0), "none of two deletes worked");
         container.gone()?;
     }
     Ok(())
@@ -80,17 +74,12 @@ fn two_deletes(ctx: &Ctx) -> Res {
 
 fn many_containers(ctx: &Ctx) -> Res {
     let containers: Vec<Container<'_>> = (0..8).map(|_| ctx.sleeper()).collect::<Res<_>>()?;
-    let calls: Vec<Running> = containers
-        .iter()
-        .map(|each| each.run_call(&["-d"])?.spawn())
-        .collect::<Res<_>>()?;
+    let calls: Vec<Running> =
+        containers.iter().map(|each| each.run_call(&["-d"])?.spawn()).collect::<Res<_>>()?;
     for call in calls {
         call.wait()?.is(0)?;
     }
-    same!(
-        lines(&ctx.runtime().args(["list", "-q"]).ok()?.out).len(),
-        containers.len()
-    );
+    same!(lines(&ctx.runtime().args(["list", "-q"]).ok()?.out).len(), containers.len());
     let calls: Vec<Running> = containers
         .iter()
         .map(|each| each.command("delete", &["-f"]).spawn())
@@ -144,15 +133,14 @@ fn recover(ctx: &Ctx, container: &Container<'_>) -> Res {
     let state = container.command("state", &[]).done()?;
     holds!(
         there == (state.code == 0),
-        "list shows it: {there}, state's exit status is {}",
-        state.code
+        "list shows it: {there}, state gives {} and says `{}`",
+        state.code,
+        state.err.trim_end()
     );
     container.force_delete()?;
     container.gone()?;
     let own = std::process::id() as i32;
-    ctx.eventually("its processes end", || {
-        procs::below(own).is_empty().then_some(())
-    })
+    ctx.eventually("its processes end", || procs::below(own).is_empty().then_some(()))
 }
 
 fn nothing(_: &Container<'_>) -> Res {
@@ -183,23 +171,22 @@ fn killed_delete(ctx: &Ctx) -> Res {
     )
 }
 
-/// A state cut off by whatever happened to the disk.
+/// A state cut off by whatever happened to the disk. Where its cgroup was is then forgotten.
 fn broken_state_is_listed_and_deleted(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.create()?;
     let pid = container.pid()?;
     let dir = ctx.state_root().join(&container.id);
-    for entry in std::fs::read_dir(dir).doing("state directory")?.flatten() {
-        if entry
-            .path()
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
-            std::fs::write(entry.path(), "{\"cut").doing("write")?;
-        }
+    let files = std::fs::read_dir(&dir).doing("state directory")?.flatten();
+    for entry in files.filter(|each| each.path().extension().is_some_and(|name| name == "json")) {
+        std::fs::write(entry.path(), "{\"cut").doing("write")?;
     }
     ctx.runtime().arg("list").ok()?;
     kill(Pid::from_raw(pid), Signal::SIGKILL).doing("kill init")?;
     container.force_delete()?;
-    container.gone()
+    holds!(!dir.exists(), "{} is left", dir.display());
+    for path in leaks::cgroups(&container.id) {
+        std::fs::remove_dir(path).doing("remove the cgroup")?;
+    }
+    Ok(())
 }

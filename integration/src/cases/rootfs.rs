@@ -65,10 +65,8 @@ fn old_root_is_gone(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     let report = container.report()?;
     let lines = report["mounts"].as_array().cloned().unwrap_or_default();
-    let points: Vec<&str> = lines
-        .iter()
-        .filter_map(|line| line.as_str()?.split(' ').nth(4))
-        .collect();
+    let points: Vec<&str> =
+        lines.iter().filter_map(|line| line.as_str()?.split(' ').nth(4)).collect();
     let known = |point: &&str| {
         ["/", "/proc", "/dev", "/sys"]
             .iter()
@@ -82,21 +80,14 @@ fn old_root_is_gone(ctx: &Ctx) -> Res {
 
 fn readonly(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container
-        .set("/root/readonly", true)
-        .sh("touch /x || touch /etc/x");
-    container
-        .run()?
-        .is(1)?
-        .says_one_of(&["read-only file system"])?;
+    container.set("/root/readonly", true).sh("touch /x || touch /etc/x");
+    container.run()?.is(1)?.says_one_of(&["read-only file system"])?;
     Ok(())
 }
 
 fn readonly_leaves_mounts_writable(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container
-        .set("/root/readonly", true)
-        .mount("/tmp", "tmpfs", "tmpfs", &[]);
+    container.set("/root/readonly", true).mount("/tmp", "tmpfs", "tmpfs", &[]);
     container.sh("touch /tmp/x && touch /dev/shm/x && ls /tmp");
     container.run()?.is(0)?.prints("x")?;
     Ok(())
@@ -116,10 +107,7 @@ fn default_devices(ctx: &Ctx) -> Res {
         let (major, minor) = number.split_once(':').unwrap_or_default();
         let out = shell(ctx, &format!("stat -c '%F %t:%T %a' /dev/{name}"))?;
         let hex = |text: &str| format!("{:x}", text.parse::<u32>().unwrap_or(0));
-        same!(
-            out,
-            format!("character special file {}:{} 666", hex(major), hex(minor))
-        );
+        same!(out, format!("character special file {}:{} 666", hex(major), hex(minor)));
     }
     Ok(())
 }
@@ -128,10 +116,7 @@ fn default_devices_work(ctx: &Ctx) -> Res {
     let script = "echo x >/dev/null && head -c 3 /dev/zero | od -An -tx1 && head -c 8 /dev/urandom | wc -c; echo x >/dev/full";
     let container = ctx.container_of(&["/bin/sh", "-c", script])?;
     let out = container.run()?.is(1)?;
-    same!(
-        out.text().split_whitespace().collect::<Vec<_>>(),
-        ["00", "00", "00", "8"]
-    );
+    same!(out.text().split_whitespace().collect::<Vec<_>>(), ["00", "00", "00", "8"]);
     Ok(())
 }
 
@@ -143,10 +128,7 @@ fn configured_device(ctx: &Ctx) -> Res {
         json!({"path": "/dev/straw", "type": "c", "major": 1, "minor": 5,
         "fileMode": 0o640, "uid": 1000, "gid": 50}),
     );
-    container
-        .run()?
-        .is(0)?
-        .prints("character special file 1:5 640 1000:50")?;
+    container.run()?.is(0)?.prints("character special file 1:5 640 1000:50")?;
     Ok(())
 }
 
@@ -156,19 +138,13 @@ fn configured_device_defaults(ctx: &Ctx) -> Res {
         "/linux/devices",
         json!({"path": "/dev/straw", "type": "b", "major": 7, "minor": 200}),
     );
-    container
-        .run()?
-        .is(0)?
-        .prints("block special file 7:c8 0:0")?;
+    container.run()?.is(0)?.prints("block special file 7:c8 0:0")?;
     Ok(())
 }
 
 fn configured_fifo(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/stat", "-c", "%F %a", "/dev/straw"])?;
-    container.push(
-        "/linux/devices",
-        json!({"path": "/dev/straw", "type": "p", "fileMode": 0o622}),
-    );
+    container.push("/linux/devices", json!({"path": "/dev/straw", "type": "p", "fileMode": 0o622}));
     container.run()?.is(0)?.prints("fifo 622")?;
     Ok(())
 }
@@ -189,27 +165,15 @@ fn default_links(ctx: &Ctx) -> Res {
     let want = "/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2\npiped\nout";
     let got = shell(ctx, script)?;
     // An opened regular file is written from its start again.
-    holds!(
-        got.contains("out") && (got == want || got.starts_with("out")),
-        "links are {got:?}"
-    );
-    let links = shell(
-        ctx,
-        "for l in fd stdin stdout stderr; do readlink /dev/$l; done",
-    )?;
-    same!(
-        links,
-        "/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2"
-    );
+    holds!(got.contains("out") && (got == want || got.starts_with("out")), "links are {got:?}");
+    let links = shell(ctx, "for l in fd stdin stdout stderr; do readlink /dev/$l; done")?;
+    same!(links, "/proc/self/fd\n/proc/self/fd/0\n/proc/self/fd/1\n/proc/self/fd/2");
     Ok(())
 }
 
 fn ptmx_is_of_the_containers_devpts(ctx: &Ctx) -> Res {
     let target = shell(ctx, "readlink /dev/ptmx || stat -c %F /dev/ptmx")?;
-    holds!(
-        target == "pts/ptmx" || target == "/dev/pts/ptmx",
-        "/dev/ptmx is {target}"
-    );
+    holds!(target == "pts/ptmx" || target == "/dev/pts/ptmx", "/dev/ptmx is {target}");
     Ok(())
 }
 
@@ -226,11 +190,7 @@ fn masked_directory(ctx: &Ctx) -> Res {
     fs::create_dir(container.inside("/secret")).doing("mkdir")?;
     fs::write(container.inside("/secret/file"), "not to be read").doing("write")?;
     container.push("/linux/maskedPaths", "/secret");
-    container
-        .run()?
-        .is(1)?
-        .prints("")?
-        .says_one_of(&["read-only", "permission denied"])?;
+    container.run()?.is(1)?.prints("")?.says_one_of(&["read-only", "permission denied"])?;
     Ok(())
 }
 
@@ -255,9 +215,7 @@ fn readonly_paths(ctx: &Ctx) -> Res {
     let mut container = ctx.container_of(&["/bin/sh", "-c", script])?;
     fs::create_dir(container.inside("/ro")).doing("mkdir")?;
     fs::write(container.inside("/ro/file"), "readable").doing("write")?;
-    container
-        .push("/linux/readonlyPaths", "/ro")
-        .push("/linux/readonlyPaths", "/etc/group");
+    container.push("/linux/readonlyPaths", "/ro").push("/linux/readonlyPaths", "/etc/group");
     let out = container.run()?.is(0)?;
     same!(out.text(), "directory\nfile\nreadable");
     Ok(())
@@ -272,13 +230,8 @@ fn readonly_missing_path_is_no_error(ctx: &Ctx) -> Res {
 
 fn proc_sys_is_read_only(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container
-        .sh("echo x >/proc/sys/kernel/hostname")
-        .all_capabilities();
-    container
-        .run()?
-        .is(1)?
-        .says_one_of(&["read-only file system"])?;
+    container.sh("echo x >/proc/sys/kernel/hostname").all_capabilities();
+    container.run()?.is(1)?.says_one_of(&["read-only file system"])?;
     Ok(())
 }
 
@@ -292,11 +245,7 @@ fn root_propagation(ctx: &Ctx, value: &str) -> Res<String> {
         .iter()
         .filter_map(|line| line.as_str())
         .find(|line| line.split(' ').nth(4) == Some("/"));
-    let fields = line
-        .doing("root mount")?
-        .split(' ')
-        .skip(6)
-        .take_while(|field| *field != "-");
+    let fields = line.doing("root mount")?.split(' ').skip(6).take_while(|field| *field != "-");
     Ok(fields.collect::<Vec<_>>().join(" "))
 }
 
@@ -327,29 +276,18 @@ fn no_pivot(ctx: &Ctx) -> Res {
     let container = ctx.container_of(&["/bin/sh", "-c", "cat /etc/group | head -n 1; ls /"])?;
     let out = container.run_call(&["--no-pivot"])?.done()?.is(0)?;
     holds!(out.out.starts_with("root:x:0:\n"), "{}", out.out);
-    holds!(
-        !out.out.contains("boot"),
-        "sees the host's root: {}",
-        out.out
-    );
+    holds!(!out.out.contains("boot"), "sees the host's root: {}", out.out);
     container.gone()
 }
 
 fn nothing_propagates_to_the_host(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
-    container
-        .all_capabilities()
-        .set("/linux/rootfsPropagation", "rshared");
+    container.all_capabilities().set("/linux/rootfsPropagation", "rshared");
     container.sh("mount -t tmpfs x /tmp && echo ready && exec /bin/probe until-term");
     container.run_until("ready")?;
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let ours = table
-        .lines()
-        .find(|line| line.contains(&*container.rootfs().to_string_lossy()));
-    holds!(
-        ours.is_none(),
-        "a mount of the container is in the caller's table: {ours:?}"
-    );
+    let ours = table.lines().find(|line| line.contains(&*container.rootfs().to_string_lossy()));
+    holds!(ours.is_none(), "a mount of the container is in the caller's table: {ours:?}");
     Ok(())
 }
 
@@ -378,13 +316,7 @@ fn link_to_host_path_stays_inside(ctx: &Ctx) -> Res {
 }
 
 fn link_upwards_stays_inside(ctx: &Ctx) -> Res {
-    through_link(
-        ctx,
-        "/link",
-        "../../../../../../home",
-        "/link/alice",
-        "/home/alice",
-    )
+    through_link(ctx, "/link", "../../../../../../home", "/link/alice", "/home/alice")
 }
 
 fn file_link_as_destination_stays_inside(ctx: &Ctx) -> Res {
@@ -395,15 +327,8 @@ fn file_link_as_destination_stays_inside(ctx: &Ctx) -> Res {
     symlink(&outside, container.inside("/etc/link")).doing("link")?;
     container.bind(&source, "/etc/link", &["bind"]);
     let out = container.run()?;
-    holds!(
-        out.code != 0 || out.text() == "mounted",
-        "mounted elsewhere: {}",
-        out.text()
-    );
-    same!(
-        fs::read_to_string(&outside).unwrap_or_default(),
-        "the host's\n"
-    );
+    holds!(out.code != 0 || out.text() == "mounted", "mounted elsewhere: {}", out.text());
+    same!(fs::read_to_string(&outside).unwrap_or_default(), "the host's\n");
     Ok(())
 }
 
@@ -419,16 +344,10 @@ fn dev_is_a_link_to_the_host(ctx: &Ctx) -> Res {
     symlink(&outside, container.inside("/dev")).doing("link")?;
     fs::create_dir_all(container.inside(&outside.to_string_lossy())).doing("mkdir")?;
     container.run()?.ran_or_failed("ran")?;
-    let names: Vec<_> = fs::read_dir(&outside)
-        .doing("read")?
-        .flatten()
-        .map(|each| each.file_name())
-        .collect();
+    let names: Vec<_> =
+        fs::read_dir(&outside).doing("read")?.flatten().map(|each| each.file_name()).collect();
     same!(names, ["ptmx"]);
-    same!(
-        fs::read_to_string(outside.join("ptmx")).unwrap_or_default(),
-        "the host's"
-    );
+    same!(fs::read_to_string(outside.join("ptmx")).unwrap_or_default(), "the host's");
     container.gone()
 }
 
@@ -452,19 +371,10 @@ fn null_is_a_link(ctx: &Ctx) -> Res {
     for mount in ["/dev/pts", "/dev/shm", "/dev/mqueue"] {
         container.drop_mount(mount);
     }
-    container
-        .bind(&dev, "/dev", &["bind"])
-        .push("/linux/maskedPaths", "/secret");
+    container.bind(&dev, "/dev", &["bind"]).push("/linux/maskedPaths", "/secret");
     let out = container.run()?.ran_or_failed("ran")?;
-    holds!(
-        !out.out.contains("host's") && !out.out.contains("not to be read"),
-        "read {}",
-        out.out
-    );
-    same!(
-        fs::read_to_string(&outside).unwrap_or_default(),
-        "the host's\n"
-    );
+    holds!(!out.out.contains("host's") && !out.out.contains("not to be read"), "read {}", out.out);
+    same!(fs::read_to_string(&outside).unwrap_or_default(), "the host's\n");
     container.gone()
 }
 

@@ -88,27 +88,17 @@ fn detached(ctx: &Ctx) -> Res {
 fn detached_writes_pid_file(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     let file = ctx.dir.join("pid");
-    container
-        .run_call(&["-d", "--pid-file", &shown(&file)])?
-        .ok()?;
-    same!(
-        fs::read_to_string(&file).unwrap_or_default(),
-        container.pid()?.to_string()
-    );
+    container.run_call(&["-d", "--pid-file", &shown(&file)])?.ok()?;
+    same!(fs::read_to_string(&file).unwrap_or_default(), container.pid()?.to_string());
     Ok(())
 }
 
 fn pid_file_in_foreground(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     let file = ctx.dir.join("pid");
-    let running = container
-        .run_call(&["--pid-file", &shown(&file)])?
-        .spawn()?;
+    let running = container.run_call(&["--pid-file", &shown(&file)])?.spawn()?;
     container.until_output("ready")?;
-    same!(
-        fs::read_to_string(&file).unwrap_or_default(),
-        container.pid()?.to_string()
-    );
+    same!(fs::read_to_string(&file).unwrap_or_default(), container.pid()?.to_string());
     container.kill("TERM")?;
     running.wait()?.is(42)?;
     Ok(())
@@ -126,12 +116,7 @@ fn forwards_signals(ctx: &Ctx) -> Res {
     let container = ctx.container_of(&["/bin/probe", "catch"])?;
     let running = container.run_call(&[])?.spawn()?;
     container.until_output("ready")?;
-    for signal in [
-        Signal::SIGHUP,
-        Signal::SIGUSR1,
-        Signal::SIGINT,
-        Signal::SIGTERM,
-    ] {
+    for signal in [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGINT, Signal::SIGTERM] {
         kill(Pid::from_raw(running.pid()), signal).doing("signal the runtime")?;
         container.until_output(signal.as_str())?;
     }
@@ -152,28 +137,15 @@ fn orphans_are_killed_with_init(ctx: &Ctx) -> Res {
 fn bundle_from_cwd(ctx: &Ctx) -> Res {
     let container = ctx.container_of(&["/bin/echo", "here"])?;
     container.save()?;
-    container
-        .command("run", &[])
-        .cwd(&container.bundle)
-        .ok()?
-        .prints("here")?;
+    container.command("run", &[]).cwd(&container.bundle).ok()?.prints("here")?;
     Ok(())
 }
 
 fn bundle_relative(ctx: &Ctx) -> Res {
     let container = ctx.container_of(&["/bin/echo", "here"])?;
     container.save()?;
-    let name = container
-        .bundle
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    container
-        .command("run", &["-b", &name])
-        .cwd(&ctx.dir)
-        .ok()?
-        .prints("here")?;
+    let name = container.bundle.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    container.command("run", &["-b", &name]).cwd(&ctx.dir).ok()?.prints("here")?;
     Ok(())
 }
 
@@ -201,13 +173,7 @@ fn default_root(ctx: &Ctx, parent: &std::path::Path) -> Res {
     let root = parent.join(ctx.runtime.file_name().unwrap_or_default());
     ctx.will_delete(&root, &container.id);
     let call = |args: &[&str]| ctx.program(&ctx.runtime.to_string_lossy()).args(args);
-    call(&[
-        "create",
-        "--bundle",
-        &container.bundle.to_string_lossy(),
-        &container.id,
-    ])
-    .ok()?;
+    call(&["create", "--bundle", &container.bundle.to_string_lossy(), &container.id]).ok()?;
     same!(root.join(&container.id).exists(), true);
     call(&["delete", "--force", &container.id]).ok()?;
     same!(shell(ctx, "echo $PPID")?, "0");

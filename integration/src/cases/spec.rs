@@ -24,12 +24,7 @@ pub(crate) const FEATURE: Feature = Feature {
 
 fn spec(ctx: &Ctx, flags: &[&str]) -> Res<Value> {
     let dir = ctx.make_dir("spec")?;
-    ctx.runtime()
-        .arg("spec")
-        .args(flags)
-        .cwd(&dir)
-        .ok()?
-        .prints("")?;
+    ctx.runtime().arg("spec").args(flags).cwd(&dir).ok()?.prints("")?;
     let text = fs::read_to_string(dir.join("config.json")).doing("read config.json")?;
     serde_json::from_str(&text).doing("config.json")
 }
@@ -40,21 +35,13 @@ fn writes_config(ctx: &Ctx) -> Res {
     same!(config["process"]["terminal"], true);
     same!(config["root"]["path"], "rootfs");
     holds!(
-        config["ociVersion"]
-            .as_str()
-            .is_some_and(|version| version.starts_with("1.")),
+        config["ociVersion"].as_str().is_some_and(|version| version.starts_with("1.")),
         "{}",
         config["ociVersion"]
     );
-    let kinds = config["linux"]["namespaces"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
+    let kinds = config["linux"]["namespaces"].as_array().cloned().unwrap_or_default();
     for kind in ["pid", "network", "ipc", "uts", "mount"] {
-        holds!(
-            kinds.iter().any(|each| each["type"] == kind),
-            "no {kind} namespace"
-        );
+        holds!(kinds.iter().any(|each| each["type"] == kind), "no {kind} namespace");
     }
     Ok(())
 }
@@ -69,11 +56,7 @@ fn in_a_bundle(ctx: &Ctx) -> Res {
 fn does_not_overwrite(ctx: &Ctx) -> Res {
     spec(ctx, &[])?;
     let dir = ctx.make_dir("spec")?;
-    ctx.runtime()
-        .arg("spec")
-        .cwd(&dir)
-        .done()?
-        .refused(&["config.json"])?;
+    ctx.runtime().arg("spec").cwd(&dir).done()?.refused(&["config.json"])?;
     Ok(())
 }
 
@@ -81,9 +64,7 @@ fn does_not_overwrite(ctx: &Ctx) -> Res {
 fn run_default(ctx: &Ctx, flags: &[&str]) -> Res {
     let mut container = ctx.container()?;
     container.config = spec(ctx, flags)?;
-    container
-        .set("/process/terminal", false)
-        .args(&["/bin/sh", "-c", "echo it runs; hostname"]);
+    container.set("/process/terminal", false).args(&["/bin/sh", "-c", "echo it runs; hostname"]);
     let out = container.run()?.is(0)?;
     holds!(out.text().starts_with("it runs\n"), "{}", out.text());
     container.gone()
@@ -103,28 +84,14 @@ fn rootless_maps_the_caller(ctx: &Ctx) -> Res {
     same!(config["linux"]["uidMappings"][0]["hostID"], uid);
     same!(config["linux"]["uidMappings"][0]["containerID"], 0);
     same!(config["linux"]["gidMappings"][0]["hostID"], gid);
-    let kinds = config["linux"]["namespaces"]
-        .as_array()
-        .cloned()
-        .unwrap_or_default();
-    holds!(
-        kinds.iter().any(|each| each["type"] == "user"),
-        "no user namespace"
-    );
+    let kinds = config["linux"]["namespaces"].as_array().cloned().unwrap_or_default();
+    holds!(kinds.iter().any(|each| each["type"] == "user"), "no user namespace");
     Ok(())
 }
 
 fn version(ctx: &Ctx) -> Res {
-    let out = ctx
-        .program(&ctx.runtime.to_string_lossy())
-        .arg("--version")
-        .ok()?;
-    let name = ctx
-        .runtime
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let out = ctx.program(&ctx.runtime.to_string_lossy()).arg("--version").ok()?;
+    let name = ctx.runtime.file_name().unwrap_or_default().to_string_lossy().into_owned();
     holds!(
         out.out.starts_with(&format!("{name} version ")),
         "first line is {:?}",
@@ -139,21 +106,12 @@ fn version(ctx: &Ctx) -> Res {
 }
 
 fn help_of_each_command(ctx: &Ctx) -> Res {
-    for command in [
-        "create", "start", "run", "state", "kill", "delete", "list", "ps", "exec", "spec",
-    ] {
-        let out = ctx
-            .program(&ctx.runtime.to_string_lossy())
-            .args([command, "--help"])
-            .ok()?;
-        holds!(
-            out.out.contains(command),
-            "{command} --help does not name it"
-        );
-        holds!(
-            out.out.to_lowercase().contains("usage"),
-            "{command} --help shows no usage"
-        );
+    for command in
+        ["create", "start", "run", "state", "kill", "delete", "list", "ps", "exec", "spec"]
+    {
+        let out = ctx.program(&ctx.runtime.to_string_lossy()).args([command, "--help"]).ok()?;
+        holds!(out.out.contains(command), "{command} --help does not name it");
+        holds!(out.out.to_lowercase().contains("usage"), "{command} --help shows no usage");
     }
     Ok(())
 }

@@ -72,10 +72,7 @@ fn of_killed_from_outside(ctx: &Ctx) -> Res {
 
 fn of_unknown_refused(ctx: &Ctx) -> Res {
     let id = ctx.id();
-    ctx.runtime()
-        .args(["state", &id])
-        .done()?
-        .refused(&["does not exist"])?;
+    ctx.runtime().args(["state", &id]).done()?.refused(&["does not exist"])?;
     Ok(())
 }
 
@@ -83,10 +80,7 @@ fn annotations(ctx: &Ctx) -> Res {
     let mut container = ctx.sleeper()?;
     container.set("/annotations/com.example.key", "some value");
     container.create()?;
-    same!(
-        container.state()?["annotations"]["com.example.key"],
-        "some value"
-    );
+    same!(container.state()?["annotations"]["com.example.key"], "some value");
     Ok(())
 }
 

@@ -49,9 +49,7 @@ fn with_terminal<'a>(ctx: &'a Ctx, line: &str) -> Res<Container<'a>> {
 /// Creates it with a console socket and starts it; the terminal is what came over the socket.
 fn over_socket(ctx: &Ctx, container: &Container<'_>) -> Res<Terminal> {
     let socket = ConsoleSocket::new(ctx)?;
-    container
-        .create_call(&["--console-socket", &socket.flag()])?
-        .ok()?;
+    container.create_call(&["--console-socket", &socket.flag()])?.ok()?;
     let terminal = socket.terminal(ctx)?;
     container.start()?;
     Ok(terminal)
@@ -116,10 +114,7 @@ fn create_resize_through_the_master(ctx: &Ctx) -> Res {
 
 fn create_without_socket_refused(ctx: &Ctx) -> Res {
     let container = with_terminal(ctx, "true")?;
-    container
-        .create_call(&[])?
-        .done()?
-        .refused(&["console socket", "--console-socket", "tty"])?;
+    container.create_call(&[])?.done()?.refused(&["console socket", "--console-socket", "tty"])?;
     container.gone()
 }
 
@@ -134,26 +129,19 @@ fn create_socket_without_terminal_refused(ctx: &Ctx) -> Res {
     let container = ctx.container()?;
     let socket = ConsoleSocket::new(ctx)?;
     let call = container.create_call(&["--console-socket", &socket.flag()])?;
-    call.done()?
-        .refused(&["console socket", "terminal", "tty"])?;
+    call.done()?.refused(&["console socket", "terminal", "tty"])?;
     container.gone()
 }
 
 fn detached_without_socket_refused(ctx: &Ctx) -> Res {
     let container = with_terminal(ctx, "true")?;
-    container
-        .run_call(&["-d"])?
-        .done()?
-        .refused(&["console socket", "--console-socket", "tty"])?;
+    container.run_call(&["-d"])?.done()?.refused(&["console socket", "--console-socket", "tty"])?;
     container.gone()
 }
 
 /// `run` on a terminal of the test's, in the foreground.
 fn on_terminal(container: &Container<'_>, terminal: &mut Terminal) -> Res<crate::call::Running> {
-    let running = container
-        .run_call(&[])?
-        .on_terminal(terminal.slave()?)?
-        .spawn()?;
+    let running = container.run_call(&[])?.on_terminal(terminal.slave()?)?.spawn()?;
     terminal.let_go();
     Ok(running)
 }
@@ -187,10 +175,8 @@ fn run_size_is_the_callers(ctx: &Ctx) -> Res {
 }
 
 fn run_resize_is_passed_on(ctx: &Ctx) -> Res {
-    let container = with_terminal(
-        ctx,
-        "trap 'stty size' WINCH; echo ready; while :; do sleep 0.02; done",
-    )?;
+    let container =
+        with_terminal(ctx, "trap 'stty size' WINCH; echo ready; while :; do sleep 0.02; done")?;
     let mut terminal = Terminal::open(24, 80)?;
     let running = on_terminal(&container, &mut terminal)?;
     terminal.until("ready")?;
@@ -205,20 +191,14 @@ fn run_raw_mode_and_back(ctx: &Ctx) -> Res {
     let container = with_terminal(ctx, "echo ready; read line")?;
     let mut terminal = Terminal::open(24, 80)?;
     let before = terminal.stty(ctx, &["-g"])?;
-    let keep = terminal
-        .slave()?
-        .try_clone()
-        .map_err(|error| error.to_string())?;
+    let keep = terminal.slave()?.try_clone().map_err(|error| error.to_string())?;
     let running = on_terminal(&container, &mut terminal)?;
     terminal.until("ready")?;
     let during = terminal.stty(ctx, &["-a"])?;
     for mode in ["-icanon", "-echo", "-isig", "-opost"] {
         let raw = during.split([' ', '\n', ';']).any(|word| word == mode);
         // crun leaves opost on, and that is right too: it is about output that is shown twice.
-        holds!(
-            raw || mode == "-opost",
-            "the caller's terminal is not raw: no {mode} in {during}"
-        );
+        holds!(raw || mode == "-opost", "the caller's terminal is not raw: no {mode} in {during}");
     }
     terminal.types("\r")?;
     running.wait()?.is(0)?;
@@ -267,10 +247,7 @@ fn run_leaves_caller_terminal_usable_after_kill(ctx: &Ctx) -> Res {
     let container = with_terminal(ctx, "echo ready; sleep 100")?;
     let mut terminal = Terminal::open(24, 80)?;
     let before = terminal.stty(ctx, &["-g"])?;
-    let keep = terminal
-        .slave()?
-        .try_clone()
-        .map_err(|error| error.to_string())?;
+    let keep = terminal.slave()?.try_clone().map_err(|error| error.to_string())?;
     let running = on_terminal(&container, &mut terminal)?;
     terminal.until("ready")?;
     container.kill("KILL")?;
@@ -312,11 +289,7 @@ fn exec_on(
 fn exec_foreground(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     let mut terminal = Terminal::open(24, 80)?;
-    let exec = exec_on(
-        &container,
-        &mut terminal,
-        "tty; read line; echo \"<$line>\"; exit 5",
-    )?;
+    let exec = exec_on(&container, &mut terminal, "tty; read line; echo \"<$line>\"; exit 5")?;
     terminal.until("/dev/pts/0\r\n")?;
     terminal.types("typed\r")?;
     terminal.until("<typed>\r\n")?;
@@ -358,12 +331,7 @@ fn exec_console_socket(ctx: &Ctx) -> Res {
     let container = running(ctx)?;
     let socket = ConsoleSocket::new(ctx)?;
     let flags = ["-d", "-t", "--console-socket", &socket.flag()];
-    container
-        .exec(
-            &flags,
-            &["/bin/sh", "-c", "tty; read line; echo \"<$line>\""],
-        )?
-        .is(0)?;
+    container.exec(&flags, &["/bin/sh", "-c", "tty; read line; echo \"<$line>\""])?.is(0)?;
     let mut terminal = socket.terminal(ctx)?;
     terminal.until("/dev/pts/0\r\n")?;
     terminal.types("typed\n")?;
@@ -380,13 +348,7 @@ fn exec_of_file(
     let file = ctx.make_file("process.json", &process.to_string())?;
     let socket = ConsoleSocket::new(ctx)?;
     let call = ctx.runtime().arg("exec").arg("--process").arg(file);
-    call.args([
-        "--console-socket",
-        &socket.flag(),
-        "--detach",
-        &container.id,
-    ])
-    .ok()?;
+    call.args(["--console-socket", &socket.flag(), "--detach", &container.id]).ok()?;
     socket.terminal(ctx)
 }
 

@@ -39,13 +39,7 @@ pub(crate) struct Feature {
 
 impl Case {
     pub(crate) const fn new(name: &'static str, who: Who, run: fn(&Ctx) -> Res) -> Case {
-        Case {
-            name,
-            who,
-            needs: &[],
-            proof: Proof::Both,
-            run,
-        }
+        Case { name, who, needs: &[], proof: Proof::Both, run }
     }
 
     pub(crate) const fn needs(mut self, needs: &'static [Need]) -> Case {

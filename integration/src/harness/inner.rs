@@ -26,22 +26,14 @@ pub(crate) fn run(options: &Options, inner: &Inner) -> Res<ExitCode> {
         Err(reason) => reason.clone(),
     };
     write_verdict(&inner.dir, &verdict)?;
-    Ok(if outcome.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// A case has to leave nothing behind once its containers are deleted.
 fn clean(ctx: &Ctx) -> Res {
     ctx.force_delete_all();
     let left = leaks::find(&ctx.dir, &ctx.state_roots(), &ctx.id_prefix());
-    if left.is_empty() {
-        Ok(())
-    } else {
-        Err(format!("left behind: {}", left.join(", ")))
-    }
+    if left.is_empty() { Ok(()) } else { Err(format!("left behind: {}", left.join(", "))) }
 }
 
 fn write_verdict(dir: &Path, verdict: &str) -> Res {

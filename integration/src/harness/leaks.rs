@@ -19,15 +19,9 @@ pub(crate) fn find(dir: &Path, state_roots: &[PathBuf], id_prefix: &str) -> Vec<
 
 /// What is left of a container (or of all whose ids start so), processes aside.
 pub(crate) fn of_container(dir: &Path, state_roots: &[PathBuf], id: &str) -> Vec<String> {
-    let mut found: Vec<String> = mounts(dir)
-        .iter()
-        .map(|path| format!("mount {}", path.display()))
-        .collect();
-    found.extend(
-        cgroups(id)
-            .iter()
-            .map(|path| format!("cgroup {}", path.display())),
-    );
+    let mut found: Vec<String> =
+        mounts(dir).iter().map(|path| format!("mount {}", path.display())).collect();
+    found.extend(cgroups(id).iter().map(|path| format!("cgroup {}", path.display())));
     found.extend(state_roots.iter().flat_map(|root| states(root, id)));
     found
 }
@@ -122,10 +116,7 @@ pub(crate) fn remove(dir: &Path, id_prefix: &str) {
 fn empty_cgroup(path: &Path) {
     let _thawed = fs::write(path.join("cgroup.freeze"), "0");
     let _thawed = fs::write(path.join("freezer.state"), "THAWED");
-    for pid in fs::read_to_string(path.join("cgroup.procs"))
-        .unwrap_or_default()
-        .lines()
-    {
+    for pid in fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default().lines() {
         if let Ok(pid) = pid.parse() {
             let _gone = nix::sys::signal::kill(
                 nix::unistd::Pid::from_raw(pid),

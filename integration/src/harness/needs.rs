@@ -45,11 +45,7 @@ impl Need {
 }
 
 fn exists(path: &str, otherwise: &str) -> Result<(), String> {
-    if Path::new(path).exists() {
-        Ok(())
-    } else {
-        Err(otherwise.into())
-    }
+    if Path::new(path).exists() { Ok(()) } else { Err(otherwise.into()) }
 }
 
 fn cgroup2() -> Result<(), String> {
@@ -70,10 +66,7 @@ fn sub_ids() -> Result<(), String> {
             return Err(format!("{user} has no range in {file}"));
         }
     }
-    exists(
-        "/usr/bin/newuidmap",
-        "no newuidmap (Debian's package uidmap)",
-    )
+    exists("/usr/bin/newuidmap", "no newuidmap (Debian's package uidmap)")
 }
 
 fn overlay() -> Result<(), String> {
@@ -99,15 +92,11 @@ fn sys_resource() -> Result<(), String> {
 
 fn release_from(major: u32, minor: u32) -> Result<(), String> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut parts = release
-        .split('.')
-        .map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let here = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
     if here >= (major, minor) {
         Ok(())
     } else {
-        Err(format!(
-            "Linux {major}.{minor} is needed, this is {release}"
-        ))
+        Err(format!("Linux {major}.{minor} is needed, this is {release}"))
     }
 }

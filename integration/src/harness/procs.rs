@@ -25,12 +25,7 @@ fn read(pid: i32) -> Option<Process> {
     let mut fields = tail.split_whitespace();
     let zombie = matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
-    Some(Process {
-        pid,
-        name,
-        parent,
-        zombie,
-    })
+    Some(Process { pid, name, parent, zombie })
 }
 
 /// All living descendants of `root`, which is not one of them.
@@ -92,10 +87,7 @@ fn reap_behind(started: &[i32]) {
         return;
     };
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    for process in pids
-        .filter_map(read)
-        .filter(|each| each.zombie && each.parent == own)
-    {
+    for process in pids.filter_map(read).filter(|each| each.zombie && each.parent == own) {
         if !started.contains(&process.pid) {
             let _status = waitpid(Pid::from_raw(process.pid), Some(WaitPidFlag::WNOHANG));
         }

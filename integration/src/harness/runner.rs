@@ -1,6 +1,7 @@
 //! Chooses the cases, runs each in a process of its own, and reports.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Mutex;
@@ -16,6 +17,13 @@ use crate::cases::FEATURES;
 use crate::options::Options;
 use crate::result::{Doing, Res};
 use crate::{ctx, image, text};
+
+/// As `println!`, but a reader that has gone away is no reason to leave the case's things behind.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _closed = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
 
 /// A case with its feature.
 #[derive(Clone, Copy)]
@@ -44,12 +52,9 @@ struct Tally {
 }
 
 fn all() -> impl Iterator<Item = Named> {
-    FEATURES.iter().flat_map(|feature| {
-        feature
-            .cases
-            .iter()
-            .map(move |case| Named { feature, case })
-    })
+    FEATURES
+        .iter()
+        .flat_map(|feature| feature.cases.iter().map(move |case| Named { feature, case }))
 }
 
 pub(crate) fn find(name: &str) -> Option<&'static Case> {
@@ -58,10 +63,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Case> {
 
 fn chosen(options: &Options) -> Vec<Named> {
     let wanted = |name: &str| {
-        let by_part = options
-            .filters
-            .iter()
-            .any(|part| name.contains(part.as_str()));
+        let by_part = options.filters.iter().any(|part| name.contains(part.as_str()));
         let by_name = options.exact.iter().any(|exact| exact == name);
         by_part || by_name || (options.filters.is_empty() && options.exact.is_empty())
     };
@@ -76,13 +78,8 @@ pub(crate) fn list(options: &Options) -> Res<ExitCode> {
             Proof::OnlyCrun(why) => format!("crun; {why}"),
             Proof::Nowhere(why) => format!("no peer; {why}"),
         };
-        let needs: String = each
-            .case
-            .needs
-            .iter()
-            .map(|need| format!(" {need:?}"))
-            .collect();
-        println!("{}\t{:?}{needs}\t{proof}", each.name(), each.case.who);
+        let needs: String = each.case.needs.iter().map(|need| format!(" {need:?}")).collect();
+        say!("{}\t{:?}{needs}\t{proof}", each.name(), each.case.who);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -95,42 +92,31 @@ pub(crate) fn run(options: &Options) -> Res<ExitCode> {
             let elsewhere = |need: &&super::needs::Need| need.elsewhere() && need.met().is_err();
             each.case.who.includes(root) && each.case.needs.iter().find(elsewhere).is_none()
         });
-    let (here, unproved): (Vec<Named>, Vec<Named>) = here.into_iter().partition(|each| {
-        options
-            .peer
-            .is_none_or(|peer| each.case.unproved(peer).is_none())
-    });
+    let (here, unproved): (Vec<Named>, Vec<Named>) = here
+        .into_iter()
+        .partition(|each| options.peer.is_none_or(|peer| each.case.unproved(peer).is_none()));
     let work = work_dir()?;
     let template = work.join("rootfs");
     let outcome = image::build(&template, &options.probe).map(|()| run_all(options, &here, &work));
     leaks::remove(&work, &ctx::run_prefix(std::process::id()));
     let tally = outcome?;
     report(&tally, elsewhere.len(), unproved.len());
-    Ok(if tally.failed.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if tally.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn report(tally: &Tally, elsewhere: usize, unproved: usize) {
     for failure in &tally.failed {
-        println!("failed: {failure}");
+        say!("failed: {failure}");
     }
     if elsewhere > 0 {
-        println!(
+        say!(
             "({elsewhere} cases are for another user or machine: another part of the tests runs them)"
         );
     }
     if unproved > 0 {
-        println!("({unproved} cases cannot be proved on this peer: --list says why)");
+        say!("({unproved} cases cannot be proved on this peer: --list says why)");
     }
-    println!(
-        "{} passed, {} failed, {} skipped",
-        tally.passed,
-        tally.failed.len(),
-        tally.skipped
-    );
+    say!("{} passed, {} failed, {} skipped", tally.passed, tally.failed.len(), tally.skipped);
 }
 
 /// The directory of this run; its parents and itself must be open to every id a container may map.
@@ -164,16 +150,16 @@ fn note(tally: &Mutex<Tally>, case: &Named, verdict: Verdict) {
     match verdict {
         Verdict::Passed => {
             tally.passed += 1;
-            println!("ok {name}");
+            say!("ok {name}");
         }
         Verdict::Failed(reason) => {
             let reason = text::brief(&reason, 1000);
-            println!("FAIL {name}: {reason}");
+            say!("FAIL {name}: {reason}");
             tally.failed.push(format!("{name}: {reason}"));
         }
         Verdict::Skipped(reason) => {
             tally.skipped += 1;
-            println!("SKIP {name}: {reason}");
+            say!("SKIP {name}: {reason}");
         }
     }
 }
@@ -200,19 +186,11 @@ fn start(options: &Options, case: &Named, dir: &Path) -> Res<Child> {
     ctx::open_to_all(dir)?;
     let stderr = fs::File::create(dir.join("stderr")).doing("make the case's stderr")?;
     let mut command = Command::new(std::env::current_exe().doing("own path")?);
-    command
-        .arg("--runtime")
-        .arg(&options.runtime)
-        .arg("--inner")
-        .arg(case.name())
-        .arg(dir);
+    command.arg("--runtime").arg(&options.runtime).arg("--inner").arg(case.name()).arg(dir);
     if options.peer.is_some() {
         command.arg("--peer");
     }
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(stderr);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
     command.spawn().doing("start the case")
 }
 
@@ -231,11 +209,7 @@ fn watch(mut child: Child, limit: Duration, dir: &Path) -> Verdict {
     procs::kill_below(child.id() as i32);
     let _gone = child.kill();
     let _status = child.wait();
-    Verdict::Failed(format!(
-        "no end within {} s; {}",
-        limit.as_secs(),
-        reason(dir, "killed")
-    ))
+    Verdict::Failed(format!("no end within {} s; {}", limit.as_secs(), reason(dir, "killed")))
 }
 
 fn reason(dir: &Path, otherwise: &str) -> String {

@@ -52,12 +52,8 @@ pub(super) fn enable(
         return Ok(Missing::new());
     }
     let present = list(cgroup, "cgroup.controllers")?;
-    let still = needed
-        .iter()
-        .filter(|name| !present.iter().any(|have| have == **name));
-    Ok(still
-        .map(|name| (name.to_string(), refused.get(*name).cloned()))
-        .collect())
+    let still = needed.iter().filter(|name| !present.iter().any(|have| have == **name));
+    Ok(still.map(|name| (name.to_string(), refused.get(*name).cloned())).collect())
 }
 
 /// Adds `wanted` to every `cgroup.subtree_control` from `root` to the parent of `directory`; the
@@ -71,10 +67,7 @@ fn walk(
     let mut wanted: Vec<&str> = wanted.to_vec();
     wanted.retain(|name| available.iter().any(|have| have == name));
     let mut refused = BTreeMap::new();
-    let parents = directory
-        .ancestors()
-        .skip(1)
-        .take_while(|parent| parent.starts_with(root));
+    let parents = directory.ancestors().skip(1).take_while(|parent| parent.starts_with(root));
     for parent in parents.collect::<Vec<_>>().into_iter().rev() {
         for (name, errno) in add(parent, &wanted)? {
             wanted.retain(|one| *one != name);
@@ -88,21 +81,15 @@ fn walk(
 fn add(directory: &Path, wanted: &[&str]) -> nix::Result<Vec<(String, Errno)>> {
     let directory = open_directory(directory)?;
     let enabled = list(directory.as_fd(), "cgroup.subtree_control")?;
-    let absent: Vec<&&str> = wanted
-        .iter()
-        .filter(|name| !enabled.iter().any(|have| have == **name))
-        .collect();
+    let absent: Vec<&&str> =
+        wanted.iter().filter(|name| !enabled.iter().any(|have| have == **name)).collect();
     if absent.is_empty() {
         return Ok(Vec::new());
     }
     let held = obstacle(directory.as_fd())?;
     let turn_on = |name: &str| match held {
         Some(errno) => Err(errno),
-        None => write_file(
-            directory.as_fd(),
-            "cgroup.subtree_control",
-            &format!("+{name}"),
-        ),
+        None => write_file(directory.as_fd(), "cgroup.subtree_control", &format!("+{name}")),
     };
     let refused = absent
         .into_iter()
@@ -123,11 +110,7 @@ fn obstacle(directory: BorrowedFd<'_>) -> nix::Result<Option<Errno>> {
 }
 
 fn open_directory(path: &Path) -> nix::Result<std::os::fd::OwnedFd> {
-    open(
-        path,
-        OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )
+    open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
 }
 
 fn list(directory: BorrowedFd<'_>, file: &str) -> nix::Result<Vec<String>> {

@@ -19,18 +19,14 @@ pub(super) fn cpu_weight(shares: u64) -> u64 {
         shares if shares >= SHARES.1 => 10_000,
         shares => {
             let log = (shares as f64).log2();
-            10f64
-                .powf((log * log + 125.0 * log) / 612.0 - 7.0 / 34.0)
-                .ceil() as u64
+            10f64.powf((log * log + 125.0 * log) / 612.0 - 7.0 / 34.0).ceil() as u64
         }
     }
 }
 
 /// `cpu.max`: quota and period in microseconds. A quota of 0 or less is no quota.
 pub(super) fn cpu_max(quota: Option<i64>, period: Option<u64>) -> String {
-    let period = period
-        .filter(|period| *period != 0)
-        .unwrap_or(DEFAULT_PERIOD);
+    let period = period.filter(|period| *period != 0).unwrap_or(DEFAULT_PERIOD);
     match quota {
         Some(quota) if quota > 0 => format!("{quota} {period}"),
         _ => format!("max {period}"),
@@ -74,14 +70,9 @@ mod tests {
 
     #[test]
     fn shares_map_lowest_default_and_highest() {
-        for (shares, weight) in [
-            (0, 1),
-            (1, 1),
-            (2, 1),
-            (1024, 100),
-            (262_144, 10_000),
-            (u64::MAX, 10_000),
-        ] {
+        for (shares, weight) in
+            [(0, 1), (1, 1), (2, 1), (1024, 100), (262_144, 10_000), (u64::MAX, 10_000)]
+        {
             assert_eq!(cpu_weight(shares), weight, "{shares}");
         }
     }

@@ -69,18 +69,13 @@ impl Cgroup {
         };
         filter.attach(self.dir()).map_err(|error| {
             let text = format!("attach the device filter to {}", self.path().display());
-            Error::new(ErrorKind::Setup, text)
-                .field(super::devices::FIELD)
-                .because(error)
+            Error::new(ErrorKind::Setup, text).field(super::devices::FIELD).because(error)
         })
     }
 }
 
 fn without(cgroup: Option<Cgroup>, unenforced: &[Unenforced]) -> Created {
-    Created {
-        cgroup,
-        notes: unenforced::line(unenforced).into_iter().collect(),
-    }
+    Created { cgroup, notes: unenforced::line(unenforced).into_iter().collect() }
 }
 
 enum Filled {
@@ -131,11 +126,7 @@ fn make_once(directory: &Path) -> nix::Result<Vec<PathBuf>> {
     }
     let mut made = Vec::new();
     let parents: Vec<&Path> = directory.ancestors().collect();
-    for parent in parents
-        .into_iter()
-        .rev()
-        .filter(|parent| parent.parent().is_some())
-    {
+    for parent in parents.into_iter().rev().filter(|parent| parent.parent().is_some()) {
         match make_one(parent) {
             Ok(true) => made.push(parent.to_path_buf()),
             Ok(false) => {}
@@ -168,9 +159,7 @@ fn undo(made: &[PathBuf]) {
 fn check_unused(cgroup: &Cgroup) -> Result<()> {
     let events = cgroup.events()?;
     let problem = match events {
-        Events {
-            populated: true, ..
-        } => {
+        Events { populated: true, .. } => {
             let processes = cgroup.processes()?.len();
             format!("holds {processes} processes already; a container needs a cgroup of its own")
         }
@@ -187,9 +176,7 @@ fn entry_denied(plan: &CgroupPlan) -> Option<PathBuf> {
     let (root, relative) = (plan.host.layout.root()?, plan.path()?);
     let own = plan.host.own.as_ref().filter(|_| plan.host.rootless)?;
     let own = own.strip_prefix("/").unwrap_or(own);
-    let file = root
-        .join(common_ancestor(own, relative))
-        .join("cgroup.procs");
+    let file = root.join(common_ancestor(own, relative)).join("cgroup.procs");
     let allowed = faccessat(AT_FDCWD, &file, AccessFlags::W_OK, AtFlags::AT_EACCESS);
     allowed.is_err().then_some(file)
 }
@@ -229,15 +216,10 @@ fn excuse(
     match refused {
         _ if plan.host.rootless => Ok(Unenforced::new(&write.field, reason())),
         Some((_, errno)) if no_right(*errno) => Ok(Unenforced::new(&write.field, reason())),
-        None => Err(error(format!(
-            "this host has no cgroup v2 controller {controller}"
-        ))),
+        None => Err(error(format!("this host has no cgroup v2 controller {controller}"))),
         Some((file, errno)) => {
-            let text = format!(
-                "turn on controller {controller} in {}{}",
-                file.display(),
-                hint(*errno)
-            );
+            let text =
+                format!("turn on controller {controller} in {}{}", file.display(), hint(*errno));
             Err(error(text).because(*errno))
         }
     }
@@ -264,9 +246,7 @@ fn apply(cgroup: &Cgroup, write: &Write) -> Result<()> {
         Err(errno) => {
             let file = cgroup.path().join(&write.file);
             let text = format!("write {:?} to {}", write.value, file.display());
-            Err(Error::new(ErrorKind::Setup, text)
-                .field(&write.field)
-                .because(errno))
+            Err(Error::new(ErrorKind::Setup, text).field(&write.field).because(errno))
         }
     }
 }

@@ -71,11 +71,7 @@ fn block(group: &[Rule]) -> Vec<Insn> {
 
 /// Jumps past `decision` instructions unless the minor number is one of the group's.
 fn minors(group: &[Rule], decision: usize) -> Vec<Insn> {
-    let Some(wanted) = group
-        .iter()
-        .map(|rule| rule.minor)
-        .collect::<Option<Vec<_>>>()
-    else {
+    let Some(wanted) = group.iter().map(|rule| rule.minor).collect::<Option<Vec<_>>>() else {
         return Vec::new();
     };
     let (last, others) = wanted.split_last().expect("a group is not empty");
@@ -128,11 +124,7 @@ pub(super) mod tests {
 
     /// The instructions that [`compile`] uses, executed.
     pub(in super::super) fn run(program: &[Insn], ask: Ask) -> bool {
-        let context = [
-            u32::from(ask.access) << 16 | ask.kind as u32,
-            ask.major,
-            ask.minor,
-        ];
+        let context = [u32::from(ask.access) << 16 | ask.kind as u32, ask.major, ask.minor];
         let mut registers = [0u64; 11];
         let mut at = 0;
         loop {
@@ -169,9 +161,7 @@ pub(super) mod tests {
                 && rule.minor.is_none_or(|minor| minor == ask.minor)
                 && rule.access & bit != 0
         };
-        let asked = [MKNOD, READ, WRITE]
-            .into_iter()
-            .filter(|bit| ask.access & bit != 0);
+        let asked = [MKNOD, READ, WRITE].into_iter().filter(|bit| ask.access & bit != 0);
         asked.into_iter().all(|bit| {
             let last = rules.iter().rev().find(|rule| matches(rule, bit));
             last.is_some_and(|rule| rule.allow)
@@ -184,12 +174,7 @@ pub(super) mod tests {
         [Kind::Block, Kind::Char].into_iter().flat_map(move |kind| {
             majors.into_iter().flat_map(move |major| {
                 minors.into_iter().flat_map(move |minor| {
-                    (1..=ALL).map(move |access| Ask {
-                        kind,
-                        major,
-                        minor,
-                        access,
-                    })
+                    (1..=ALL).map(move |access| Ask { kind, major, minor, access })
                 })
             })
         })
@@ -200,11 +185,7 @@ pub(super) mod tests {
         let program = compile(&effective, otherwise);
         let all: Vec<Rule> = rules.iter().chain(DEFAULTS).copied().collect();
         for ask in asks() {
-            assert_eq!(
-                run(&program, ask),
-                meaning(&all, ask),
-                "{ask:?} by {rules:?}"
-            );
+            assert_eq!(run(&program, ask), meaning(&all, ask), "{ask:?} by {rules:?}");
         }
     }
 
@@ -246,12 +227,7 @@ pub(super) mod tests {
         let (effective, otherwise) = effective(rules.into_iter());
         let program = compile(&effective, otherwise);
         for minor in [0, 1, 2, 2046, 2047, 2048, 79_997, 79_998, 79_999] {
-            let ask = Ask {
-                kind: Kind::Char,
-                major: 300,
-                minor,
-                access: READ,
-            };
+            let ask = Ask { kind: Kind::Char, major: 300, minor, access: READ };
             assert_eq!(run(&program, ask), minor % 2 == 0, "{minor}");
         }
     }

@@ -43,13 +43,7 @@ pub(super) struct Rule {
 
 impl Rule {
     const fn allow(kind: Kind, major: Option<u32>, minor: Option<u32>, access: u8) -> Self {
-        Self {
-            allow: true,
-            kind: Some(kind),
-            major,
-            minor,
-            access,
-        }
+        Self { allow: true, kind: Some(kind), major, minor, access }
     }
 
     /// Whether nothing that stands before this rule can matter.
@@ -111,11 +105,7 @@ impl DeviceFilter {
         }
         let (rules, otherwise) = effective(parsed.into_iter().flatten());
         let program = compile(&rules, otherwise);
-        Ok(Self {
-            rules,
-            otherwise,
-            program,
-        })
+        Ok(Self { rules, otherwise, program })
     }
 
     /// Whether there is nothing to forbid, and so nothing to load.
@@ -138,9 +128,7 @@ impl DeviceFilter {
 /// Whether a list asks for more than the "deny everything" that engines always begin with.
 pub(super) fn asks_for_more_than_default(devices: &[LinuxDeviceCgroup]) -> bool {
     let parsed = devices.iter().enumerate().map(parse);
-    !parsed
-        .into_iter()
-        .all(|rule| rule.is_ok_and(|rule| !rule.allow && rule.decides_all()))
+    !parsed.into_iter().all(|rule| rule.is_ok_and(|rule| !rule.allow && rule.decides_all()))
 }
 
 fn parse((index, device): (usize, &LinuxDeviceCgroup)) -> Result<Rule, Problem> {
@@ -174,9 +162,7 @@ fn access_bits(text: &str) -> Option<u8> {
         b'm' => Some(MKNOD),
         _ => None,
     };
-    let bits = text
-        .bytes()
-        .try_fold(0, |bits, byte| Some(bits | bit(byte)?));
+    let bits = text.bytes().try_fold(0, |bits, byte| Some(bits | bit(byte)?));
     bits.filter(|bits| *bits != 0)
 }
 
@@ -223,11 +209,7 @@ impl fmt::Display for DeviceFilter {
         for rule in &self.rules {
             write!(f, "{rule}, ")?;
         }
-        f.write_str(if self.otherwise {
-            "allow all"
-        } else {
-            "deny all"
-        })
+        f.write_str(if self.otherwise { "allow all" } else { "deny all" })
     }
 }
 
@@ -247,12 +229,7 @@ mod tests {
     #[test]
     fn nothing_asked_for_is_the_default_devices_and_no_disk() {
         let filter = filter("[]");
-        let ask = |kind, major, minor, access| Ask {
-            kind,
-            major,
-            minor,
-            access,
-        };
+        let ask = |kind, major, minor, access| Ask { kind, major, minor, access };
         assert!(run(&filter.program, ask(Kind::Char, 1, 3, READ | WRITE)));
         assert!(run(&filter.program, ask(Kind::Char, 136, 77, READ | WRITE)));
         assert!(run(&filter.program, ask(Kind::Block, 8, 0, MKNOD)));
@@ -314,19 +291,14 @@ mod tests {
             r#"[{"allow":false,"access":"rwm"},{"allow":false,"type":"a","access":"mrw"}]"#
         ));
         assert!(more(r#"[{"allow":false,"access":"w"}]"#));
-        assert!(more(
-            r#"[{"allow":true,"type":"c","major":1,"minor":3,"access":"r"}]"#
-        ));
+        assert!(more(r#"[{"allow":true,"type":"c","major":1,"minor":3,"access":"r"}]"#));
     }
 
     #[test]
     fn prints_the_rules_that_decide() {
         let filter = filter(r#"[{"allow":true,"type":"b","major":8,"access":"r"}]"#);
         let text = filter.to_string();
-        assert!(
-            text.starts_with("allow c 10:200 rwm, allow c 136:* rwm, "),
-            "{text}"
-        );
+        assert!(text.starts_with("allow c 10:200 rwm, allow c 136:* rwm, "), "{text}");
         assert!(text.ends_with("allow b 8:* r, deny all"), "{text}");
     }
 }

@@ -81,11 +81,7 @@ impl Host {
     ) -> Result<Self> {
         let wanted = layout.root().is_some() && (rootless || path::starts_from_own(cgroups_path));
         let own = if wanted { Some(own_cgroup()?) } else { None };
-        Ok(Self {
-            layout,
-            own,
-            rootless,
-        })
+        Ok(Self { layout, own, rootless })
     }
 }
 
@@ -110,15 +106,9 @@ mod tests {
     #[test]
     fn own_cgroup_is_the_line_of_hierarchy_zero() {
         let hybrid = "9:name=systemd:/a\n4:memory:/b\n0::/user.slice/session-1.scope\n";
-        assert_eq!(
-            parse_own(hybrid),
-            Some(PathBuf::from("/user.slice/session-1.scope"))
-        );
+        assert_eq!(parse_own(hybrid), Some(PathBuf::from("/user.slice/session-1.scope")));
         assert_eq!(parse_own("0::/\n"), Some(PathBuf::from("/")));
-        assert_eq!(
-            parse_own("0::/gone (deleted)\n"),
-            Some(PathBuf::from("/gone"))
-        );
+        assert_eq!(parse_own("0::/gone (deleted)\n"), Some(PathBuf::from("/gone")));
     }
 
     #[test]

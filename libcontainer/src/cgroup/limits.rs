@@ -23,12 +23,7 @@ pub struct Write {
 
 impl Write {
     pub(super) fn new(field: &str, file: &str, value: impl Into<String>) -> Self {
-        Self {
-            field: field.into(),
-            file: file.into(),
-            value: value.into(),
-            missing_is_fine: false,
-        }
+        Self { field: field.into(), file: file.into(), value: value.into(), missing_is_fine: false }
     }
 
     /// The controller that owns the file.
@@ -82,11 +77,7 @@ impl Limits {
         self.swap(memory);
         let rows = [
             ("linux.resources.memory.limit", "memory.max", memory.limit()),
-            (
-                "linux.resources.memory.reservation",
-                "memory.low",
-                memory.reservation(),
-            ),
+            ("linux.resources.memory.reservation", "memory.low", memory.reservation()),
         ];
         for (field, file, value) in rows {
             if let Some(value) = value.filter(|value| *value != 0) {
@@ -103,10 +94,8 @@ impl Limits {
         match convert::swap_max(swap, memory.limit().unwrap_or(0)) {
             Ok(Some(value)) => {
                 let missing_is_fine = matches!(value.as_str(), "max" | "0");
-                self.writes.push(Write {
-                    missing_is_fine,
-                    ..Write::new(field, "memory.swap.max", value)
-                });
+                self.writes
+                    .push(Write { missing_is_fine, ..Write::new(field, "memory.swap.max", value) });
             }
             Ok(None) => {}
             Err(text) => self.problem(field, text),
@@ -162,15 +151,9 @@ type Asks = fn(&LinuxResources) -> bool;
 
 /// What cgroup v2 has no file for.
 pub(super) const NOT_IN_V2: &[(&str, Asks)] = &[
-    ("linux.resources.memory.kernel", |r| {
-        memory(r).is_some_and(|m| limits(kernel(m)))
-    }),
-    ("linux.resources.memory.kernelTCP", |r| {
-        memory(r).is_some_and(|m| limits(m.kernel_tcp()))
-    }),
-    ("linux.resources.memory.swappiness", |r| {
-        memory(r).is_some_and(|m| m.swappiness().is_some())
-    }),
+    ("linux.resources.memory.kernel", |r| memory(r).is_some_and(|m| limits(kernel(m)))),
+    ("linux.resources.memory.kernelTCP", |r| memory(r).is_some_and(|m| limits(m.kernel_tcp()))),
+    ("linux.resources.memory.swappiness", |r| memory(r).is_some_and(|m| m.swappiness().is_some())),
     ("linux.resources.memory.disableOOMKiller", |r| {
         memory(r).is_some_and(|m| m.disable_oom_killer() == Some(true))
     }),
@@ -183,27 +166,18 @@ pub(super) const NOT_IN_V2: &[(&str, Asks)] = &[
     ("linux.resources.network", |r| {
         r.network().as_ref().is_some_and(|network| {
             network.class_id().is_some_and(|class| class != 0)
-                || network
-                    .priorities()
-                    .as_ref()
-                    .is_some_and(|list| !list.is_empty())
+                || network.priorities().as_ref().is_some_and(|list| !list.is_empty())
         })
     }),
 ];
 
 /// What cgroup v2 could enforce and this version does not write.
 pub(super) const NOT_YET: &[(&str, Asks)] = &[
-    ("linux.resources.blockIO", |r| {
-        r.block_io().as_ref().is_some_and(throttles)
-    }),
+    ("linux.resources.blockIO", |r| r.block_io().as_ref().is_some_and(throttles)),
     ("linux.resources.hugepageLimits", |r| {
-        r.hugepage_limits()
-            .as_ref()
-            .is_some_and(|list| !list.is_empty())
+        r.hugepage_limits().as_ref().is_some_and(|list| !list.is_empty())
     }),
-    ("linux.resources.rdma", |r| {
-        r.rdma().as_ref().is_some_and(|map| !map.is_empty())
-    }),
+    ("linux.resources.rdma", |r| r.rdma().as_ref().is_some_and(|map| !map.is_empty())),
 ];
 
 /// The names of those fields of `table` that ask for something.
@@ -243,13 +217,8 @@ fn throttles(io: &LinuxBlockIo) -> bool {
         io.throttle_write_iops_device(),
     ];
     weights.into_iter().flatten().any(|weight| weight != 0)
-        || io
-            .weight_device()
-            .as_ref()
-            .is_some_and(|list| !list.is_empty())
-        || devices
-            .iter()
-            .any(|list| list.as_ref().is_some_and(|list| !list.is_empty()))
+        || io.weight_device().as_ref().is_some_and(|list| !list.is_empty())
+        || devices.iter().any(|list| list.as_ref().is_some_and(|list| !list.is_empty()))
 }
 
 #[cfg(test)]
@@ -284,10 +253,7 @@ mod tests {
             ("pids.max", "55"),
         ];
         assert_eq!(writes(update), pairs(&expected));
-        assert_eq!(
-            writes(r#"{"cpu":{"shares":2}}"#),
-            pairs(&[("cpu.weight", "1")])
-        );
+        assert_eq!(writes(r#"{"cpu":{"shares":2}}"#), pairs(&[("cpu.weight", "1")]));
         assert_eq!(writes(r#"{"blockIO":{},"memory":{},"cpu":{}}"#), []);
     }
 
@@ -328,11 +294,8 @@ mod tests {
         let limits = Limits::of(&resources(
             r#"{"memory":{"limit":5,"swap":9},"cpu":{"period":7},"pids":{"limit":0}}"#,
         ));
-        let rows: Vec<_> = limits
-            .writes
-            .iter()
-            .map(|write| (write.field.as_str(), write.controller()))
-            .collect();
+        let rows: Vec<_> =
+            limits.writes.iter().map(|write| (write.field.as_str(), write.controller())).collect();
         let expected = [
             ("linux.resources.memory.swap", "memory"),
             ("linux.resources.memory.limit", "memory"),

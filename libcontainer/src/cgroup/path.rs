@@ -34,11 +34,7 @@ pub(super) fn resolve(
     let asked = cgroups_path.filter(|path| !path.as_os_str().is_empty());
     let mut resolved = match asked {
         Some(path) if path.is_absolute() => PathBuf::new(),
-        _ => own
-            .and_then(Path::parent)
-            .map(names)
-            .transpose()?
-            .unwrap_or_default(),
+        _ => own.and_then(Path::parent).map(names).transpose()?.unwrap_or_default(),
     };
     let asked = names(asked.unwrap_or(Path::new(id)))?;
     if asked.as_os_str().is_empty() {
@@ -66,26 +62,15 @@ pub(super) fn names(path: &Path) -> Result<PathBuf, Problem> {
             }
         }
     }
-    match clean
-        .as_os_str()
-        .as_encoded_bytes()
-        .iter()
-        .any(|byte| matches!(byte, 0 | b'\n'))
-    {
-        true => Err(Problem::new(
-            FIELD,
-            "must not contain a line break or a zero byte",
-        )),
+    match clean.as_os_str().as_encoded_bytes().iter().any(|byte| matches!(byte, 0 | b'\n')) {
+        true => Err(Problem::new(FIELD, "must not contain a line break or a zero byte")),
         false => Ok(clean),
     }
 }
 
 /// The deepest directory that both are in or below.
 pub(super) fn common_ancestor(a: &Path, b: &Path) -> PathBuf {
-    let same = a
-        .components()
-        .zip(b.components())
-        .take_while(|(a, b)| a == b);
+    let same = a.components().zip(b.components()).take_while(|(a, b)| a == b);
     same.map(|(part, _)| part).collect()
 }
 
@@ -108,20 +93,14 @@ mod tests {
             ("", "/user.slice/session-1.scope", "user.slice/id"),
             ("system.slice:docker:1", "/", "system.slice:docker:1"),
         ] {
-            assert_eq!(
-                path(asked, own),
-                Ok(PathBuf::from(expected)),
-                "{asked} from {own}"
-            );
+            assert_eq!(path(asked, own), Ok(PathBuf::from(expected)), "{asked} from {own}");
         }
         assert_eq!(resolve(None, "id", None), Ok(PathBuf::from("id")));
     }
 
     #[test]
     fn nothing_leads_upwards_or_to_the_root() {
-        for asked in [
-            "..", "/..", "a/../b", "/a/..", "/", "/.", ".", "./", "a\nb", "a\0b",
-        ] {
+        for asked in ["..", "/..", "a/../b", "/a/..", "/", "/.", ".", "./", "a\nb", "a\0b"] {
             let problem = path(asked, "/x/y").expect_err(asked);
             assert_eq!(problem.field, "linux.cgroupsPath");
         }
@@ -135,11 +114,7 @@ mod tests {
                 let pick = |digit| parts[(number / 6u32.pow(digit)) as usize % 6];
                 let asked = (0..length).map(pick).collect::<Vec<_>>().join("/");
                 if let Ok(resolved) = path(&asked, "/own/cgroup") {
-                    assert!(
-                        resolved
-                            .components()
-                            .all(|part| matches!(part, Component::Normal(_)))
-                    );
+                    assert!(resolved.components().all(|part| matches!(part, Component::Normal(_))));
                     assert!(resolved.components().next().is_some());
                     assert!(!asked.split('/').any(|part| part == ".."), "{asked}");
                 }
@@ -149,16 +124,10 @@ mod tests {
 
     #[test]
     fn the_common_ancestor_is_what_both_begin_with() {
-        for (a, b, expected) in [
-            ("/a/b", "/a/c", "/a"),
-            ("/a", "/a/c", "/a"),
-            ("/", "/a", "/"),
-            ("/ab", "/a", "/"),
-        ] {
-            assert_eq!(
-                common_ancestor(Path::new(a), Path::new(b)),
-                PathBuf::from(expected)
-            );
+        for (a, b, expected) in
+            [("/a/b", "/a/c", "/a"), ("/a", "/a/c", "/a"), ("/", "/a", "/"), ("/ab", "/a", "/")]
+        {
+            assert_eq!(common_ancestor(Path::new(a), Path::new(b)), PathBuf::from(expected));
         }
     }
 }

@@ -49,9 +49,8 @@ impl CgroupPlan {
         let mut problems = Vec::new();
         let mut collect = |problem: Problem| problems.push(problem);
         let own = request.host.own.as_deref();
-        let relative = path::resolve(request.cgroups_path, request.id, own)
-            .map_err(&mut collect)
-            .ok();
+        let relative =
+            path::resolve(request.cgroups_path, request.id, own).map_err(&mut collect).ok();
         let limits = request.resources.map(Limits::of).unwrap_or_default();
         limits.problems.into_iter().for_each(&mut collect);
         let filter = DeviceFilter::new(device_rules(request.resources))
@@ -72,10 +71,7 @@ impl CgroupPlan {
         filter: DeviceFilter,
     ) -> Self {
         let host = request.host;
-        let root = host
-            .layout
-            .root()
-            .filter(|_| request.manager != Manager::None);
+        let root = host.layout.root().filter(|_| request.manager != Manager::None);
         let mut plan = Self {
             host: host.clone(),
             absolute: root.map(|root| root.join(&relative)),
@@ -148,14 +144,9 @@ impl CgroupPlan {
     }
 
     fn with_controllers(&mut self, resources: Option<&LinuxResources>) {
-        let tables = [
-            (limits::NOT_IN_V2, Reason::NotInV2),
-            (limits::NOT_YET, Reason::NotYet),
-        ];
+        let tables = [(limits::NOT_IN_V2, Reason::NotInV2), (limits::NOT_YET, Reason::NotYet)];
         for (table, reason) in tables {
-            let fields = resources
-                .into_iter()
-                .flat_map(|asking| limits::asked(table, asking));
+            let fields = resources.into_iter().flat_map(|asking| limits::asked(table, asking));
             let because = |field| Unenforced::new(field, reason.clone());
             self.unenforced.extend(fields.map(because));
         }
@@ -172,10 +163,7 @@ impl CgroupPlan {
                 self.unenforced.push(one);
             }
         }
-        self.devices = self
-            .devices
-            .take()
-            .filter(|filter| !filter.allows_everything());
+        self.devices = self.devices.take().filter(|filter| !filter.allows_everything());
     }
 }
 
@@ -188,9 +176,7 @@ fn device_rules(resources: Option<&LinuxResources>) -> &[LinuxDeviceCgroup] {
 fn asked(resources: Option<&LinuxResources>, writes: &[Write]) -> Vec<String> {
     let mut fields: Vec<String> = writes.iter().map(|write| write.field.clone()).collect();
     for table in [limits::NOT_IN_V2, limits::NOT_YET] {
-        let asking = resources
-            .into_iter()
-            .flat_map(|asking| limits::asked(table, asking));
+        let asking = resources.into_iter().flat_map(|asking| limits::asked(table, asking));
         fields.extend(asking.map(String::from));
     }
     if devices::asks_for_more_than_default(device_rules(resources)) {
@@ -209,11 +195,7 @@ impl fmt::Display for CgroupPlan {
             write!(f, "\n  {} = {} ({})", write.file, write.value, write.field)?;
         }
         if let Some(filter) = &self.devices {
-            write!(
-                f,
-                "\n  device filter of {} instructions: {filter}",
-                filter.instructions()
-            )?;
+            write!(f, "\n  device filter of {} instructions: {filter}", filter.instructions())?;
         }
         match unenforced::line(&self.unenforced) {
             Some(line) => write!(f, "\n  {line}"),
@@ -233,11 +215,7 @@ mod tests {
     fn plan(layout: Layout, rootless: bool, manager: Manager, json: &str) -> CgroupPlan {
         let resources: LinuxResources = serde_json::from_str(json).expect("resources");
         let own = layout.root().map(|_| PathBuf::from("/"));
-        let host = Host {
-            layout,
-            own,
-            rootless,
-        };
+        let host = Host { layout, own, rootless };
         let request = Request {
             id: "c1",
             cgroups_path: Some(Path::new("/a/b")),
@@ -249,10 +227,7 @@ mod tests {
     }
 
     fn fields(plan: &CgroupPlan) -> Vec<&str> {
-        plan.unenforced()
-            .iter()
-            .map(|one| one.field.as_str())
-            .collect()
+        plan.unenforced().iter().map(|one| one.field.as_str()).collect()
     }
 
     #[test]
@@ -268,10 +243,7 @@ mod tests {
     #[test]
     fn hybrid_has_a_cgroup_and_a_device_filter_but_no_limits() {
         let plan = plan(Layout::Hybrid, false, Manager::Cgroupfs, LIMITS);
-        assert_eq!(
-            plan.directory(),
-            Some(Path::new("/sys/fs/cgroup/unified/a/b"))
-        );
+        assert_eq!(plan.directory(), Some(Path::new("/sys/fs/cgroup/unified/a/b")));
         assert!(plan.writes().is_empty());
         assert!(plan.devices().is_some());
         let limits = [
@@ -301,12 +273,7 @@ mod tests {
     #[test]
     fn default_device_list_alone_says_nothing() {
         let json = r#"{"devices":[{"allow":false,"access":"rwm"}],"blockIO":{}}"#;
-        for layout in [
-            Layout::Unified,
-            Layout::Hybrid,
-            Layout::Legacy,
-            Layout::Absent,
-        ] {
+        for layout in [Layout::Unified, Layout::Hybrid, Layout::Legacy, Layout::Absent] {
             for rootless in [false, true] {
                 let plan = plan(layout, rootless, Manager::Cgroupfs, json);
                 assert_eq!(plan.unenforced(), [], "{layout:?}");
@@ -320,11 +287,7 @@ mod tests {
     fn all_problems_in_one_go() {
         let json = r#"{"devices":[{"allow":true}],"pids":{"limit":-7}}"#;
         let resources: LinuxResources = serde_json::from_str(json).expect("resources");
-        let host = Host {
-            layout: Layout::Legacy,
-            own: None,
-            rootless: false,
-        };
+        let host = Host { layout: Layout::Legacy, own: None, rootless: false };
         let request = Request {
             id: "c1",
             cgroups_path: Some(Path::new("../x")),
@@ -334,15 +297,9 @@ mod tests {
         };
         let error = CgroupPlan::new(&request).expect_err("three problems");
         assert_eq!(error.all_problems().len(), 3, "{error}");
-        let systemd = Request {
-            manager: Manager::Systemd,
-            ..request
-        };
+        let systemd = Request { manager: Manager::Systemd, ..request };
         let error = CgroupPlan::new(&systemd).expect_err("systemd").to_string();
-        assert!(
-            error.starts_with("--systemd-cgroup: not supported"),
-            "{error}"
-        );
+        assert!(error.starts_with("--systemd-cgroup: not supported"), "{error}");
     }
 
     #[test]

@@ -43,10 +43,7 @@ pub(super) struct Events {
 impl Events {
     fn parse(text: &str) -> Self {
         let set = |line: &str| text.lines().any(|one| one == line);
-        Self {
-            populated: set("populated 1"),
-            frozen: set("frozen 1"),
-        }
+        Self { populated: set("populated 1"), frozen: set("frozen 1") }
     }
 }
 
@@ -76,10 +73,7 @@ impl Cgroup {
 
     /// Opens a directory that was just made below a hierarchy's root.
     pub(super) fn open_made(path: &Path) -> nix::Result<Self> {
-        Ok(Self {
-            dir: open_directory(path)?,
-            path: path.to_path_buf(),
-        })
+        Ok(Self { dir: open_directory(path)?, path: path.to_path_buf() })
     }
 
     /// The directory, for CLONE_INTO_CGROUP.
@@ -216,19 +210,11 @@ impl Cgroup {
 
 /// A threaded cgroup has no list of its own: its processes are in that of the domain above.
 fn read_pids(dir: BorrowedFd<'_>, pids: &mut Vec<i32>) -> nix::Result<()> {
-    let file = openat(
-        dir,
-        "cgroup.procs",
-        OFlag::O_RDONLY | OFlag::O_CLOEXEC,
-        Mode::empty(),
-    )?;
+    let file = openat(dir, "cgroup.procs", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let mut text = String::new();
     match File::from(file).read_to_string(&mut text) {
-        Ok(_) => pids.extend(
-            text.lines()
-                .filter_map(|line| line.parse().ok())
-                .filter(|pid: &i32| *pid > 0),
-        ),
+        Ok(_) => pids
+            .extend(text.lines().filter_map(|line| line.parse().ok()).filter(|pid: &i32| *pid > 0)),
         Err(error) if error.raw_os_error() == Some(Errno::EOPNOTSUPP as i32) => {}
         Err(error) => return Err(Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))),
     }

@@ -64,10 +64,7 @@ pub struct Unenforced {
 
 impl Unenforced {
     pub(super) fn new(field: impl Into<String>, reason: Reason) -> Self {
-        Self {
-            field: field.into(),
-            reason,
-        }
+        Self { field: field.into(), reason }
     }
 }
 
@@ -85,10 +82,7 @@ pub(super) fn line(unenforced: &[Unenforced]) -> Option<String> {
 
 fn fields(unenforced: &[Unenforced], reason: &Reason) -> String {
     let matching = unenforced.iter().filter(|one| one.reason == *reason);
-    matching
-        .map(|one| one.field.as_str())
-        .collect::<Vec<_>>()
-        .join(", ")
+    matching.map(|one| one.field.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -8,25 +8,11 @@ use crate::error::Problem;
 use std::collections::HashMap;
 
 /// Controllers of Linux, up to 7.x.
-const CONTROLLERS: &[&str] = &[
-    "cpu",
-    "cpuset",
-    "dmem",
-    "hugetlb",
-    "io",
-    "memory",
-    "misc",
-    "perf_event",
-    "pids",
-    "rdma",
-];
+const CONTROLLERS: &[&str] =
+    &["cpu", "cpuset", "dmem", "hugetlb", "io", "memory", "misc", "perf_event", "pids", "rdma"];
 
 /// The settings among the files that every cgroup has.
-const CORE_FILES: &[&str] = &[
-    "cgroup.max.depth",
-    "cgroup.max.descendants",
-    "cgroup.pressure",
-];
+const CORE_FILES: &[&str] = &["cgroup.max.depth", "cgroup.max.descendants", "cgroup.pressure"];
 
 /// Adds the writes, by name so that the order is always the same, or what is wrong.
 pub(super) fn add(map: &HashMap<String, String>, limits: &mut Limits) {
@@ -50,16 +36,10 @@ fn check(key: &str, value: &str) -> Result<(), String> {
         return Err("must be CONTROLLER.PARAMETER".into());
     }
     if prefix == "cgroup" && !CORE_FILES.contains(&key) {
-        return Err(format!(
-            "is not a setting; of these may be set: {}",
-            CORE_FILES.join(", ")
-        ));
+        return Err(format!("is not a setting; of these may be set: {}", CORE_FILES.join(", ")));
     }
     if prefix != "cgroup" && !CONTROLLERS.contains(&prefix) {
-        return Err(format!(
-            "no controller `{prefix}`; known are {}",
-            CONTROLLERS.join(", ")
-        ));
+        return Err(format!("no controller `{prefix}`; known are {}", CONTROLLERS.join(", ")));
     }
     match value.trim().is_empty() {
         true => Err("has an empty value".into()),
@@ -73,12 +53,7 @@ mod tests {
 
     #[test]
     fn settings_pass() {
-        for key in [
-            "memory.high",
-            "cpu.weight.nice",
-            "cgroup.max.depth",
-            "hugetlb.2MB.max",
-        ] {
+        for key in ["memory.high", "cpu.weight.nice", "cgroup.max.depth", "hugetlb.2MB.max"] {
             assert_eq!(check(key, "1"), Ok(()), "{key}");
         }
     }
@@ -112,11 +87,7 @@ mod tests {
             ["pids.max", "io.max", "memory.high"].map(|key| (key.to_string(), "1".to_string()));
         let mut limits = Limits::default();
         add(&HashMap::from(map), &mut limits);
-        let files: Vec<&str> = limits
-            .writes
-            .iter()
-            .map(|write| write.file.as_str())
-            .collect();
+        let files: Vec<&str> = limits.writes.iter().map(|write| write.file.as_str()).collect();
         assert_eq!(files, ["io.max", "memory.high", "pids.max"]);
     }
 }

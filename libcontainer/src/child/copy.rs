@@ -18,12 +18,8 @@ impl Context<'_> {
             file::Resolve::Component,
         )?;
         let stat = file::fstat(from)?;
-        let to = file::openat2(
-            to,
-            c".",
-            libc::O_RDONLY | libc::O_DIRECTORY,
-            file::Resolve::Component,
-        )?;
+        let to =
+            file::openat2(to, c".", libc::O_RDONLY | libc::O_DIRECTORY, file::Resolve::Component)?;
         let copied = copy_directory(from, to, 0).and_then(|()| own(to, &stat));
         file::close(from);
         file::close(to);
@@ -73,10 +69,8 @@ fn copy_entry(from: RawFd, to: RawFd, name: &CStr, depth: usize) -> Result<()> {
         libc::S_IFDIR => {
             file::mkdirat(to, name, 0o700)?;
             let flags = libc::O_RDONLY | libc::O_DIRECTORY;
-            let (source, target) = (
-                file::openat(from, name, flags, 0)?,
-                file::openat(to, name, flags, 0)?,
-            );
+            let (source, target) =
+                (file::openat(from, name, flags, 0)?, file::openat(to, name, flags, 0)?);
             copy_directory(source, target, depth + 1)?;
             own(target, &stat)?;
             file::close(source);
@@ -85,9 +79,7 @@ fn copy_entry(from: RawFd, to: RawFd, name: &CStr, depth: usize) -> Result<()> {
         libc::S_IFREG => copy_file(from, to, name, &stat)?,
         libc::S_IFLNK => {
             let mut target = [0u8; libc::PATH_MAX as usize];
-            let room = target
-                .get_mut(..libc::PATH_MAX as usize - 1)
-                .unwrap_or_default();
+            let room = target.get_mut(..libc::PATH_MAX as usize - 1).unwrap_or_default();
             file::readlinkat(from, name, room)?;
             let target =
                 CStr::from_bytes_until_nul(&target).map_err(|_| Errno(libc::ENAMETOOLONG))?;
@@ -105,12 +97,7 @@ fn copy_entry(from: RawFd, to: RawFd, name: &CStr, depth: usize) -> Result<()> {
 fn copy_file(from: RawFd, to: RawFd, name: &CStr, stat: &libc::stat) -> Result<()> {
     const CHUNK: usize = 1 << 20;
     let source = file::openat(from, name, libc::O_RDONLY | libc::O_NONBLOCK, 0)?;
-    let target = file::openat(
-        to,
-        name,
-        libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY,
-        0o600,
-    )?;
+    let target = file::openat(to, name, libc::O_CREAT | libc::O_EXCL | libc::O_WRONLY, 0o600)?;
     while file::sendfile(target, source, CHUNK)? > 0 {}
     own(target, stat)?;
     file::close(source);

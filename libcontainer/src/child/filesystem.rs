@@ -33,19 +33,13 @@ struct Path {
 
 impl Path {
     fn new() -> Self {
-        Self {
-            bytes: [0; libc::PATH_MAX as usize],
-            length: 0,
-        }
+        Self { bytes: [0; libc::PATH_MAX as usize], length: 0 }
     }
 
     fn push(&mut self, part: &[u8]) -> Result<()> {
         let end = self.length + part.len();
         // One byte stays for the NUL.
-        let room = self
-            .bytes
-            .get_mut(self.length..end)
-            .filter(|_| end < libc::PATH_MAX as usize);
+        let room = self.bytes.get_mut(self.length..end).filter(|_| end < libc::PATH_MAX as usize);
         room.ok_or(Errno(libc::ENAMETOOLONG))?.copy_from_slice(part);
         self.length = end;
         Ok(())
@@ -107,16 +101,9 @@ fn walk(root: RawFd, path: &[u8], make: Make) -> Result<Walked> {
     let mut start = 0;
     loop {
         let rest = path.get(start..).unwrap_or_default();
-        let length = rest
-            .iter()
-            .position(|byte| *byte == b'/')
-            .unwrap_or(rest.len());
+        let length = rest.iter().position(|byte| *byte == b'/').unwrap_or(rest.len());
         let end = start + length;
-        let last = !path
-            .get(end..)
-            .unwrap_or_default()
-            .iter()
-            .any(|byte| *byte != b'/');
+        let last = !path.get(end..).unwrap_or_default().iter().any(|byte| *byte != b'/');
         let name = rest.get(..length).unwrap_or_default();
         if !name.is_empty() {
             let made = if last { make } else { Make::Directory };
@@ -171,15 +158,9 @@ fn link(directory: RawFd, path: &[u8], start: usize, end: usize) -> Result<Path>
     let mut target = [0u8; libc::PATH_MAX as usize];
     let length = file::readlinkat(directory, name.as_c_str()?, &mut target)?;
     let target = target.get(..length).unwrap_or_default();
-    let before = if target.first() == Some(&b'/') {
-        &[][..]
-    } else {
-        path.get(..start).unwrap_or_default()
-    };
-    let first = target
-        .iter()
-        .position(|byte| *byte != b'/')
-        .unwrap_or(target.len());
+    let before =
+        if target.first() == Some(&b'/') { &[][..] } else { path.get(..start).unwrap_or_default() };
+    let first = target.iter().position(|byte| *byte != b'/').unwrap_or(target.len());
     let target = target.get(first..).unwrap_or_default();
     let rest = path.get(end..).unwrap_or_default();
     Path::from(&[before, target, rest])
@@ -203,9 +184,6 @@ impl Context<'_> {
     }
 
     pub(super) fn directory(&self, place: usize) -> Result<RawFd> {
-        self.directories
-            .get(place)
-            .copied()
-            .ok_or(Errno(libc::EBADF))
+        self.directories.get(place).copied().ok_or(Errno(libc::EBADF))
     }
 }

@@ -18,7 +18,7 @@ impl Context<'_> {
             true => self.empty_directory()?,
             false => mount::open_tree(libc::AT_FDCWD, c"/dev/null", false)?,
         };
-        mount::move_mount(cover, Some(target))?;
+        mount::move_mount(cover, target)?;
         self.state.scratch.push(target);
         Ok(())
     }
@@ -52,7 +52,7 @@ impl Context<'_> {
             return Ok(());
         };
         let tree = self.read_only_tree(target)?;
-        mount::move_mount(tree, Some(target))?;
+        mount::move_mount(tree, target)?;
         self.state.scratch.push(target);
         self.state.scratch.push(tree);
         Ok(())

@@ -48,14 +48,7 @@ pub(crate) struct Message {
 
 impl Message {
     pub(crate) fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            step: 0,
-            in_joiner: false,
-            value: 0,
-            text: [0; TEXT],
-            length: 0,
-        }
+        Self { kind, step: 0, in_joiner: false, value: 0, text: [0; TEXT], length: 0 }
     }
 
     /// What the kernel said in words, as much of it as there is room for.
@@ -75,15 +68,10 @@ impl Message {
     }
 
     pub(crate) fn encode(&self) -> [u8; SIZE] {
-        let kind = KINDS
-            .iter()
-            .position(|kind| *kind == self.kind)
-            .unwrap_or_default() as u8;
+        let kind = KINDS.iter().position(|kind| *kind == self.kind).unwrap_or_default() as u8;
         let header = [kind, u8::from(self.in_joiner), self.length as u8, 0];
-        let header = header
-            .into_iter()
-            .chain(self.step.to_le_bytes())
-            .chain(self.value.to_le_bytes());
+        let header =
+            header.into_iter().chain(self.step.to_le_bytes()).chain(self.value.to_le_bytes());
         let mut bytes = [0; SIZE];
         for (to, from) in bytes.iter_mut().zip(header.chain(self.text)) {
             *to = from;

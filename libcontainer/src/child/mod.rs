@@ -21,8 +21,8 @@ mod terminal;
 pub(crate) use message::{Kind, Message, SIZE as MESSAGE_SIZE};
 
 use crate::plan::{Op, Plan, Step};
-use crate::sys::{file, mount};
 use crate::sys::{Errno, Result, identity, process as sys_process, socket};
+use crate::sys::{file, mount};
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 
@@ -95,10 +95,7 @@ struct Scratch {
 
 impl Default for Scratch {
     fn default() -> Self {
-        Self {
-            fds: [-1; 64],
-            count: 0,
-        }
+        Self { fds: [-1; 64], count: 0 }
     }
 }
 
@@ -161,22 +158,15 @@ impl<'a> Context<'a> {
             Op::Hostname(name) => identity::sethostname(name),
             Op::Domainname(name) => identity::setdomainname(name),
             Op::Propagation { attr, recursive } => mounts::propagate(attr, *recursive),
-            Op::OpenTree {
-                tree,
-                path,
-                recursive,
-            } => self.open_tree(*tree, path, *recursive),
-            Op::AttachRoot { source, private } => self.attach_root(source, *private),
+            Op::OpenTree { tree, path, recursive } => self.open_tree(*tree, path, *recursive),
+            Op::AttachRoot { source, path, private } => self.attach_root(source, path, *private),
             Op::UseRoot(path) => self.use_root(path),
             Op::Mount(mount) => self.mount(mount),
             Op::OpenDirectory { path, directory } => self.open_directory(path, *directory),
             Op::Node(node) => self.node(node),
-            Op::Link {
-                target,
-                directory,
-                name,
-                replace,
-            } => self.link(target, *directory, name, *replace),
+            Op::Link { target, directory, name, replace } => {
+                self.link(target, *directory, name, *replace)
+            }
             Op::Mask(path) => self.mask(path),
             Op::ReadOnly(path) => self.read_only(path),
             Op::Sysctl { path, value } => self.write_proc(path, value.to_bytes()),
@@ -189,22 +179,16 @@ impl<'a> Context<'a> {
             }
             Op::Pivot => self.pivot(),
             Op::ChrootToRoot => self.chroot_to_root(),
-            Op::Stdin(input) => file::dup_to(self.input(*input)?, 0),
+            Op::Redirect { input, to } => file::dup_to(self.input(*input)?, *to),
             Op::Stdio => self.stdio(),
             Op::OwnStdio { uid } => process::own_stdio(*uid),
             Op::ChangeDirectory { path, last_try } => self.change_directory(path, *last_try),
-            Op::Rlimit {
-                resource,
-                soft,
-                hard,
-            } => self.rlimit(*resource, *soft, *hard),
+            Op::Rlimit { resource, soft, hard } => self.rlimit(*resource, *soft, *hard),
             Op::Groups(groups) => process::set_groups(groups),
             Op::BoundingSet { drop } => process::drop_bounding(drop),
-            Op::Ids {
-                uid,
-                gid,
-                keep_capabilities,
-            } => process::set_ids(*uid, *gid, *keep_capabilities),
+            Op::Ids { uid, gid, keep_capabilities } => {
+                process::set_ids(*uid, *gid, *keep_capabilities)
+            }
             Op::Capabilities(sets) => identity::capset(sets),
             Op::Ambient(list) => process::set_ambient(list),
             Op::NoNewPrivileges => identity::set_no_new_privs(),

@@ -52,11 +52,7 @@ struct Line {
 
 impl Default for Line {
     fn default() -> Self {
-        Self {
-            bytes: [0; LONGEST_LINE],
-            length: 0,
-            too_long: false,
-        }
+        Self { bytes: [0; LONGEST_LINE], length: 0, too_long: false }
     }
 }
 
@@ -76,11 +72,7 @@ impl Line {
     }
 
     fn as_bytes(&self) -> &[u8] {
-        if self.too_long {
-            &[]
-        } else {
-            self.bytes.get(..self.length).unwrap_or_default()
-        }
+        if self.too_long { &[] } else { self.bytes.get(..self.length).unwrap_or_default() }
     }
 
     fn set(&mut self, bytes: &[u8]) {
@@ -135,10 +127,7 @@ mod tests {
         assert_eq!(home_of(line, 1000), Some(&b"/home/bob"[..]));
         assert_eq!(home_of(line, 100), None);
         assert_eq!(home_of(b"1000:x:0:0::/root:", 1000), None);
-        assert_eq!(
-            home_of(b"bob:x:+1000:1000:Bob:/home/bob:/bin/sh", 1000),
-            None
-        );
+        assert_eq!(home_of(b"bob:x:+1000:1000:Bob:/home/bob:/bin/sh", 1000), None);
         assert_eq!(home_of(b"bob:x:1000", 1000), None);
         assert_eq!(home_of(b"", 0), None);
     }

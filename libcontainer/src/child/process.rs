@@ -48,9 +48,7 @@ pub(super) fn set_ids(uid: u32, gid: u32, keep_capabilities: bool) -> Result<()>
 /// The ambient set becomes these; the caller may have had others.
 pub(super) fn set_ambient(capabilities: &[u32]) -> Result<()> {
     identity::clear_ambient()?;
-    capabilities
-        .iter()
-        .try_for_each(|capability| identity::raise_ambient(*capability))
+    capabilities.iter().try_for_each(|capability| identity::raise_ambient(*capability))
 }
 
 /// Lets the process open `/dev/stdout` again. What refuses to change hands stays as it is.
@@ -133,11 +131,7 @@ impl<'a> Context<'a> {
             }
             entered => entered?,
         }
-        if file::cwd_is_reachable()? {
-            Ok(())
-        } else {
-            Err(Errno(libc::ENOENT))
-        }
+        if file::cwd_is_reachable()? { Ok(()) } else { Err(Errno(libc::ENOENT)) }
     }
 
     /// The first candidate that may be executed.
@@ -152,11 +146,7 @@ impl<'a> Context<'a> {
             }
         }
         // Of a PATH with nothing in it, the last directory's answer says little.
-        if candidates.len() > 1 {
-            found.or(Err(Errno(libc::ENOENT)))
-        } else {
-            found
-        }
+        if candidates.len() > 1 { found.or(Err(Errno(libc::ENOENT))) } else { found }
     }
 
     pub(super) fn execute(&mut self) -> Errno {
@@ -164,7 +154,9 @@ impl<'a> Context<'a> {
         match self.state.executable {
             Some(path) if self.trampoline >= 0 => {
                 // Where the trampoline waits for `start`, it has been given the listener instead.
-                if self.listener < 0 && let Err(errno) = file::keep_on_exec(self.socket) {
+                if self.listener < 0
+                    && let Err(errno) = file::keep_on_exec(self.socket)
+                {
                     return errno;
                 }
                 process::execve_through(self.trampoline, path, &process.argv, &process.envp)

@@ -38,19 +38,15 @@ impl Context<'_> {
 
     fn console(&mut self, slave: RawFd) -> Result<()> {
         let root = self.root()?;
-        let directory = file::openat2(
-            root,
-            c"dev",
-            libc::O_PATH | libc::O_DIRECTORY,
-            Resolve::InRoot,
-        )?;
+        let directory =
+            file::openat2(root, c"dev", libc::O_PATH | libc::O_DIRECTORY, Resolve::InRoot)?;
         let flags = libc::O_CREAT | libc::O_EXCL | libc::O_RDONLY;
         let target = match file::openat(directory, c"console", flags, 0o620) {
             Err(Errno(libc::EEXIST)) => super::devices::existing_file(directory, c"console")?,
             made => made?,
         };
         let tree = mount::open_tree(slave, c"", false)?;
-        mount::move_mount(tree, Some(target))?;
+        mount::move_mount(tree, target)?;
         for fd in [directory, target, tree] {
             self.state.scratch.push(fd);
         }

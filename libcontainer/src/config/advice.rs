@@ -11,10 +11,7 @@ pub(super) fn on_spec(spec: &Spec) -> Vec<String> {
         warnings.extend(relative(index, mount));
         warnings.extend(mappings(index, mount, spec.linux().as_ref()));
     }
-    let devices = spec
-        .linux()
-        .as_ref()
-        .and_then(|linux| linux.devices().as_ref());
+    let devices = spec.linux().as_ref().and_then(|linux| linux.devices().as_ref());
     for (index, device) in devices.into_iter().flatten().enumerate() {
         warnings.extend(device.file_mode().and_then(|mode| file_mode(index, mode)));
     }
@@ -31,9 +28,7 @@ pub(super) fn on_process(process: &Process) -> Vec<String> {
 fn version(text: &str) -> Vec<String> {
     match Version::parse(text) {
         Some(version) if version.is_newer() => {
-            vec![format!(
-                "ociVersion: {text} is newer than 1.3, what it adds is ignored"
-            )]
+            vec![format!("ociVersion: {text} is newer than 1.3, what it adds is ignored")]
         }
         _ => Vec::new(),
     }

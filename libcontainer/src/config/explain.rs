@@ -19,10 +19,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("u64", "a whole number from 0 to 18446744073709551615"),
     ("usize", "a whole number, 0 or more"),
     ("i32", "a whole number from -2147483648 to 2147483647"),
-    (
-        "i64",
-        "a whole number from -9223372036854775808 to 9223372036854775807",
-    ),
+    ("i64", "a whole number from -9223372036854775808 to 9223372036854775807"),
 ];
 
 /// What serde calls the things it found; those in backticks carry their value.
@@ -42,11 +39,7 @@ const LONGEST: usize = 80;
 
 /// Text that is no JSON: what is wrong, and in which line and column.
 pub(super) fn syntax(field: &str, error: &serde_json::Error) -> Error {
-    let name = if field.is_empty() {
-        "config.json"
-    } else {
-        field
-    };
+    let name = if field.is_empty() { "config.json" } else { field };
     let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
@@ -72,10 +65,7 @@ pub(super) fn wrong_type(
 ) -> Problem {
     let text = error.inner().to_string();
     let field = field(prefix, error.path());
-    match text
-        .strip_prefix("missing field `")
-        .and_then(|rest| rest.split('`').next())
-    {
+    match text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
         Some(name) => Problem::new(join(&field, name), "is missing"),
         None => Problem::new(field, one_line(&translate(&text))),
     }
@@ -85,10 +75,7 @@ pub(super) fn wrong_type(
 /// of an array goes with its whole array: without it the others would change their numbers.
 pub(super) fn remove(value: &mut Value, path: &Path) -> bool {
     let keys = path.iter().collect::<Vec<_>>();
-    let Some(last) = keys
-        .iter()
-        .rposition(|key| matches!(key, Segment::Map { .. }))
-    else {
+    let Some(last) = keys.iter().rposition(|key| matches!(key, Segment::Map { .. })) else {
         return false;
     };
     let parent = keys[..last].iter().try_fold(value, |value, key| match key {
@@ -104,20 +91,17 @@ pub(super) fn remove(value: &mut Value, path: &Path) -> bool {
 
 /// `mounts[3].options[0]`, with odd keys quoted: `linux.sysctl["net.core.somaxconn"]`.
 fn field(prefix: &str, path: &Path) -> String {
-    path.iter()
-        .fold(prefix.to_owned(), |field, segment| match segment {
-            Segment::Seq { index } => format!("{field}[{index}]"),
-            Segment::Map { key } => join(&field, key),
-            _ => field,
-        })
+    path.iter().fold(prefix.to_owned(), |field, segment| match segment {
+        Segment::Seq { index } => format!("{field}[{index}]"),
+        Segment::Map { key } => join(&field, key),
+        _ => field,
+    })
 }
 
 /// The field `key` of the object at `field`.
 pub(super) fn join(field: &str, key: &str) -> String {
-    let plain = !key.is_empty()
-        && key
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let plain =
+        !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     match (field, plain) {
         ("", true) => key.to_owned(),
         (_, true) => format!("{field}.{key}"),
@@ -134,26 +118,15 @@ fn translate(text: &str) -> String {
         .find_map(|start| text.strip_prefix(start))
         .and_then(|rest| rest.rsplit_once(", expected "))
         .map(|(found, wanted)| {
-            format!(
-                "expected {}, found {}",
-                expected(wanted),
-                self::found(found)
-            )
+            format!("expected {}, found {}", expected(wanted), self::found(found))
         })
         .unwrap_or_else(|| text.to_owned())
 }
 
 fn unknown_value(rest: &str) -> String {
-    match rest
-        .rsplit_once(", expected one of ")
-        .or_else(|| rest.rsplit_once(", expected "))
-    {
+    match rest.rsplit_once(", expected one of ").or_else(|| rest.rsplit_once(", expected ")) {
         Some((found, known)) => {
-            format!(
-                "unknown value {}; known are {}",
-                unquoted(found),
-                known.replace('`', "")
-            )
+            format!("unknown value {}; known are {}", unquoted(found), known.replace('`', ""))
         }
         None => format!("unknown value {}", unquoted(rest)),
     }

@@ -40,20 +40,13 @@ impl Config {
     pub fn from_bytes(raw: Vec<u8>) -> Result<Self> {
         let (spec, mut warnings) = json::read::<Spec>(&raw, "", tolerate::config)?;
         warnings.extend(advice::on_spec(&spec));
-        Ok(Self {
-            spec,
-            raw,
-            warnings,
-        })
+        Ok(Self { spec, raw, warnings })
     }
 
     /// Takes a configuration that a program has built, as if it had been read from a file.
     pub fn from_spec(spec: &Spec) -> Result<Self> {
         let raw = serde_json::to_vec(spec).map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidConfig,
-                format!("the configuration is no JSON: {error}"),
-            )
+            Error::new(ErrorKind::InvalidConfig, format!("the configuration is no JSON: {error}"))
         })?;
         Self::from_bytes(raw)
     }

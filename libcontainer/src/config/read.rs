@@ -13,9 +13,7 @@ const LIMIT: u64 = 16 << 20;
 
 /// The bundle's directory by its absolute name.
 pub(super) fn bundle_directory(path: &Path) -> Result<PathBuf> {
-    let resolved = path
-        .canonicalize()
-        .map_err(|error| no_bundle(path, error))?;
+    let resolved = path.canonicalize().map_err(|error| no_bundle(path, error))?;
     match resolved.is_dir() {
         true => Ok(resolved),
         false => Err(no_bundle(path, io::Error::from_raw_os_error(libc::ENOTDIR))),
@@ -38,18 +36,13 @@ pub(super) fn config_json(bundle: &Path) -> Result<Vec<u8>> {
 
 fn open(path: &Path) -> io::Result<File> {
     // O_NONBLOCK: the open of a fifo that nobody writes to would wait for ever.
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)
+    OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
 fn read_all(file: File, expected: u64, path: &Path) -> Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1);
     // The file may grow between the look at its size and the reading.
-    file.take(LIMIT + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| not_read(path, error))?;
+    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| not_read(path, error))?;
     match bytes.len() as u64 > LIMIT {
         true => Err(too_large(path)),
         false => Ok(bytes),
@@ -57,21 +50,14 @@ fn read_all(file: File, expected: u64, path: &Path) -> Result<Vec<u8>> {
 }
 
 fn no_bundle(path: &Path, error: io::Error) -> Error {
-    Error::new(
-        ErrorKind::InvalidArgument,
-        format!("bundle {}", path.display()),
-    )
-    .because(error)
+    Error::new(ErrorKind::InvalidArgument, format!("bundle {}", path.display())).because(error)
 }
 
 fn not_opened(bundle: &Path, path: &Path, error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::NotFound if bundle.is_dir() => Error::new(
             ErrorKind::InvalidArgument,
-            format!(
-                "bundle {} has no config.json; `skep spec` writes one",
-                bundle.display()
-            ),
+            format!("bundle {} has no config.json; `skep spec` writes one", bundle.display()),
         ),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => no_bundle(bundle, error),
         _ => not_read(path, error),
@@ -87,8 +73,5 @@ fn too_large(path: &Path) -> Error {
 }
 
 fn refused(path: &Path, why: &str) -> Error {
-    Error::new(
-        ErrorKind::InvalidConfig,
-        format!("{} {why}", path.display()),
-    )
+    Error::new(ErrorKind::InvalidConfig, format!("{} {why}", path.display()))
 }

@@ -5,9 +5,9 @@
 //! then may the child go on to wait for `start`, or to its program. A child whose parent is gone
 //! before that ends by itself.
 
+use super::directory::{Directory, Lock};
 use super::options::{CreateOptions, Terminal};
 use super::record::Record;
-use super::root::{Directory, Lock};
 use super::{Container, Created, Spawned, StateRoot, id, status};
 use crate::cgroup::{self, Cgroup, CgroupPlan};
 use crate::config::Bundle;
@@ -29,78 +29,87 @@ pub(super) fn create(
 ) -> Result<Created> {
     id::check(id)?;
     let host = Host::detect()?;
-    let plan = Plan::for_create(id, bundle, options, &host)?;
     let spec = bundle.config.spec();
-    let cgroup_plan = plan_cgroup(id, spec, options, &host)?;
+    let plan = Plan::for_create(id, bundle, options, &host)?;
     log::debug!("plan of {id}:\n{plan}");
-    check_rootfs(&bundle.rootfs())?;
+    let cgroup_plan = plan_cgroup(id, spec, options, &host)?;
     crate::labels::check(spec)?;
     let console = Console::open(spec, &options.terminal)?;
-    let record = Record::new(
-        spec,
-        bundle.path.clone(),
-        bundle.rootfs(),
-        !options.no_new_keyring,
-        host.euid,
-    );
-    let mut unfinished = Unfinished::begin(root, id, record, bundle)?;
-    let cgroup = unfinished.make_cgroup(&cgroup_plan)?;
-    let listener = if options.wait_for_start {
-        Some(unfinished.listen()?)
-    } else {
-        None
-    };
-    let hooks = Hooks::new(id, spec, &bundle.path, &host, !options.no_new_keyring);
-    let launch = Launch {
-        plan: &plan,
-        host: &host,
-        cgroup: cgroup.as_ref().map(Cgroup::dir),
-        listener: listener.as_ref().map(OwnedFd::as_fd),
-    };
-    let mut born = |process: Process| {
-        if let Some(cgroup) = &cgroup {
-            cgroup.restrict_devices(&cgroup_plan)?;
+    let keyring = !options.no_new_keyring;
+    let record = Record::new(spec, bundle.path.clone(), bundle.rootfs(), keyring, host.euid);
+    let hooks = Hooks::new(id, spec, &bundle.path, &host, keyring);
+    let unfinished = Unfinished::begin(root, id, record, bundle)?;
+    let making = Making { plan: &plan, cgroup_plan: &cgroup_plan, console, hooks: &hooks, options };
+    // A creation that fails after the first hook ends as a life does: with the last ones.
+    making.make(unfinished, &host).inspect_err(|_| hooks.poststop_if_begun())
+}
+
+/// What a container is made by.
+struct Making<'a> {
+    plan: &'a Plan,
+    cgroup_plan: &'a CgroupPlan,
+    console: Console,
+    hooks: &'a Hooks<'a>,
+    options: &'a CreateOptions,
+}
+
+impl Making<'_> {
+    fn make(&self, mut unfinished: Unfinished, host: &Host) -> Result<Created> {
+        let start = !self.options.wait_for_start;
+        let cgroup = unfinished.make_cgroup(self.cgroup_plan)?;
+        let listener = if start { None } else { Some(unfinished.listen()?) };
+        let mut ready = self.launch(&mut unfinished, host, cgroup.as_ref(), listener.as_ref())?;
+        self.console.deliver(&mut ready)?;
+        if unfinished.record.init.is_none() {
+            unfinished.record_init(ready.child.pid)?;
         }
-        if hooks.none_in_creation() && matches!(console, Console::Nowhere) {
-            unfinished.record_init(process.pid)?;
-            return Ok(After::GoOn);
+        let cgroup = unfinished.record.cgroup.as_deref();
+        if start {
+            self.hooks.start_container(ready.child.process()?, cgroup)?;
         }
-        Ok(After::Wait)
-    };
-    let mut before_pivot = |process: Process| hooks.before_pivot(process);
-    let mut midwife = Midwife {
-        born: &mut born,
-        before_pivot: &mut before_pivot,
-    };
-    let mut ready = parent::launch(&launch, &mut midwife)?;
-    console.deliver(&mut ready)?;
-    if unfinished.record.init.is_none() {
-        unfinished.record_init(ready.child.pid)?;
+        let notes = self.plan.warnings().iter().chain(&ready.notes);
+        notes.for_each(|line| log::warn!("{line}"));
+        let (pid, pidfd, terminal) =
+            if start { ready.execute(self.plan)? } else { ready.release()? };
+        let container = unfinished.finish();
+        if start {
+            self.hooks.poststart(pid);
+        }
+        Ok(Created { container, init: Spawned { pid, pidfd, terminal } })
     }
-    if !options.wait_for_start {
-        hooks.start_container(ready.child.process()?)?;
+
+    fn launch(
+        &self,
+        unfinished: &mut Unfinished,
+        host: &Host,
+        cgroup: Option<&Cgroup>,
+        listener: Option<&OwnedFd>,
+    ) -> Result<Ready> {
+        // Others look at the record: `create` is not to be taken for done before it is, and a
+        // program that is started at once is watched by nobody if there are no hooks.
+        let alone = !self.options.wait_for_start
+            && self.hooks.none_in_creation()
+            && matches!(self.console, Console::Nowhere);
+        let path = unfinished.record.cgroup.clone();
+        let mut born = |process: Process| {
+            if let Some(cgroup) = cgroup {
+                cgroup.restrict_devices(self.cgroup_plan)?;
+            }
+            if alone {
+                unfinished.record_init(process.pid)?;
+            }
+            Ok(if alone { After::GoOn } else { After::Wait })
+        };
+        let mut before_pivot = |process: Process| self.hooks.before_pivot(process, path.as_deref());
+        let mut midwife = Midwife { born: &mut born, before_pivot: &mut before_pivot };
+        let launch = Launch {
+            plan: self.plan,
+            host,
+            cgroup: cgroup.map(Cgroup::dir),
+            listener: listener.map(OwnedFd::as_fd),
+        };
+        parent::launch(&launch, &mut midwife)
     }
-    plan.warnings()
-        .iter()
-        .chain(&ready.notes)
-        .for_each(|line| log::warn!("{line}"));
-    let (pid, pidfd, terminal) = if options.wait_for_start {
-        ready.release()?
-    } else {
-        ready.execute(&plan)?
-    };
-    let container = unfinished.finish(id);
-    if !options.wait_for_start {
-        hooks.poststart(pid);
-    }
-    Ok(Created {
-        container,
-        init: Spawned {
-            pid,
-            pidfd,
-            terminal,
-        },
-    })
 }
 
 fn plan_cgroup(id: &str, spec: &Spec, options: &CreateOptions, host: &Host) -> Result<CgroupPlan> {
@@ -115,19 +124,6 @@ fn plan_cgroup(id: &str, spec: &Spec, options: &CreateOptions, host: &Host) -> R
     })
 }
 
-fn check_rootfs(rootfs: &Path) -> Result<()> {
-    let text = |what: &str| format!("{} {what}", rootfs.display());
-    match rootfs.metadata() {
-        Ok(metadata) if metadata.is_dir() => Ok(()),
-        Ok(_) => Err(Error::new(
-            ErrorKind::InvalidConfig,
-            text("is no directory; name the root filesystem's"),
-        )),
-        Err(error) => Err(Error::system(rootfs.display().to_string(), error)),
-    }
-    .map_err(|error| error.field("root.path"))
-}
-
 /// Where the terminal's other side goes.
 pub(super) enum Console {
     Nowhere,
@@ -137,10 +133,8 @@ pub(super) enum Console {
 
 impl Console {
     fn open(spec: &Spec, wanted: &Terminal) -> Result<Self> {
-        let terminal = spec
-            .process()
-            .as_ref()
-            .is_some_and(|process| process.terminal().unwrap_or(false));
+        let terminal =
+            spec.process().as_ref().is_some_and(|process| process.terminal().unwrap_or(false));
         Self::for_process(terminal, wanted)
     }
 
@@ -159,14 +153,9 @@ impl Console {
             (true, Terminal::Master) => Ok(Self::Caller),
             (true, Terminal::Socket(path)) => {
                 let name = crate::plan::c_path(path)?;
-                socket::connect(&name, libc::SOCK_STREAM)
-                    .map(Self::Socket)
-                    .map_err(|errno| {
-                        Error::system(
-                            format!("connect to console socket {}", path.display()),
-                            errno,
-                        )
-                    })
+                socket::connect(&name, libc::SOCK_STREAM).map(Self::Socket).map_err(|errno| {
+                    Error::system(format!("connect to console socket {}", path.display()), errno)
+                })
             }
         }
     }
@@ -192,6 +181,8 @@ struct Unfinished {
     directory: Directory,
     lock: Lock,
     record: Record,
+    /// The cgroup is one that we have made or taken over.
+    owns_cgroup: bool,
     finished: bool,
 }
 
@@ -199,15 +190,8 @@ impl Unfinished {
     fn begin(root: &StateRoot, id: &str, record: Record, bundle: &Bundle) -> Result<Self> {
         let directory = Directory::make(root, id)?;
         let lock = directory.lock().inspect_err(|_| drop(directory.remove()))?;
-        let unfinished = Self {
-            directory,
-            lock,
-            record,
-            finished: false,
-        };
-        unfinished
-            .directory
-            .write("config.json", bundle.config.raw())?;
+        let unfinished = Self { directory, lock, record, owns_cgroup: false, finished: false };
+        unfinished.directory.write("config.json", bundle.config.raw())?;
         Ok(unfinished)
     }
 
@@ -216,6 +200,7 @@ impl Unfinished {
         self.record.cgroup = plan.directory().map(Path::to_owned);
         self.directory.store_first(&self.record)?;
         let created = Cgroup::create(plan)?;
+        self.owns_cgroup = created.cgroup.is_some();
         created.notes.iter().for_each(|line| log::warn!("{line}"));
         if created.cgroup.is_none() {
             self.record.cgroup = None;
@@ -231,21 +216,14 @@ impl Unfinished {
     fn listen(&self) -> Result<OwnedFd> {
         let path = CString::new(Directory::start_socket(&self.lock)).unwrap_or_default();
         socket::listen(&path, libc::SOCK_SEQPACKET).map_err(|errno| {
-            Error::system(
-                format!("listen in {}", self.directory.path().display()),
-                errno,
-            )
+            Error::system(format!("listen in {}", self.directory.path().display()), errno)
         })
     }
 
-    fn finish(mut self, id: &str) -> Container {
+    fn finish(mut self) -> Container {
         self.finished = true;
         let directory = Directory::known(&self.directory);
-        Container {
-            id: id.to_owned(),
-            directory,
-            record: self.record.clone(),
-        }
+        Container { id: directory.id().to_owned(), directory, record: self.record.clone() }
     }
 }
 
@@ -255,17 +233,14 @@ impl Drop for Unfinished {
             return;
         }
         // The error that brought us here is the one to be told.
-        if let Some(path) = &self.record.cgroup
-            && let Ok(Some(cgroup)) = Cgroup::open(path.clone())
-        {
-            let _ = cgroup.kill_all();
-            let _ = cgroup.remove();
+        if let Some(path) = self.record.cgroup.as_ref().filter(|_| self.owns_cgroup) {
+            let _ = Cgroup::remove_at(path);
         }
         let _ = self.directory.remove();
     }
 }
 
-/// Hooks are given the bundle's state while it is being made.
+/// Runs the poststop hooks.
 pub(super) fn run_poststop(container: &Container, spec: &Spec) {
     hooks::poststop(&container.id, spec, &container.record.bundle);
 }

@@ -4,8 +4,11 @@ use super::{Container, Status, status};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
+use crate::sys::file::Flock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 /// How long a killed process may take to be gone; it may be writing out a core or wait for a disk.
@@ -18,23 +21,25 @@ impl Container {
     /// # Errors
     ///
     /// [`ErrorKind::WrongState`] when it runs and `force` is false.
-    pub fn delete(self, force: bool) -> Result<()> {
-        let lock = self.directory.lock()?;
+    pub fn delete(mut self, force: bool) -> Result<()> {
+        let lock;
+        (lock, self.record) = self.directory.lock_with_record(Flock::Exclusive)?;
         if !force
             && let status = status::status(&self.directory, &self.record)
             && !matches!(status, Status::Stopped | Status::Created)
         {
-            let text = format!(
-                "cannot delete container {:?} that is not stopped: {status}",
-                self.id
-            );
+            let text =
+                format!("cannot delete container {:?} that is not stopped: {status}", self.id);
             return Err(Error::new(ErrorKind::WrongState, text));
         }
         if let Some((_, pidfd)) = self.init() {
             kill(&pidfd)?;
         }
         if let Some(path) = &self.record.cgroup {
-            Cgroup::remove_at(path)?;
+            match self.record.init {
+                Some(_) => Cgroup::remove_at(path)?,
+                None => remove_if_empty(path),
+            }
         }
         let config = self.record.poststop.then(|| self.config()).transpose()?;
         self.directory.remove()?;
@@ -46,6 +51,20 @@ impl Container {
     }
 }
 
+/// The cgroup of a creation that was cut short may be somebody else's, found in use: nobody in it is
+/// killed. A child of ours that is still in it ends by itself, now that its parent is gone.
+fn remove_if_empty(cgroup: &Path) {
+    const TRIES: usize = 50;
+    for _ in 0..TRIES {
+        match std::fs::remove_dir(cgroup) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            _ => return,
+        }
+    }
+}
+
 /// Kills the first process, with which the kernel kills its pid namespace, and waits for its end.
 fn kill(pidfd: &OwnedFd) -> Result<()> {
     let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
@@ -54,7 +73,7 @@ fn kill(pidfd: &OwnedFd) -> Result<()> {
     match poll(&mut fds, timeout) {
         Ok(0) => Err(Error::new(
             ErrorKind::System,
-            "the container's process does not end, though it was killed",
+            "the container's process does not end, though it was killed; if this process has entered it (exec), it must wait for what it started there",
         )),
         Ok(_) => {
             // If it is our child, nobody else will reap it.

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::namespaces_of;
 use crate::parent::{self, Launch, Midwife};
 use crate::plan::{ExecTarget, Host, for_exec};
+use crate::sys::file::Flock;
 use oci_spec::runtime::Process;
 use std::os::fd::AsRawFd;
 
@@ -20,16 +21,16 @@ impl Container {
     /// [`ErrorKind::NotRunning`] when the container has stopped; everything that validation finds
     /// wrong with `process`.
     pub fn exec(&self, process: &Process, options: &ExecOptions) -> Result<Spawned> {
-        let (pid, pidfd) = self.init().ok_or_else(|| {
+        // Not into a container that is only half made: its root may still be the host's.
+        let (lock, record) = self.directory.lock_with_record(Flock::Shared)?;
+        drop(lock);
+        let (pid, pidfd) = status::open_init(&record).ok_or_else(|| {
             Error::new(
                 ErrorKind::NotRunning,
-                format!(
-                    "cannot exec in container {:?}: container not running",
-                    self.id
-                ),
+                format!("cannot exec in container {:?}: container not running", self.id),
             )
         })?;
-        let status = status::state(&self.directory, &self.record).status;
+        let status = status::status(&self.directory, &record);
         if status == Status::Paused && !options.ignore_paused {
             let text = format!(
                 "cannot exec in container {:?}: it is paused; resume it, or use --ignore-paused",
@@ -63,16 +64,9 @@ impl Container {
         };
         let mut ready = Midwife::idle(|midwife| parent::launch(&launch, midwife))?;
         console.deliver(&mut ready)?;
-        plan.warnings()
-            .iter()
-            .chain(&ready.notes)
-            .for_each(|line| log::warn!("{line}"));
+        plan.warnings().iter().chain(&ready.notes).for_each(|line| log::warn!("{line}"));
         let (pid, pidfd, terminal) = ready.execute(&plan)?;
-        Ok(Spawned {
-            pid,
-            pidfd,
-            terminal,
-        })
+        Ok(Spawned { pid, pidfd, terminal })
     }
 
     /// The container's cgroup, or the one below it that was asked for.

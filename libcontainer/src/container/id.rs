@@ -6,12 +6,8 @@ const LONGEST: usize = 1024;
 
 /// Letters, digits, `_`, `+`, `-` and `.`, as runc has it; not `.` or `..`, and no `-` in front.
 pub(super) fn check(id: &str) -> Result<()> {
-    let wrong = |text: &str| {
-        Err(Error::new(
-            ErrorKind::InvalidArgument,
-            format!("container id {}", text),
-        ))
-    };
+    let wrong =
+        |text: &str| Err(Error::new(ErrorKind::InvalidArgument, format!("container id {}", text)));
     let allowed = |c: char| c.is_ascii_alphanumeric() || "_+-.".contains(c);
     match id {
         "" => wrong("is empty; give one"),
@@ -34,17 +30,7 @@ mod tests {
         for id in ["a", "web-1.2_x+y", &"a".repeat(1024), "0123abc"] {
             assert!(check(id).is_ok(), "{id}");
         }
-        for id in [
-            "",
-            ".",
-            "..",
-            "a/b",
-            "-x",
-            "a b",
-            "a\0",
-            "ä",
-            &"a".repeat(1025),
-        ] {
+        for id in ["", ".", "..", "a/b", "-x", "a b", "a\0", "ä", &"a".repeat(1025)] {
             assert!(check(id).is_err(), "{id}");
         }
     }

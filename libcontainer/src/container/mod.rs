@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod directory;
 mod exec;
 mod id;
 mod options;
@@ -18,8 +19,8 @@ use crate::cgroup::Cgroup;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
+use directory::Directory;
 use record::Record;
-use root::Directory;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;

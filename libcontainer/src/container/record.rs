@@ -61,12 +61,25 @@ impl Record {
             cgroup: None,
             keyring,
             poststop: crate::hooks::has_poststop(spec),
-            annotations: spec
-                .annotations()
-                .clone()
-                .unwrap_or_default()
-                .into_iter()
-                .collect(),
+            annotations: spec.annotations().clone().unwrap_or_default().into_iter().collect(),
+        }
+    }
+
+    /// Of a container whose creation was cut short before it had one: nothing is known but that it
+    /// is there.
+    pub(super) fn lost() -> Self {
+        Self {
+            version: VERSION,
+            oci_version: String::new(),
+            bundle: PathBuf::new(),
+            rootfs: PathBuf::new(),
+            created: String::new(),
+            owner: crate::sys::identity::effective_ids().0,
+            init: None,
+            cgroup: None,
+            keyring: false,
+            poststop: false,
+            annotations: BTreeMap::new(),
         }
     }
 
@@ -80,10 +93,12 @@ impl Record {
         let record: Self =
             serde_json::from_slice(bytes).map_err(|error| broken(error.to_string()))?;
         if record.version > VERSION {
-            return Err(broken(format!(
-                "is of version {}, and this program knows {VERSION}",
-                record.version
-            )));
+            let text =
+                format!("is of version {}, and this program knows {VERSION}", record.version);
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("state.json: {text}; use the skep that made it"),
+            ));
         }
         Ok(record)
     }
@@ -102,10 +117,7 @@ mod tests {
     fn what_is_written_is_read() {
         let spec = oci_spec::runtime::Spec::default();
         let mut record = Record::new(&spec, "/b".into(), "/b/rootfs".into(), true, 0);
-        record.init = Some(Init {
-            pid: 7,
-            start_time: 99,
-        });
+        record.init = Some(Init { pid: 7, start_time: 99 });
         let read = Record::parse(&record.render().unwrap()).unwrap();
         assert_eq!((read.init, read.bundle), (record.init, "/b".into()));
     }

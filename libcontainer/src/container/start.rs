@@ -1,11 +1,12 @@
 //! `start`: lets a created container execute its program.
 
-use super::root::Directory;
+use super::directory::Directory;
 use super::{Container, status};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::Hooks;
 use crate::parent::{self, Process};
 use crate::plan::Host;
+use crate::sys::file::Flock;
 use crate::sys::socket;
 use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd};
@@ -18,25 +19,17 @@ impl Container {
     /// [`ErrorKind::WrongState`] when the container is not created any more: of two that start it
     /// at once, one gets this.
     pub fn start(&self) -> Result<()> {
-        let lock = self.directory.lock()?;
+        let (lock, record) = self.directory.lock_with_record(Flock::Exclusive)?;
         let config = self.config()?;
-        let (pid, pidfd) = self.init().ok_or_else(|| self.wrong_state("has stopped"))?;
+        let (pid, pidfd) =
+            status::open_init(&record).ok_or_else(|| self.wrong_state("has stopped"))?;
         if !status::waits_for_start(&self.directory) {
             return Err(self.wrong_state("is already running"));
         }
         let host = Host::detect()?;
-        let hooks = Hooks::new(
-            &self.id,
-            config.spec(),
-            &self.record.bundle,
-            &host,
-            self.record.keyring,
-        );
+        let hooks = Hooks::new(&self.id, config.spec(), &record.bundle, &host, record.keyring);
         hooks
-            .start_container(Process {
-                pid,
-                pidfd: pidfd.as_fd(),
-            })
+            .start_container(Process { pid, pidfd: pidfd.as_fd() }, record.cgroup.as_deref())
             .inspect_err(|_| drop(self.kill(libc::SIGKILL, false)))?;
         let path = CString::new(Directory::start_socket(&lock)).unwrap_or_default();
         let connection = socket::connect(&path, libc::SOCK_SEQPACKET)

@@ -1,7 +1,7 @@
 //! What a container is doing, asked of the kernel: nothing that was written down can be out of date.
 
+use super::directory::Directory;
 use super::record::{Init, Record};
-use super::root::Directory;
 use crate::error::{Error, Result};
 use crate::procfs;
 use crate::sys::{self, process, socket};
@@ -85,11 +85,7 @@ pub(super) fn unknown(directory: &Directory) -> State {
     State {
         oci_version: String::new(),
         id: directory.id().to_owned(),
-        status: if directory.is_locked() {
-            Status::Creating
-        } else {
-            Status::Stopped
-        },
+        status: if directory.is_locked() { Status::Creating } else { Status::Stopped },
         pid: 0,
         bundle: PathBuf::new(),
         rootfs: PathBuf::new(),
@@ -101,11 +97,7 @@ pub(super) fn unknown(directory: &Directory) -> State {
 
 pub(super) fn status(directory: &Directory, record: &Record) -> Status {
     let Some(init) = record.init else {
-        return if directory.is_locked() {
-            Status::Creating
-        } else {
-            Status::Stopped
-        };
+        return if directory.is_locked() { Status::Creating } else { Status::Stopped };
     };
     if !is_alive(init) {
         return Status::Stopped;
@@ -113,11 +105,7 @@ pub(super) fn status(directory: &Directory, record: &Record) -> Status {
     if waits_for_start(directory) {
         return Status::Created;
     }
-    match record
-        .cgroup
-        .as_ref()
-        .map(|cgroup| fs::read(cgroup.join("cgroup.freeze")))
-    {
+    match record.cgroup.as_ref().map(|cgroup| fs::read(cgroup.join("cgroup.freeze"))) {
         Some(Ok(frozen)) if frozen.starts_with(b"1") => Status::Paused,
         _ => Status::Running,
     }
@@ -125,9 +113,7 @@ pub(super) fn status(directory: &Directory, record: &Record) -> Status {
 
 /// A created container listens; its socket closes when it executes its program.
 pub(super) fn waits_for_start(directory: &Directory) -> bool {
-    directory
-        .start_socket_for_reading()
-        .is_some_and(|(_directory, path)| knock(&path))
+    directory.start_socket_for_reading().is_some_and(|(_directory, path)| knock(&path))
 }
 
 /// Connects and hangs up. A full backlog means that somebody listens, too.
@@ -157,9 +143,7 @@ pub(super) fn identify(pid: i32) -> Result<Init> {
             std::io::Error::from_raw_os_error(libc::ESRCH),
         )
     };
-    stat(pid)
-        .map(|(_, start_time)| Init { pid, start_time })
-        .ok_or_else(gone)
+    stat(pid).map(|(_, start_time)| Init { pid, start_time }).ok_or_else(gone)
 }
 
 /// A zombie is not alive: nothing of it runs.
@@ -184,12 +168,8 @@ pub(super) fn processes_of(pid: i32) -> Result<Vec<i32>> {
         return Ok(vec![pid]);
     };
     let entries = fs::read_dir("/proc").map_err(|error| Error::system("read /proc", error))?;
-    let pids = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let mut pids: Vec<i32> = pids
-        .filter(|pid| namespace(*pid).as_ref() == Some(&wanted))
-        .collect();
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut pids: Vec<i32> = pids.filter(|pid| namespace(*pid).as_ref() == Some(&wanted)).collect();
     pids.sort_unstable();
     Ok(pids)
 }
@@ -214,10 +194,7 @@ mod tests {
     fn this_process_is_alive_and_another_of_its_number_is_not() {
         let init = identify(std::process::id() as i32).unwrap();
         assert!(is_alive(init));
-        assert!(!is_alive(Init {
-            start_time: init.start_time + 1,
-            ..init
-        }));
+        assert!(!is_alive(Init { start_time: init.start_time + 1, ..init }));
     }
 
     #[test]

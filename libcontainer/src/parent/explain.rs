@@ -12,13 +12,10 @@ pub(super) fn failed(plan: &Plan, message: &Message) -> Error {
         return exec_failed(&plan.process.name, message.value);
     }
     let Some(step) = step(plan, message) else {
-        return Error::new(
-            ErrorKind::Setup,
-            format!("an unknown step failed ({})", message.step),
-        );
+        return Error::new(ErrorKind::Setup, format!("an unknown step failed ({})", message.step));
     };
     if matches!(step.op, Op::FindExecutable) {
-        return not_executable(&plan.process.name, message.value);
+        return not_executable(&plan.process.name, message.value).at_step(message.step as usize);
     }
     let mut text = step.op.to_string();
     let kernel = String::from_utf8_lossy(message.text());
@@ -28,24 +25,17 @@ pub(super) fn failed(plan: &Plan, message: &Message) -> Error {
     let source = io::Error::from_raw_os_error(message.value);
     let error = match hint(&step.op, message.value) {
         // The hint comes after what the kernel said.
-        Some(hint) => Error::new(
-            ErrorKind::Setup,
-            format!("{text}: {}; {hint}", describe(&source)),
-        )
-        .hide(source),
+        Some(hint) => {
+            Error::new(ErrorKind::Setup, format!("{text}: {}; {hint}", describe(&source)))
+                .hide(source)
+        }
         None => Error::new(ErrorKind::Setup, text).because(source),
     };
-    error
-        .field(step.field.clone())
-        .at_step(message.step as usize)
+    error.field(step.field.clone()).at_step(message.step as usize)
 }
 
 fn step<'a>(plan: &'a Plan, message: &Message) -> Option<&'a Step> {
-    let steps = if message.in_joiner {
-        &plan.joiner
-    } else {
-        &plan.steps
-    };
+    let steps = if message.in_joiner { &plan.joiner } else { &plan.steps };
     steps.get(message.step as usize)
 }
 
@@ -58,6 +48,9 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::Mount(_) | Op::OpenDirectory { .. } | Op::WorkingDirectory(_), libc::EROFS) => Some(
             "the mount point is missing and the root filesystem is read-only: make it in the image",
         ),
+        (Op::AttachRoot { .. } | Op::UseRoot(_), libc::ENOTDIR | libc::EINVAL) => {
+            Some("the root filesystem is no directory: name the directory of one")
+        }
         (Op::Pivot, libc::EINVAL) => Some("a root filesystem on ramfs or rootfs needs --no-pivot"),
         (Op::ChangeDirectory { .. }, libc::ELOOP) => {
             Some("a magic link such as /proc/self/fd/N is no directory of the container")
@@ -104,21 +97,14 @@ fn not_executable(name: &str, errno: i32) -> Error {
 pub(super) fn exec_failed(name: &str, errno: i32) -> Error {
     let source = io::Error::from_raw_os_error(errno);
     let text = format!("exec {name}: {}", go_text(errno));
-    Error::new(ErrorKind::Setup, text)
-        .hide(source)
-        .field("process.args[0]")
+    Error::new(ErrorKind::Setup, text).hide(source).field("process.args[0]")
 }
 
 /// What a note of the child means for whoever wrote the config.
 pub(super) fn note(plan: &Plan, message: &Message) -> String {
     let why = describe(&io::Error::from_raw_os_error(message.value));
     match step(plan, message) {
-        Some(step) => format!(
-            "{}: {}: {why}; {}",
-            step.field,
-            step.op,
-            consequence(&step.op)
-        ),
+        Some(step) => format!("{}: {}: {why}; {}", step.field, step.op, consequence(&step.op)),
         None => why,
     }
 }
@@ -156,7 +142,5 @@ pub(super) fn clone_failed(plan: &Plan, host: &Host, errno: Errno) -> Error {
 
 fn hinted(error: Error, source: io::Error, hint: &str) -> Error {
     let text = format!("{}: {}; {hint}", error.text(), describe(&source));
-    Error::new(ErrorKind::Setup, text)
-        .hide(source)
-        .field("linux.namespaces")
+    Error::new(ErrorKind::Setup, text).hide(source).field("linux.namespaces")
 }

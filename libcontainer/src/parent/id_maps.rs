@@ -54,9 +54,7 @@ fn through_helpers(pid: i32, maps: &IdMaps) -> Result<()> {
 }
 
 fn helper(program: &str, pid: i32, maps: &[IdMap], field: &str) -> Result<Child> {
-    let ids = maps
-        .iter()
-        .flat_map(|map| [map.inside, map.outside, map.count]);
+    let ids = maps.iter().flat_map(|map| [map.inside, map.outside, map.count]);
     Command::new(program)
         .arg(pid.to_string())
         .args(ids.map(|id| id.to_string()))
@@ -89,11 +87,7 @@ mod tests {
 
     #[test]
     fn ones_own_id_needs_no_helper() {
-        let map = IdMap {
-            inside: 0,
-            outside: 1000,
-            count: 1,
-        };
+        let map = IdMap { inside: 0, outside: 1000, count: 1 };
         assert!(is_only(&[map], 1000));
         assert!(!is_only(&[map], 1001));
         assert!(!is_only(&[IdMap { count: 2, ..map }], 1000));

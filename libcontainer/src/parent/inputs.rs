@@ -29,9 +29,9 @@ pub(super) fn open(inputs: &[Input]) -> Result<Vec<Opened>> {
 
 fn open_one(input: &Input) -> Result<Opened> {
     match input {
-        Input::Namespace { kind, path, field } => namespace(*kind, path)
-            .map_err(|error| error.field(field.clone()))
-            .map(Opened::Owned),
+        Input::Namespace { kind, path, field } => {
+            namespace(*kind, path).map_err(|error| error.field(field.clone())).map(Opened::Owned)
+        }
         Input::Tree { path, recursive, slave, field } => tree(path, *recursive, *slave)
             .map_err(|errno| {
                 Error::system(format!("bind source {}", path.to_string_lossy()), errno)

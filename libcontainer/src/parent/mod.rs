@@ -50,10 +50,7 @@ pub(crate) enum After {
 impl Midwife<'_> {
     /// One that has nothing to do.
     pub(crate) fn idle<T>(then: impl FnOnce(&mut Midwife) -> T) -> T {
-        then(&mut Midwife {
-            born: &mut |_| Ok(After::Wait),
-            before_pivot: &mut |_| Ok(()),
-        })
+        then(&mut Midwife { born: &mut |_| Ok(After::Wait), before_pivot: &mut |_| Ok(()) })
     }
 }
 
@@ -86,10 +83,7 @@ impl Child {
             .pidfd
             .as_ref()
             .ok_or_else(|| Error::new(ErrorKind::System, "the process is gone"))?;
-        Ok(Process {
-            pid: self.pid,
-            pidfd: pidfd.as_fd(),
-        })
+        Ok(Process { pid: self.pid, pidfd: pidfd.as_fd() })
     }
 
     fn keep(mut self) -> Result<(i32, OwnedFd)> {
@@ -120,11 +114,7 @@ impl Drop for Child {
 pub(crate) fn launch(launch: &Launch, midwife: &mut Midwife) -> Result<Ready> {
     let inputs = inputs::open(&launch.plan.inputs)?;
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
-    let procfs = if launch.plan.needs_procfs() {
-        Some(procfs::open()?)
-    } else {
-        None
-    };
+    let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
     let header = Message::exec_failed_header();
     let listener = launch.listener.map_or(-1, |fd| fd.as_raw_fd());
@@ -186,10 +176,7 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     }
     signal::restore(&mask);
     match cloned {
-        Ok(Some(cloned)) => Ok(Child {
-            pid: cloned.pid,
-            pidfd: Some(cloned.pidfd),
-        }),
+        Ok(Some(cloned)) => Ok(Child { pid: cloned.pid, pidfd: Some(cloned.pidfd) }),
         Ok(None) => Err(Error::new(ErrorKind::System, "clone3 returned twice")),
         Err(errno) => Err(explain::clone_failed(plan, launch.host, errno)),
     }
@@ -289,8 +276,11 @@ impl Conversation<'_> {
         self.knows_child = true;
         let after = (midwife.born)(self.child.process()?)?;
         if after == After::GoOn && self.launch.plan.asks_only_when_ready() {
-            self.answer()?;
-            self.answered = true;
+            // A child that has failed already is gone; what it said is still to be read.
+            match socket::send(self.socket.as_raw_fd(), &[1], None) {
+                Ok(()) | Err(sys::Errno(libc::EPIPE)) => self.answered = true,
+                Err(errno) => return Err(cannot_answer(errno)),
+            }
         }
         Ok(())
     }
@@ -299,13 +289,7 @@ impl Conversation<'_> {
     fn forked(&mut self, pid: i32) -> Result<()> {
         let pidfd =
             sys::process::pidfd_open(pid).map_err(|errno| Error::system("pidfd_open", errno))?;
-        let mut joiner = std::mem::replace(
-            &mut self.child,
-            Child {
-                pid,
-                pidfd: Some(pidfd),
-            },
-        );
+        let mut joiner = std::mem::replace(&mut self.child, Child { pid, pidfd: Some(pidfd) });
         joiner.reap();
         Ok(())
     }
@@ -325,11 +309,7 @@ impl Conversation<'_> {
 
 impl Ready {
     fn answer(&self) -> Result<()> {
-        if self.answered {
-            Ok(())
-        } else {
-            answer(self.socket.as_fd())
-        }
+        if self.answered { Ok(()) } else { answer(self.socket.as_fd()) }
     }
 
     /// Lets the child go on to wait for `start`.
@@ -352,7 +332,10 @@ impl Ready {
 fn await_exec(socket: &OwnedFd, plan: &Plan) -> Result<()> {
     match receive(socket)?.0 {
         Some(message) if message.kind == Kind::Failed => Err(explain::failed(plan, &message)),
-        Some(message) => Err(Error::new(ErrorKind::Setup, format!("the container's process said {:?} out of turn", message.kind))),
+        Some(message) => Err(Error::new(
+            ErrorKind::Setup,
+            format!("the container's process said {:?} out of turn", message.kind),
+        )),
         None => Ok(()),
     }
 }
@@ -364,20 +347,24 @@ pub(crate) fn start_failure(connection: &OwnedFd, process: &str) -> Result<Optio
 }
 
 fn answer(socket: BorrowedFd) -> Result<()> {
-    socket::send(socket.as_raw_fd(), &[1], None)
-        .map_err(|errno| Error::system("answer the container's process", errno))
+    socket::send(socket.as_raw_fd(), &[1], None).map_err(cannot_answer)
+}
+
+fn cannot_answer(errno: sys::Errno) -> Error {
+    Error::system("answer the container's process", errno)
 }
 
 fn receive(socket: &OwnedFd) -> Result<(Option<Message>, Option<OwnedFd>)> {
     let mut buffer = [0; child::MESSAGE_SIZE];
-    match socket::receive(socket.as_raw_fd(), &mut buffer) {
+    let received = match socket::receive(socket.as_raw_fd(), &mut buffer) {
+        // A child that ended with our answer unread resets the connection. The kernel says so
+        // once, and then gives what the child had said before.
+        Err(sys::Errno(libc::ECONNRESET)) => socket::receive(socket.as_raw_fd(), &mut buffer),
+        received => received,
+    };
+    match received {
         Ok((0, _)) => Ok((None, None)),
-        Ok((length, fd)) => Ok((
-            Message::decode(buffer.get(..length).unwrap_or_default()),
-            fd,
-        )),
-        // A child that ended with our answer unread resets the connection.
-        Err(sys::Errno(libc::ECONNRESET)) => Ok((None, None)),
+        Ok((length, fd)) => Ok((Message::decode(buffer.get(..length).unwrap_or_default()), fd)),
         Err(errno) => Err(Error::system("hear from the container's process", errno)),
     }
 }

@@ -12,14 +12,9 @@ const PROC_SUPER_MAGIC: libc::c_long = 0x9fa0;
 
 pub(super) fn open() -> Result<OwnedFd> {
     let fd = file::open(c"/proc", libc::O_PATH | libc::O_DIRECTORY);
-    let fd = fd
-        .map(process::own)
-        .map_err(|errno| Error::system("open /proc", errno))?;
+    let fd = fd.map(process::own).map_err(|errno| Error::system("open /proc", errno))?;
     match file::filesystem_magic(fd.as_raw_fd()) {
         Ok(PROC_SUPER_MAGIC) => Ok(fd),
-        _ => Err(Error::new(
-            ErrorKind::Unsupported,
-            "/proc is no procfs; mount one there",
-        )),
+        _ => Err(Error::new(ErrorKind::Unsupported, "/proc is no procfs; mount one there")),
     }
 }

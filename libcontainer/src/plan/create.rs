@@ -56,17 +56,10 @@ pub(super) struct Namespaces {
 
 impl Namespaces {
     fn new(linux: &Linux) -> Result<Self> {
-        let mut namespaces = Self {
-            new: 0,
-            joined: Vec::new(),
-        };
+        let mut namespaces = Self { new: 0, joined: Vec::new() };
         for (number, namespace) in linux.namespaces().iter().flatten().enumerate() {
             let kind = Namespace::of(namespace.typ());
-            match namespace
-                .path()
-                .as_ref()
-                .filter(|path| !path.as_os_str().is_empty())
-            {
+            match namespace.path().as_ref().filter(|path| !path.as_os_str().is_empty()) {
                 Some(path) => {
                     let field = format!("linux.namespaces[{number}] ({})", kind.name);
                     namespaces.joined.push((kind, c_path(path)?, field));
@@ -119,10 +112,8 @@ impl<'a> Planner<'a> {
         let linux = spec.linux().clone().unwrap_or_default();
         let namespaces = Namespaces::new(&linux)?;
         let args = process.args().clone().unwrap_or_default();
-        let env = environment::merge(
-            process.env().iter().flatten().map(String::as_str),
-            &options.env,
-        );
+        let env =
+            environment::merge(process.env().iter().flatten().map(String::as_str), &options.env);
         let plan = Plan {
             inputs: Vec::new(),
             clone_flags: 0,
@@ -134,18 +125,7 @@ impl<'a> Planner<'a> {
             trees: 0,
             warnings: Vec::new(),
         };
-        Ok(Self {
-            id,
-            spec,
-            bundle,
-            options,
-            host,
-            linux,
-            process,
-            namespaces,
-            plan,
-            dev: None,
-        })
+        Ok(Self { id, spec, bundle, options, host, linux, process, namespaces, plan, dev: None })
     }
 
     fn plan(mut self) -> Result<Plan> {
@@ -175,12 +155,7 @@ impl<'a> Planner<'a> {
         )?;
         self.push(Op::Ready, "");
         if self.options.wait_for_start {
-            self.push(
-                Op::AwaitStart {
-                    first: 3 + self.options.preserve_fds,
-                },
-                "",
-            );
+            self.push(Op::AwaitStart { first: 3 + self.options.preserve_fds }, "");
         }
         Ok(self.plan)
     }
@@ -193,19 +168,13 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn push(&mut self, op: Op, field: &str) {
-        self.plan.steps.push(Step {
-            op,
-            field: field.to_owned(),
-        });
+        self.plan.steps.push(Step { op, field: field.to_owned() });
     }
 
     /// The ids with which the container is set up.
     fn setup_ids(&self) -> (u32, u32) {
         match (&self.plan.id_maps, self.namespaces.has(namespaces::USER)) {
-            (Some(maps), _) => (
-                identity::setup_id(&maps.uids),
-                identity::setup_id(&maps.gids),
-            ),
+            (Some(maps), _) => (identity::setup_id(&maps.uids), identity::setup_id(&maps.gids)),
             (None, true) => (0, 0),
             (None, false) => (self.host.euid, self.host.egid),
         }
@@ -216,10 +185,8 @@ impl<'a> Planner<'a> {
     fn enter_namespaces(&mut self, oom_score: Option<Step>) -> Result<()> {
         let user = self.namespaces.is_new(namespaces::USER);
         if user {
-            let maps = IdMaps::new(
-                self.linux.uid_mappings().as_ref(),
-                self.linux.gid_mappings().as_ref(),
-            );
+            let maps =
+                IdMaps::new(self.linux.uid_mappings().as_ref(), self.linux.gid_mappings().as_ref());
             self.plan.id_maps = Some(maps);
         }
         // The cgroup namespace is made by the child itself: its root is the cgroup of whoever
@@ -266,12 +233,7 @@ impl<'a> Planner<'a> {
         }
         let new_user = self.namespaces.is_new(namespaces::USER);
         let steps = &mut self.plan.joiner;
-        let mut push = |op, field: &str| {
-            steps.push(Step {
-                op,
-                field: field.to_owned(),
-            })
-        };
+        let mut push = |op, field: &str| steps.push(Step { op, field: field.to_owned() });
         let in_user = user.is_some() || new_user;
         if in_user && !others.is_empty() {
             push(Op::JoinEarly(others.clone()), "linux.namespaces");
@@ -282,12 +244,8 @@ impl<'a> Planner<'a> {
             push(Op::NewUser, "linux.namespaces");
         }
         let (uid, gid) = self.setup_ids();
-        let mut push = |op, field: &str| {
-            self.plan.joiner.push(Step {
-                op,
-                field: field.to_owned(),
-            })
-        };
+        let mut push =
+            |op, field: &str| self.plan.joiner.push(Step { op, field: field.to_owned() });
         if !others.is_empty() {
             push(Op::JoinRest(others), "linux.namespaces");
         }
@@ -320,20 +278,10 @@ impl<'a> Planner<'a> {
         if self.namespaces.is_new(namespaces::NETWORK) {
             self.push(Op::LoopbackUp, "linux.namespaces");
         }
-        if let Some(name) = self
-            .spec
-            .hostname()
-            .as_ref()
-            .filter(|name| !name.is_empty())
-        {
+        if let Some(name) = self.spec.hostname().as_ref().filter(|name| !name.is_empty()) {
             self.push(Op::Hostname(c_string(name)?), "hostname");
         }
-        if let Some(name) = self
-            .spec
-            .domainname()
-            .as_ref()
-            .filter(|name| !name.is_empty())
-        {
+        if let Some(name) = self.spec.domainname().as_ref().filter(|name| !name.is_empty()) {
             self.push(Op::Domainname(c_string(name)?), "domainname");
         }
         Ok(())
@@ -341,11 +289,7 @@ impl<'a> Planner<'a> {
 
     /// Everything from mount propagation to pivot_root.
     fn root_filesystem(&mut self) -> Result<()> {
-        let hooks = self
-            .spec
-            .hooks()
-            .as_ref()
-            .is_some_and(crate::hooks::run_before_pivot);
+        let hooks = self.spec.hooks().as_ref().is_some_and(crate::hooks::run_before_pivot);
         let has_mounts = self.namespaces.has(namespaces::MOUNT);
         if has_mounts {
             filesystem::attach(self)?;
@@ -373,12 +317,7 @@ impl<'a> Planner<'a> {
     }
 
     fn devices(&mut self) -> Result<()> {
-        let dev_is_bound = self
-            .spec
-            .mounts()
-            .iter()
-            .flatten()
-            .any(filesystem::binds_dev);
+        let dev_is_bound = self.spec.mounts().iter().flatten().any(filesystem::binds_dev);
         if dev_is_bound {
             return Ok(());
         }
@@ -398,23 +337,15 @@ impl<'a> Planner<'a> {
     }
 
     fn sysctls(&mut self) -> Result<()> {
-        let mut sysctls: Vec<_> = self
-            .linux
-            .sysctl()
-            .clone()
-            .unwrap_or_default()
-            .into_iter()
-            .collect();
+        let mut sysctls: Vec<_> =
+            self.linux.sysctl().clone().unwrap_or_default().into_iter().collect();
         sysctls.sort();
         for (name, value) in sysctls {
             // Validation has refused the names that lead elsewhere.
             let path = sysctl_path(&name).unwrap_or_default();
             let path = c_string(format!("sys/{path}"))?;
             self.push(
-                Op::Sysctl {
-                    path,
-                    value: c_string(value)?,
-                },
+                Op::Sysctl { path, value: c_string(value)? },
                 &format!("linux.sysctl[{name}]"),
             );
         }
@@ -422,10 +353,7 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn is_root_readonly(&self) -> bool {
-        self.spec
-            .root()
-            .as_ref()
-            .is_some_and(|root| root.readonly().unwrap_or(false))
+        self.spec.root().as_ref().is_some_and(|root| root.readonly().unwrap_or(false))
     }
 }
 
@@ -434,11 +362,7 @@ fn time_offsets(offsets: Option<&HashMap<String, LinuxTimeOffset>>) -> Result<CS
         .into_iter()
         .flatten()
         .map(|(clock, offset)| {
-            format!(
-                "{clock} {} {}\n",
-                offset.secs().unwrap_or(0),
-                offset.nanosecs().unwrap_or(0)
-            )
+            format!("{clock} {} {}\n", offset.secs().unwrap_or(0), offset.nanosecs().unwrap_or(0))
         })
         .collect();
     lines.sort();
@@ -480,12 +404,7 @@ pub(super) struct Entry<'a> {
 /// The steps that init and exec processes share, from stdio to the executable.
 pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -> Result<()> {
     let user = process.user();
-    let mut push = |op, field: &str| {
-        plan.steps.push(Step {
-            op,
-            field: field.to_owned(),
-        })
-    };
+    let mut push = |op, field: &str| plan.steps.push(Step { op, field: field.to_owned() });
     if entry.terminal {
         push(Op::Stdio, "process.terminal");
     }
@@ -495,20 +414,12 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
     let cwd = RootPath::new(&process.cwd().to_string_lossy())?;
     let at_cwd = cwd.is_root() && entry.at_root;
     if !at_cwd {
-        push(
-            Op::ChangeDirectory {
-                path: cwd.clone(),
-                last_try: false,
-            },
-            "process.cwd",
-        );
+        push(Op::ChangeDirectory { path: cwd.clone(), last_try: false }, "process.cwd");
     }
     if entry.home {
         push(Op::Home { uid: user.uid() }, "process.env");
     }
-    plan.steps.extend(credentials::rlimits(
-        process.rlimits().as_deref().unwrap_or_default(),
-    ));
+    plan.steps.extend(credentials::rlimits(process.rlimits().as_deref().unwrap_or_default()));
     let credentials = credentials::steps(
         user,
         process.capabilities().as_ref(),
@@ -517,54 +428,26 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
         &mut plan.warnings,
     );
     plan.steps.extend(credentials);
-    let mut push = |op, field: &str| {
-        plan.steps.push(Step {
-            op,
-            field: field.to_owned(),
-        })
-    };
+    let mut push = |op, field: &str| plan.steps.push(Step { op, field: field.to_owned() });
     if !at_cwd {
-        push(
-            Op::ChangeDirectory {
-                path: cwd,
-                last_try: true,
-            },
-            "process.cwd",
-        );
+        push(Op::ChangeDirectory { path: cwd, last_try: true }, "process.cwd");
     }
-    push(
-        Op::Umask(user.umask().unwrap_or(DEFAULT_UMASK)),
-        "process.user.umask",
-    );
+    push(Op::Umask(user.umask().unwrap_or(DEFAULT_UMASK)), "process.user.umask");
     if process.no_new_privileges().unwrap_or(false) {
         push(Op::NoNewPrivileges, "process.noNewPrivileges");
     }
-    if let Some(profile) = process
-        .apparmor_profile()
-        .as_ref()
-        .filter(|profile| !profile.is_empty())
+    if let Some(profile) = process.apparmor_profile().as_ref().filter(|profile| !profile.is_empty())
     {
-        let (attribute, value) = (
-            c"self/attr/apparmor/exec".to_owned(),
-            c_string(format!("exec {profile}"))?,
-        );
+        let (attribute, value) =
+            (c"self/attr/apparmor/exec".to_owned(), c_string(format!("exec {profile}"))?);
         push(Op::Label { attribute, value }, "process.apparmorProfile");
     }
-    if let Some(label) = process
-        .selinux_label()
-        .as_ref()
-        .filter(|label| !label.is_empty())
-    {
+    if let Some(label) = process.selinux_label().as_ref().filter(|label| !label.is_empty()) {
         let (attribute, value) = (c"self/attr/exec".to_owned(), c_string(label)?);
         push(Op::Label { attribute, value }, "process.selinuxLabel");
     }
     push(Op::FindExecutable, "process.args[0]");
     push(Op::ResetSignals, "");
-    push(
-        Op::CloseOnExec {
-            first: 3 + entry.preserve_fds,
-        },
-        "",
-    );
+    push(Op::CloseOnExec { first: 3 + entry.preserve_fds }, "");
     Ok(())
 }

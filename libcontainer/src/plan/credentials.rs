@@ -29,34 +29,20 @@ pub(crate) fn steps(
 ) -> Vec<Step> {
     let sets = Sets::new(capabilities, before, host, warnings);
     let groups = user.additional_gids().clone().unwrap_or_default();
-    let drop = (0..WIDEST)
-        .filter(|bit| sets.bounding & (1 << bit) == 0)
-        .collect();
+    let drop = (0..WIDEST).filter(|bit| sets.bounding & (1 << bit) == 0).collect();
     let keep_capabilities = user.uid() != before.uid;
-    let ambient = (0..WIDEST)
-        .filter(|bit| sets.ambient & (1 << bit) != 0)
-        .collect();
+    let ambient = (0..WIDEST).filter(|bit| sets.ambient & (1 << bit) != 0).collect();
     vec![
         step(Op::BoundingSet { drop }, "process.capabilities.bounding"),
         step(Op::Groups(groups), "process.user.additionalGids"),
-        step(
-            Op::Ids {
-                uid: user.uid(),
-                gid: user.gid(),
-                keep_capabilities,
-            },
-            "process.user",
-        ),
+        step(Op::Ids { uid: user.uid(), gid: user.gid(), keep_capabilities }, "process.user"),
         step(Op::Capabilities(sets.set), "process.capabilities"),
         step(Op::Ambient(ambient), "process.capabilities.ambient"),
     ]
 }
 
 fn step(op: Op, field: &str) -> Step {
-    Step {
-        op,
-        field: field.to_owned(),
-    }
+    Step { op, field: field.to_owned() }
 }
 
 /// The five sets as masks. Without `process.capabilities` all are empty.
@@ -83,11 +69,7 @@ impl Sets {
             inheritable: asked_for(LinuxCapabilities::inheritable),
         };
         let ambient = asked_for(LinuxCapabilities::ambient);
-        let held = if before.user_namespace {
-            u64::MAX
-        } else {
-            host.capabilities
-        };
+        let held = if before.user_namespace { u64::MAX } else { host.capabilities };
         let lost = (bounding | set.permitted | set.effective | set.inheritable) & !held;
         if lost != 0 {
             let names = names(lost);
@@ -102,11 +84,7 @@ impl Sets {
         };
         // What is not inheritable cannot be ambient: exec'ing with a capability more than the
         // config's inheritable set is what CVE-2022-29162 was.
-        Self {
-            bounding: bounding & held,
-            ambient: ambient & set.permitted & set.inheritable,
-            set,
-        }
+        Self { bounding: bounding & held, ambient: ambient & set.permitted & set.inheritable, set }
     }
 }
 
@@ -134,46 +112,25 @@ const RESOURCES: &[(PosixRlimitType, c_uint)] = &[
     (PosixRlimitType::RlimitData, libc::RLIMIT_DATA as c_uint),
     (PosixRlimitType::RlimitFsize, libc::RLIMIT_FSIZE as c_uint),
     (PosixRlimitType::RlimitLocks, libc::RLIMIT_LOCKS as c_uint),
-    (
-        PosixRlimitType::RlimitMemlock,
-        libc::RLIMIT_MEMLOCK as c_uint,
-    ),
-    (
-        PosixRlimitType::RlimitMsgqueue,
-        libc::RLIMIT_MSGQUEUE as c_uint,
-    ),
+    (PosixRlimitType::RlimitMemlock, libc::RLIMIT_MEMLOCK as c_uint),
+    (PosixRlimitType::RlimitMsgqueue, libc::RLIMIT_MSGQUEUE as c_uint),
     (PosixRlimitType::RlimitNice, libc::RLIMIT_NICE as c_uint),
     (PosixRlimitType::RlimitNofile, libc::RLIMIT_NOFILE as c_uint),
     (PosixRlimitType::RlimitNproc, libc::RLIMIT_NPROC as c_uint),
     (PosixRlimitType::RlimitRss, libc::RLIMIT_RSS as c_uint),
     (PosixRlimitType::RlimitRtprio, libc::RLIMIT_RTPRIO as c_uint),
     (PosixRlimitType::RlimitRttime, libc::RLIMIT_RTTIME as c_uint),
-    (
-        PosixRlimitType::RlimitSigpending,
-        libc::RLIMIT_SIGPENDING as c_uint,
-    ),
+    (PosixRlimitType::RlimitSigpending, libc::RLIMIT_SIGPENDING as c_uint),
     (PosixRlimitType::RlimitStack, libc::RLIMIT_STACK as c_uint),
 ];
 
 /// One step for each of `process.rlimits`.
 pub(crate) fn rlimits(limits: &[PosixRlimit]) -> Vec<Step> {
-    let resource = |kind| {
-        RESOURCES
-            .iter()
-            .find(|(known, _)| *known == kind)
-            .map(|row| row.1)
-    };
+    let resource = |kind| RESOURCES.iter().find(|(known, _)| *known == kind).map(|row| row.1);
     let steps = limits.iter().enumerate().filter_map(|(number, limit)| {
         let resource = resource(limit.typ())?;
-        let op = Op::Rlimit {
-            resource,
-            soft: limit.soft(),
-            hard: limit.hard(),
-        };
-        Some(step(
-            op,
-            &format!("process.rlimits[{number}] ({:?})", limit.typ()),
-        ))
+        let op = Op::Rlimit { resource, soft: limit.soft(), hard: limit.hard() };
+        Some(step(op, &format!("process.rlimits[{number}] ({:?})", limit.typ())))
     });
     steps.collect()
 }
@@ -185,21 +142,9 @@ mod tests {
     fn plan(json: &str, held: u64) -> (Vec<Step>, Vec<String>) {
         let capabilities: LinuxCapabilities = serde_json::from_str(json).unwrap();
         let mut warnings = Vec::new();
-        let host = Host {
-            capabilities: held,
-            ..Host::for_tests()
-        };
-        let before = Before {
-            uid: 0,
-            user_namespace: false,
-        };
-        let steps = steps(
-            &User::default(),
-            Some(&capabilities),
-            &before,
-            &host,
-            &mut warnings,
-        );
+        let host = Host { capabilities: held, ..Host::for_tests() };
+        let before = Before { uid: 0, user_namespace: false };
+        let steps = steps(&User::default(), Some(&capabilities), &before, &host, &mut warnings);
         (steps, warnings)
     }
 
@@ -208,9 +153,7 @@ mod tests {
     #[test]
     fn everything_else_leaves_the_bounding_set() {
         let (steps, warnings) = plan(r#"{"bounding":["CAP_NET_BIND_SERVICE"]}"#, u64::MAX);
-        let Op::BoundingSet { drop } = &steps[0].op else {
-            panic!()
-        };
+        let Op::BoundingSet { drop } = &steps[0].op else { panic!() };
         assert_eq!(drop.len(), 63);
         assert!(!drop.contains(&10));
         assert!(warnings.is_empty());
@@ -230,9 +173,7 @@ mod tests {
         let json = r#"{"bounding":["CAP_SYS_RESOURCE","CAP_NET_BIND_SERVICE"],"effective":["CAP_SYS_RESOURCE"]}"#;
         let (steps, warnings) = plan(json, NET);
         assert!(warnings[0].ends_with(": CAP_SYS_RESOURCE"), "{warnings:?}");
-        let Op::Capabilities(sets) = &steps[3].op else {
-            panic!()
-        };
+        let Op::Capabilities(sets) = &steps[3].op else { panic!() };
         assert_eq!(sets.effective, 0);
     }
 

@@ -44,14 +44,8 @@ impl DeviceSteps {
         dev: Option<usize>,
         next: usize,
     ) -> Result<Self> {
-        let known = dev
-            .map(|place| Ok((RootPath::new("/dev")?, place)))
-            .transpose()?;
-        let mut plan = Self {
-            directories: known.into_iter().collect(),
-            next,
-            steps: Vec::new(),
-        };
+        let known = dev.map(|place| Ok((RootPath::new("/dev")?, place))).transpose()?;
+        let mut plan = Self { directories: known.into_iter().collect(), next, steps: Vec::new() };
         let paths: Vec<String> = configured.iter().map(lexical).collect::<Result<_>>()?;
         for (name, major, minor) in DEFAULT {
             if !paths.contains(&format!("dev/{name}")) {
@@ -64,15 +58,7 @@ impl DeviceSteps {
         for (name, target, replace) in LINKS {
             let directory = plan.directory("/dev", "")?;
             let (target, name) = (c_string(target)?, c_string(name)?);
-            plan.push(
-                Op::Link {
-                    target,
-                    directory,
-                    name,
-                    replace: *replace,
-                },
-                "",
-            );
+            plan.push(Op::Link { target, directory, name, replace: *replace }, "");
         }
         Ok(plan)
     }
@@ -84,18 +70,9 @@ impl DeviceSteps {
 
     fn default_node(&mut self, name: &str, device: u64, mknod: bool) -> Result<()> {
         let directory = self.directory("/dev", "")?;
-        let bind = (!mknod)
-            .then(|| c_string(format!("/dev/{name}")))
-            .transpose()?;
+        let bind = (!mknod).then(|| c_string(format!("/dev/{name}"))).transpose()?;
         let mode = libc::S_IFCHR | DEFAULT_MODE;
-        let node = MakeNode {
-            directory,
-            name: c_string(name)?,
-            mode,
-            device,
-            owner: None,
-            bind,
-        };
+        let node = MakeNode { directory, name: c_string(name)?, mode, device, owner: None, bind };
         self.push(Op::Node(node), "");
         Ok(())
     }
@@ -117,22 +94,10 @@ impl DeviceSteps {
         let mode = kind | device.file_mode().unwrap_or(DEFAULT_MODE) & 0o7777;
         let owner = (device.uid().unwrap_or(0), device.gid().unwrap_or(0));
         // A FIFO is no device: anyone may make one.
-        let bind = (!mknod && kind != libc::S_IFIFO)
-            .then(|| c_path(device.path()))
-            .transpose()?;
+        let bind = (!mknod && kind != libc::S_IFIFO).then(|| c_path(device.path())).transpose()?;
         let device = libc::makedev(device.major() as u32, device.minor() as u32);
         let owner = (owner != (0, 0)).then_some(owner);
-        self.push(
-            Op::Node(MakeNode {
-                directory,
-                name,
-                mode,
-                device,
-                owner,
-                bind,
-            }),
-            &field,
-        );
+        self.push(Op::Node(MakeNode { directory, name, mode, device, owner, bind }), &field);
         Ok(())
     }
 
@@ -150,10 +115,7 @@ impl DeviceSteps {
     }
 
     fn push(&mut self, op: Op, field: &str) {
-        self.steps.push(Step {
-            op,
-            field: field.to_owned(),
-        });
+        self.steps.push(Step { op, field: field.to_owned() });
     }
 }
 
@@ -180,44 +142,26 @@ mod tests {
     fn defaults_are_made_once_each() {
         let steps = plan("[]", true);
         assert_eq!(steps[0], "open directory /dev");
-        assert_eq!(
-            steps
-                .iter()
-                .filter(|step| step.starts_with("make device"))
-                .count(),
-            6
-        );
+        assert_eq!(steps.iter().filter(|step| step.starts_with("make device")).count(), 6);
         assert_eq!(steps.last().unwrap(), "link ptmx to pts/ptmx");
     }
 
     #[test]
     fn a_configured_device_takes_the_place_of_a_default_one() {
-        let steps = plan(
-            r#"[{"path":"/dev/null","type":"c","major":1,"minor":3,"fileMode":384}]"#,
-            true,
-        );
+        let steps =
+            plan(r#"[{"path":"/dev/null","type":"c","major":1,"minor":3,"fileMode":384}]"#, true);
         let null: Vec<_> = steps.iter().filter(|step| step.contains("null")).collect();
-        assert_eq!(
-            null,
-            ["make device null (1:3, mode 20600)  <- linux.devices[0] (/dev/null)"]
-        );
+        assert_eq!(null, ["make device null (1:3, mode 20600)  <- linux.devices[0] (/dev/null)"]);
     }
 
     #[test]
     fn without_mknod_the_hosts_node_is_bound() {
-        let steps = plan(
-            r#"[{"path":"/dev/net/tun","type":"c","major":10,"minor":200}]"#,
-            false,
-        );
+        let steps = plan(r#"[{"path":"/dev/net/tun","type":"c","major":10,"minor":200}]"#, false);
         assert!(
             steps.contains(
                 &"open directory /dev/net  <- linux.devices[0] (/dev/net/tun)".to_owned()
             )
         );
-        assert!(
-            steps
-                .iter()
-                .any(|step| step.starts_with("bind device tun from /dev/net/tun"))
-        );
+        assert!(steps.iter().any(|step| step.starts_with("bind device tun from /dev/net/tun")));
     }
 }

@@ -11,10 +11,7 @@ pub(crate) fn merge<'a>(
 ) -> Vec<&'a str> {
     let mut merged: Vec<&str> = Vec::new();
     for variable in env.into_iter().chain(extra.iter().map(String::as_str)) {
-        match merged
-            .iter_mut()
-            .find(|known| name(known) == name(variable))
-        {
+        match merged.iter_mut().find(|known| name(known) == name(variable)) {
             Some(known) => *known = variable,
             None => merged.push(variable),
         }
@@ -39,9 +36,7 @@ pub(crate) fn candidates(name: &str, env: &[&str]) -> Result<Vec<CString>> {
         return Ok(vec![c_string(name)?]);
     }
     let path = value(env, "PATH").unwrap_or("");
-    let directories = path
-        .split(':')
-        .filter(|directory| directory.starts_with('/'));
+    let directories = path.split(':').filter(|directory| directory.starts_with('/'));
     directories
         .map(|directory| c_string(format!("{}/{name}", directory.trim_end_matches('/'))))
         .collect()
@@ -53,10 +48,7 @@ mod tests {
 
     #[test]
     fn the_last_of_a_name_counts() {
-        assert_eq!(
-            merge(["A=1", "B=2", "A=3"], &["B=4".into()]),
-            ["A=3", "B=4"]
-        );
+        assert_eq!(merge(["A=1", "B=2", "A=3"], &["B=4".into()]), ["A=3", "B=4"]);
     }
 
     #[test]

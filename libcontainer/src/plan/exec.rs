@@ -1,6 +1,6 @@
 //! The plans of processes that enter a container: `exec`, and hooks that run inside it.
 
-use super::create::{Entry, oom_score, console_size, keyring_name, process_steps};
+use super::create::{Entry, console_size, keyring_name, oom_score, process_steps};
 use super::credentials::Before;
 use super::exec_process::ProcessPlan;
 use super::host::Host;
@@ -41,18 +41,12 @@ impl ExecTarget<'_> {
             linux.and_then(|linux| linux.uid_mappings().as_ref()),
             linux.and_then(|linux| linux.gid_mappings().as_ref()),
         );
-        (
-            identity::setup_id(&maps.uids),
-            identity::setup_id(&maps.gids),
-        )
+        (identity::setup_id(&maps.uids), identity::setup_id(&maps.gids))
     }
 }
 
 fn step(op: Op) -> Step {
-    Step {
-        op,
-        field: String::new(),
-    }
+    Step { op, field: String::new() }
 }
 
 /// An empty plan for `args`.
@@ -74,10 +68,7 @@ fn begin(args: &[String], env: &[&str]) -> Result<Plan> {
 /// its first instruction.
 fn join(plan: &mut Plan, target: &ExecTarget, host: &Host) {
     let input = plan.input(Input::Given(target.pidfd));
-    plan.joiner.push(step(Op::JoinProcess {
-        input,
-        flags: target.namespaces,
-    }));
+    plan.joiner.push(step(Op::JoinProcess { input, flags: target.namespaces }));
     if target.has_user_namespace() {
         let (uid, gid) = target.setup_ids(host);
         plan.joiner.push(step(Op::BecomeSetupUser { uid, gid }));
@@ -93,10 +84,7 @@ pub(crate) fn for_exec(
     options: &ExecOptions,
     host: &Host,
 ) -> Result<Plan> {
-    let env = environment::merge(
-        process.env().iter().flatten().map(String::as_str),
-        &options.env,
-    );
+    let env = environment::merge(process.env().iter().flatten().map(String::as_str), &options.env);
     let args = process.args().clone().unwrap_or_default();
     let mut plan = begin(&args, &env)?;
     plan.joiner.extend(oom_score(process, host)?);
@@ -104,33 +92,18 @@ pub(crate) fn for_exec(
     plan.joiner.push(step(Op::Fork(0)));
     plan.steps.push(step(Op::NewSession));
     if target.keyring {
-        plan.steps
-            .push(step(Op::SessionKeyring(c_string(keyring_name(target.id))?)));
+        plan.steps.push(step(Op::SessionKeyring(c_string(keyring_name(target.id))?)));
     }
     let terminal = process.terminal().unwrap_or(false);
     if terminal {
-        let op = Op::Terminal {
-            console: false,
-            size: console_size(process),
-        };
-        plan.steps.push(Step {
-            op,
-            field: "process.terminal".into(),
-        });
+        let op = Op::Terminal { console: false, size: console_size(process) };
+        plan.steps.push(Step { op, field: "process.terminal".into() });
     }
-    let before = Before {
-        uid: target.setup_ids(host).0,
-        user_namespace: target.has_user_namespace(),
-    };
+    let before =
+        Before { uid: target.setup_ids(host).0, user_namespace: target.has_user_namespace() };
     let home = environment::value(&env, "HOME").is_none();
-    let entry = Entry {
-        before,
-        host,
-        preserve_fds: options.preserve_fds,
-        terminal,
-        home,
-        at_root: false,
-    };
+    let entry =
+        Entry { before, host, preserve_fds: options.preserve_fds, terminal, home, at_root: false };
     process_steps(&mut plan, process, &entry)?;
     plan.steps.push(step(Op::Ready));
     Ok(plan)
@@ -141,6 +114,8 @@ pub(crate) struct HookPlan<'a> {
     pub(crate) hook: &'a Hook,
     /// Standard input: the container's state.
     pub(crate) stdin: RawFd,
+    /// Standard output and error.
+    pub(crate) output: RawFd,
     /// For createContainer: the directory that is still the container's root, on the host, where
     /// the hook's path is looked up. startContainer hooks are looked up in the container.
     pub(crate) root: Option<RawFd>,
@@ -156,27 +131,20 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
         .clone()
         .filter(|args| !args.is_empty())
         .unwrap_or_else(|| vec![path.clone()]);
-    let env: Vec<&str> = wanted
-        .hook
-        .env()
-        .iter()
-        .flatten()
-        .map(String::as_str)
-        .collect();
+    let env: Vec<&str> = wanted.hook.env().iter().flatten().map(String::as_str).collect();
     let mut plan = begin(&args, &env)?;
     plan.process.name = path.clone();
     plan.process.candidates = vec![c_string(&path)?];
     let root = wanted.root.map(|root| plan.input(Input::Given(root)));
     let stdin = plan.input(Input::Given(wanted.stdin));
+    let output = plan.input(Input::Given(wanted.output));
     join(&mut plan, target, host);
     plan.joiner.extend(root.map(|root| step(Op::Chroot(root))));
     plan.joiner.push(step(Op::Fork(0)));
-    plan.steps.push(step(Op::Stdin(stdin)));
-    let process = target
-        .spec
-        .process()
-        .as_ref()
-        .filter(|_| wanted.root.is_none());
+    for (input, to) in [(stdin, 0), (output, 1), (output, 2)] {
+        plan.steps.push(step(Op::Redirect { input, to }));
+    }
+    let process = target.spec.process().as_ref().filter(|_| wanted.root.is_none());
     match process {
         Some(process) => {
             let before = Before {

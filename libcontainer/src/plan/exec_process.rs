@@ -32,11 +32,6 @@ impl ProcessPlan {
 
 impl fmt::Display for ProcessPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} with {} environment variables",
-            self.argv,
-            self.envp.iter().count()
-        )
+        write!(f, "{:?} with {} environment variables", self.argv, self.envp.iter().count())
     }
 }

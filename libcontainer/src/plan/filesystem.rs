@@ -30,17 +30,9 @@ pub(super) fn attach(planner: &mut Planner) -> Result<()> {
         let planned = planned.map_err(|error| error.field(field.clone()))?;
         mounts.push(match planned {
             Planned::Ready(mount) => (mount, field),
-            Planned::Bind {
-                mut mount,
-                path,
-                recursive,
-            } => {
+            Planned::Bind { mut mount, path, recursive } => {
                 mount.source = Source::Bind(BindSource::Tree(trees.len()));
-                trees.push(Opened {
-                    path,
-                    recursive,
-                    field: field.clone(),
-                });
+                trees.push(Opened { path, recursive, field: field.clone() });
                 (mount, field)
             }
         });
@@ -49,30 +41,20 @@ pub(super) fn attach(planner: &mut Planner) -> Result<()> {
     let mut empty = Empty::default();
     for (mut mount, field) in mounts {
         let directory = planner.plan.directories;
-        let open = empty
-            .mounted(&mut mount, directory)
-            .then(|| mount.target.clone());
+        let open = empty.mounted(&mut mount, directory).then(|| mount.target.clone());
         planner.push(Op::Mount(Box::new(mount)), &field);
         if let Some(path) = open {
             planner.push(Op::OpenDirectory { path, directory }, &field);
             planner.plan.directories += 1;
         }
     }
-    planner.dev = empty
-        .mounts
-        .into_iter()
-        .find(|(path, _)| path == "dev")
-        .map(|(_, place)| place);
+    planner.dev = empty.mounts.into_iter().find(|(path, _)| path == "dev").map(|(_, place)| place);
     Ok(())
 }
 
 fn root(planner: &Planner) -> Result<Opened> {
     let path = c_path(&planner.bundle.rootfs())?;
-    Ok(Opened {
-        path,
-        recursive: true,
-        field: "root.path".into(),
-    })
+    Ok(Opened { path, recursive: true, field: "root.path".into() })
 }
 
 /// In a user namespace other than the caller's, a path of the host may be out of reach for the
@@ -82,6 +64,7 @@ fn open(planner: &mut Planner, trees: Vec<Opened>, mounts: &mut [(MountPlan, Str
         && planner.host.has(caps::Capability::CAP_SYS_ADMIN);
     let shared = asked_propagation(planner).is_some_and(|(kind, _)| mount_options::is_shared(kind));
     propagate(planner);
+    let path = trees.first().map(|root| root.path.clone()).unwrap_or_default();
     let root = if by_parent {
         BindSource::Input(by_parent_opened(planner, trees, mounts, shared))
     } else {
@@ -91,12 +74,7 @@ fn open(planner: &mut Planner, trees: Vec<Opened>, mounts: &mut [(MountPlan, Str
         }
         BindSource::Tree(0)
     };
-    if shared {
-        // What is mounted over `/` must not show on the host.
-        let attr = mount_options::private();
-        planner.push(Op::Propagation { attr, recursive: false }, "linux.rootfsPropagation");
-    }
-    planner.push(Op::AttachRoot { source: root, private: shared }, "root.path");
+    planner.push(Op::AttachRoot { source: root, path, private: shared }, "root.path");
 }
 
 /// The place of the first among the inputs. Volumes stay peers of the host's mounts if shared ones
@@ -113,17 +91,14 @@ fn by_parent_opened(
             mount.source = Source::Bind(BindSource::Input(first + place));
         }
     }
-    let input = |Opened { path, recursive, field }| Input::Tree { path, recursive, slave: !shared, field };
+    let input =
+        |Opened { path, recursive, field }| Input::Tree { path, recursive, slave: !shared, field };
     planner.plan.inputs.extend(trees.into_iter().map(input));
     first
 }
 
 fn asked_propagation(planner: &Planner) -> Option<(u64, bool)> {
-    let name = planner
-        .linux
-        .rootfs_propagation()
-        .as_deref()
-        .filter(|name| !name.is_empty());
+    let name = planner.linux.rootfs_propagation().as_deref().filter(|name| !name.is_empty());
     name.and_then(mount_options::propagation)
 }
 
@@ -136,13 +111,7 @@ fn propagate(planner: &mut Planner) {
         kind
     };
     let attr = mount_options::propagation_attr(kind);
-    planner.push(
-        Op::Propagation {
-            attr,
-            recursive: true,
-        },
-        "linux.rootfsPropagation",
-    );
+    planner.push(Op::Propagation { attr, recursive: true }, "linux.rootfsPropagation");
 }
 
 /// The empty tmpfs mounts so far that nothing has been mounted over: where they are and the place
@@ -166,8 +135,7 @@ impl Empty {
         }
         // What is mounted over something hides it, and all that is below.
         let hidden = format!("{target}/");
-        self.mounts
-            .retain(|(path, _)| *path != target && !path.starts_with(&hidden));
+        self.mounts.retain(|(path, _)| *path != target && !path.starts_with(&hidden));
         let empty = mount.is_empty_tmpfs() && !target.is_empty();
         if empty {
             self.mounts.push((target.clone(), next));
@@ -191,17 +159,11 @@ pub(super) fn binds_dev(mount: &Mount) -> bool {
 pub(super) fn restrict(planner: &mut Planner) -> Result<()> {
     let readonly = planner.linux.readonly_paths().clone().unwrap_or_default();
     for (number, path) in readonly.iter().enumerate() {
-        planner.push(
-            Op::ReadOnly(RootPath::new(path)?),
-            &format!("linux.readonlyPaths[{number}]"),
-        );
+        planner.push(Op::ReadOnly(RootPath::new(path)?), &format!("linux.readonlyPaths[{number}]"));
     }
     let masked = planner.linux.masked_paths().clone().unwrap_or_default();
     for (number, path) in masked.iter().enumerate() {
-        planner.push(
-            Op::Mask(RootPath::new(path)?),
-            &format!("linux.maskedPaths[{number}]"),
-        );
+        planner.push(Op::Mask(RootPath::new(path)?), &format!("linux.maskedPaths[{number}]"));
     }
     Ok(())
 }

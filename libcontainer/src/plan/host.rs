@@ -31,13 +31,7 @@ impl Host {
         let capabilities = sys::identity::effective_capabilities()
             .map_err(|errno| Error::system("capget", errno))?;
         let in_user_namespace = !is_initial_map(&read("/proc/self/uid_map")?);
-        Ok(Self {
-            euid,
-            egid,
-            capabilities,
-            in_user_namespace,
-            cgroups: Layout::detect(),
-        })
+        Ok(Self { euid, egid, capabilities, in_user_namespace, cgroups: Layout::detect() })
     }
 
     /// Whether the caller lacks the rights of the host's root: an ordinary user, or "root" of a

@@ -23,10 +23,7 @@ impl IdMaps {
         uids: Option<&Vec<LinuxIdMapping>>,
         gids: Option<&Vec<LinuxIdMapping>>,
     ) -> Self {
-        Self {
-            uids: convert(uids),
-            gids: convert(gids),
-        }
+        Self { uids: convert(uids), gids: convert(gids) }
     }
 }
 
@@ -42,11 +39,7 @@ fn convert(maps: Option<&Vec<LinuxIdMapping>>) -> Vec<IdMap> {
 /// The id with which the container is set up: 0, or the first that is mapped when 0 is not.
 pub(crate) fn setup_id(maps: &[IdMap]) -> u32 {
     let zero = maps.iter().any(|map| map.inside == 0);
-    if zero {
-        0
-    } else {
-        maps.first().map_or(0, |map| map.inside)
-    }
+    if zero { 0 } else { maps.first().map_or(0, |map| map.inside) }
 }
 
 /// What is written to `/proc/PID/uid_map`.
@@ -70,11 +63,7 @@ mod tests {
 
     #[test]
     fn setup_id_is_zero_when_mapped() {
-        let map = |inside| IdMap {
-            inside,
-            outside: 1000,
-            count: 1,
-        };
+        let map = |inside| IdMap { inside, outside: 1000, count: 1 };
         assert_eq!(setup_id(&[map(5), map(0)]), 0);
         assert_eq!(setup_id(&[map(5)]), 5);
         assert_eq!(render(&[map(0), map(5)]), "0 1000 1\n5 1000 1\n");

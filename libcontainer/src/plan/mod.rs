@@ -40,11 +40,7 @@ use std::fmt;
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A file of a namespace to be joined.
-    Namespace {
-        kind: Namespace,
-        path: CString,
-        field: String,
-    },
+    Namespace { kind: Namespace, path: CString, field: String },
     /// A detached copy of a host mount: for a child that may not reach the path itself.
     Tree {
         path: CString,

@@ -90,9 +90,8 @@ pub(crate) enum Planned {
 }
 
 /// Filesystems of which the kernel has one superblock for many mounts: read-only is of the mount alone.
-const SHARED_SUPERBLOCK: &[&str] = &[
-    "proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs",
-];
+const SHARED_SUPERBLOCK: &[&str] =
+    &["proc", "sysfs", "cgroup", "cgroup2", "mqueue", "devpts", "tmpfs"];
 
 /// fsconfig(2) takes values of up to 255 bytes.
 const LONGEST_VALUE: usize = 255;
@@ -111,10 +110,7 @@ pub(crate) fn plan(
     let options = MountOptions::parse(texts);
     let target = RootPath::new(&mount.destination().to_string_lossy())?;
     let fstype = mount.typ().as_deref().unwrap_or("");
-    let source = mount
-        .source()
-        .as_ref()
-        .map(|path| path.to_string_lossy().into_owned());
+    let source = mount.source().as_ref().map(|path| path.to_string_lossy().into_owned());
     let bind = options.bind.or((fstype == "bind").then_some(false));
     let base = |source, target_kind, name: String| MountPlan {
         target: target.clone(),
@@ -140,34 +136,18 @@ pub(crate) fn plan(
         let name = source
             .ok_or_else(|| invalid("a bind mount needs a source; add the path of the host"))?;
         let path = c_path(&bundle.join(&name))?;
-        let mount = base(
-            Source::Bind(BindSource::Tree(0)),
-            TargetKind::LikeSource,
-            name,
-        );
-        return Ok(Planned::Bind {
-            mount,
-            path,
-            recursive,
-        });
+        let mount = base(Source::Bind(BindSource::Tree(0)), TargetKind::LikeSource, name);
+        return Ok(Planned::Bind { mount, path, recursive });
     }
     if fstype.is_empty() {
-        return Err(invalid(
-            "type is missing; name a filesystem, or add the option bind",
-        ));
+        return Err(invalid("type is missing; name a filesystem, or add the option bind"));
     }
     if options.copy_up && fstype != "tmpfs" {
-        return Err(invalid(
-            "tmpcopyup is for tmpfs; take it out, or make the type tmpfs",
-        ));
+        return Err(invalid("tmpcopyup is for tmpfs; take it out, or make the type tmpfs"));
     }
     let filesystem = filesystem(fstype, source.as_deref(), &options, host, own_pid_namespace)?;
     let name = filesystem.fstype.to_string_lossy().into_owned();
-    Ok(Planned::Ready(base(
-        Source::Filesystem(filesystem),
-        TargetKind::Directory,
-        name,
-    )))
+    Ok(Planned::Ready(base(Source::Filesystem(filesystem), TargetKind::Directory, name)))
 }
 
 fn invalid(text: &str) -> Error {
@@ -193,28 +173,15 @@ fn filesystem(
         other => (c_string(other)?, None),
     };
     let is_long = |value: &CString| value.count_bytes() > LONGEST_VALUE;
-    let long = parameters
-        .iter()
-        .any(|(_, value)| value.as_ref().is_some_and(is_long));
+    let long = parameters.iter().any(|(_, value)| value.as_ref().is_some_and(is_long));
     // Only a mount that is still detached can be filled, or given more than mount(2) knows of.
     let detached =
         options.copy_up || !options.propagation.is_empty() || !options.recursive_attr.is_empty();
-    let classic = if long || !detached {
-        classic(options, source)?
-    } else {
-        None
-    };
+    let classic = if long || !detached { classic(options, source)? } else { None };
     if long && classic.is_none() {
-        return Err(invalid(
-            "options are longer than the page that mount(2) takes; shorten them",
-        ));
+        return Err(invalid("options are longer than the page that mount(2) takes; shorten them"));
     }
-    Ok(Filesystem {
-        fstype,
-        parameters,
-        classic,
-        fallback,
-    })
+    Ok(Filesystem { fstype, parameters, classic, fallback })
 }
 
 /// On a host without cgroup v2 there is nothing that could be shown.
@@ -231,13 +198,9 @@ fn parameters(
 ) -> Result<Vec<(CString, Option<CString>)>> {
     let source = source.map(|source| ("source", Some(source)));
     let flags = options.superblock.iter().map(|name| (*name, None));
-    let data = options
-        .data
-        .iter()
-        .map(|(key, value)| (key.as_str(), value.as_deref()));
+    let data = options.data.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
     let all = source.into_iter().chain(flags).chain(data);
-    all.map(|(key, value)| Ok((c_string(key)?, value.map(c_string).transpose()?)))
-        .collect()
+    all.map(|(key, value)| Ok((c_string(key)?, value.map(c_string).transpose()?))).collect()
 }
 
 /// `None` when the options do not fit into the page that mount(2) copies.
@@ -251,11 +214,7 @@ fn classic(options: &MountOptions, source: Option<&str>) -> Result<Option<Classi
         return Ok(None);
     }
     let source = c_string(source.unwrap_or("none"))?;
-    Ok(Some(Classic {
-        source,
-        flags: options.classic_flags(),
-        data: c_string(data)?,
-    }))
+    Ok(Some(Classic { source, flags: options.classic_flags(), data: c_string(data)? }))
 }
 
 impl MountPlan {
@@ -268,10 +227,7 @@ impl MountPlan {
     /// A fallback's attributes: whatever was asked for, and read-only.
     pub(crate) fn fallback_attr(&self) -> MountAttr {
         let harmless = mount_options::harmless();
-        MountAttr {
-            attr_set: harmless.attr_set | self.attr.attr_set,
-            ..self.attr
-        }
+        MountAttr { attr_set: harmless.attr_set | self.attr.attr_set, ..self.attr }
     }
 }
 
@@ -299,17 +255,10 @@ mod tests {
     #[test]
     fn tmpfs_has_its_parameters_in_order() {
         let json = r#"{"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","mode=755"]}"#;
-        let Ok(Planned::Ready(mount)) = mount(json) else {
-            panic!("planned")
-        };
-        let Source::Filesystem(filesystem) = &mount.source else {
-            panic!("filesystem")
-        };
-        let keys: Vec<_> = filesystem
-            .parameters
-            .iter()
-            .map(|(key, _)| key.to_str().unwrap())
-            .collect();
+        let Ok(Planned::Ready(mount)) = mount(json) else { panic!("planned") };
+        let Source::Filesystem(filesystem) = &mount.source else { panic!("filesystem") };
+        let keys: Vec<_> =
+            filesystem.parameters.iter().map(|(key, _)| key.to_str().unwrap()).collect();
         assert_eq!(keys, ["source", "mode"]);
         assert_eq!(mount.to_string(), "mount tmpfs at /dev");
     }
@@ -317,12 +266,7 @@ mod tests {
     #[test]
     fn relative_bind_sources_begin_at_the_bundle() {
         let json = r#"{"destination":"/data","source":"data","options":["rbind","ro"]}"#;
-        let Ok(Planned::Bind {
-            path, recursive, ..
-        }) = mount(json)
-        else {
-            panic!("bind")
-        };
+        let Ok(Planned::Bind { path, recursive, .. }) = mount(json) else { panic!("bind") };
         assert_eq!((path.to_str().unwrap(), recursive), ("/bundle/data", true));
     }
 
@@ -332,14 +276,8 @@ mod tests {
         let json = format!(
             r#"{{"destination":"/o","type":"overlay","source":"o","options":["{lower}","nosuid"]}}"#
         );
-        let Ok(Planned::Ready(mount)) = mount(&json) else {
-            panic!("planned")
-        };
-        let Source::Filesystem(Filesystem {
-            classic: Some(classic),
-            ..
-        }) = mount.source
-        else {
+        let Ok(Planned::Ready(mount)) = mount(&json) else { panic!("planned") };
+        let Source::Filesystem(Filesystem { classic: Some(classic), .. }) = mount.source else {
             panic!("classic")
         };
         assert_eq!(classic.flags, libc::MS_NOSUID as u64);

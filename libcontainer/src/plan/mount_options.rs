@@ -122,11 +122,7 @@ impl MountOptions {
     }
 
     fn apply(&mut self, effect: Effect, recursive: bool) {
-        let attr = if recursive {
-            &mut self.recursive_attr
-        } else {
-            &mut self.attr
-        };
+        let attr = if recursive { &mut self.recursive_attr } else { &mut self.attr };
         match effect {
             Set(bits) => {
                 attr.attr_set |= bits;
@@ -170,15 +166,9 @@ impl MountOptions {
             ("sync", libc::MS_SYNCHRONOUS as u64),
         ];
         let set = self.attr.attr_set;
-        let attributes = CLASSIC
-            .iter()
-            .filter(|(bit, _)| set & bit != 0)
-            .map(|row| row.1);
+        let attributes = CLASSIC.iter().filter(|(bit, _)| set & bit != 0).map(|row| row.1);
         let named = |name: &str| self.superblock.contains(&name);
-        let superblock = SUPERBLOCK
-            .iter()
-            .filter(|(name, _)| named(name))
-            .map(|row| row.1);
+        let superblock = SUPERBLOCK.iter().filter(|(name, _)| named(name)).map(|row| row.1);
         attributes.chain(superblock).fold(0, |all, flag| all | flag)
     }
 
@@ -189,18 +179,12 @@ impl MountOptions {
 
 /// An attribute set that makes a mount read-only.
 pub(crate) fn read_only() -> MountAttr {
-    MountAttr {
-        attr_set: RDONLY,
-        ..MountAttr::default()
-    }
+    MountAttr { attr_set: RDONLY, ..MountAttr::default() }
 }
 
 /// Read-only, and nothing in it may be executed, gain privileges or be a device.
 pub(crate) fn harmless() -> MountAttr {
-    MountAttr {
-        attr_set: RDONLY | NOSUID | NODEV | NOEXEC,
-        ..MountAttr::default()
-    }
+    MountAttr { attr_set: RDONLY | NOSUID | NODEV | NOEXEC, ..MountAttr::default() }
 }
 
 /// The propagation of `linux.rootfsPropagation`: `shared`, `rslave` ...; the flag and whether it is for the tree.
@@ -216,10 +200,7 @@ pub(crate) const DEFAULT_PROPAGATION: (u64, bool) = (SLAVE, true);
 
 /// An attribute set that only changes the propagation.
 pub(crate) fn propagation_attr(kind: u64) -> MountAttr {
-    MountAttr {
-        propagation: kind,
-        ..MountAttr::default()
-    }
+    MountAttr { propagation: kind, ..MountAttr::default() }
 }
 
 /// Private: what is mounted here shows nowhere else.
@@ -253,15 +234,9 @@ fn find(option: &str) -> Option<(Effect, bool)> {
 
 /// The names of all options that have a meaning of their own, sorted; any other is handed to the filesystem.
 pub fn names() -> Vec<String> {
-    let recursive = TABLE
-        .iter()
-        .filter(|row| row.2)
-        .map(|row| format!("r{}", row.0));
-    let mut names: Vec<String> = TABLE
-        .iter()
-        .map(|row| row.0.to_owned())
-        .chain(recursive)
-        .collect();
+    let recursive = TABLE.iter().filter(|row| row.2).map(|row| format!("r{}", row.0));
+    let mut names: Vec<String> =
+        TABLE.iter().map(|row| row.0.to_owned()).chain(recursive).collect();
     names.sort();
     names
 }
@@ -275,11 +250,7 @@ mod tests {
         let options = MountOptions::parse(["ro", "rw", "noexec"]);
         assert_eq!(
             options.attr,
-            MountAttr {
-                attr_set: NOEXEC,
-                attr_clr: RDONLY,
-                ..Default::default()
-            }
+            MountAttr { attr_set: NOEXEC, attr_clr: RDONLY, ..Default::default() }
         );
         let options = MountOptions::parse(["noatime", "strictatime"]);
         assert_eq!(options.attr.attr_set, STRICTATIME);
@@ -304,15 +275,10 @@ mod tests {
     #[test]
     fn the_rest_is_data() {
         let options = MountOptions::parse(["mode=755", "newinstance", "lowerdir=/a=b:/c", ""]);
-        let expected = [
-            ("mode", Some("755")),
-            ("newinstance", None),
-            ("lowerdir", Some("/a=b:/c")),
-        ];
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(k, v)| (k.to_string(), v.map(str::to_owned)))
-            .collect();
+        let expected =
+            [("mode", Some("755")), ("newinstance", None), ("lowerdir", Some("/a=b:/c"))];
+        let expected: Vec<_> =
+            expected.iter().map(|(k, v)| (k.to_string(), v.map(str::to_owned))).collect();
         assert_eq!(options.data, expected);
     }
 

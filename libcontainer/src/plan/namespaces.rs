@@ -14,11 +14,7 @@ pub(crate) struct Namespace {
 const CLONE_NEWTIME: u64 = 0x80;
 
 const fn row(name: &'static str, flag: i32, file: &'static str) -> Namespace {
-    Namespace {
-        name,
-        flag: flag as u64,
-        file,
-    }
+    Namespace { name, flag: flag as u64, file }
 }
 
 pub(crate) const USER: Namespace = row("user", libc::CLONE_NEWUSER, "user");
@@ -27,11 +23,7 @@ pub(crate) const NETWORK: Namespace = row("network", libc::CLONE_NEWNET, "net");
 pub(crate) const IPC: Namespace = row("ipc", libc::CLONE_NEWIPC, "ipc");
 pub(crate) const UTS: Namespace = row("uts", libc::CLONE_NEWUTS, "uts");
 pub(crate) const CGROUP: Namespace = row("cgroup", libc::CLONE_NEWCGROUP, "cgroup");
-pub(crate) const TIME: Namespace = Namespace {
-    name: "time",
-    flag: CLONE_NEWTIME,
-    file: "time",
-};
+pub(crate) const TIME: Namespace = Namespace { name: "time", flag: CLONE_NEWTIME, file: "time" };
 pub(crate) const MOUNT: Namespace = row("mount", libc::CLONE_NEWNS, "mnt");
 
 /// All of them, in the order in which they are joined: the mount namespace last, since paths of
@@ -58,19 +50,12 @@ pub(crate) struct Flags(pub(crate) u64);
 
 impl fmt::Display for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = ALL
-            .iter()
-            .filter(|kind| self.0 & kind.flag != 0)
-            .map(|kind| kind.name)
-            .collect();
+        let names: Vec<_> =
+            ALL.iter().filter(|kind| self.0 & kind.flag != 0).map(|kind| kind.name).collect();
         write!(
             f,
             "new namespaces: {}",
-            if names.is_empty() {
-                "none".into()
-            } else {
-                names.join(" ")
-            }
+            if names.is_empty() { "none".into() } else { names.join(" ") }
         )
     }
 }

@@ -88,10 +88,11 @@ pub(crate) enum Op {
         path: CString,
         recursive: bool,
     },
-    /// Attaches the root filesystem over the root directory.
+    /// Attaches the root filesystem over its own directory, where createContainer hooks look for it.
     AttachRoot {
         source: BindSource,
-        /// Takes the root filesystem out of the host's peer groups first.
+        path: CString,
+        /// Takes it, and what it is mounted on, out of the host's peer groups first.
         private: bool,
     },
     /// A directory of the host is the root filesystem as it is.
@@ -122,13 +123,19 @@ pub(crate) enum Op {
     Hooks,
     WorkingDirectory(RootPath),
     ReadOnlyRoot,
-    RootPropagation { attr: MountAttr, recursive: bool },
+    RootPropagation {
+        attr: MountAttr,
+        recursive: bool,
+    },
     Pivot,
     ChrootToRoot,
 
     // The process.
-    /// An input becomes standard input.
-    Stdin(usize),
+    /// An input becomes stdin, stdout or stderr.
+    Redirect {
+        input: usize,
+        to: i32,
+    },
     /// The terminal becomes stdin, stdout and stderr.
     Stdio,
     OwnStdio {
@@ -227,11 +234,9 @@ impl fmt::Display for Op {
             }
             Self::OpenTree { path, .. } => write!(f, "bind source {}", path.to_string_lossy()),
             Self::UseRoot(path) => write!(f, "use {} as the root", path.to_string_lossy()),
-            Self::RootPropagation { attr, .. } => write!(
-                f,
-                "set propagation of the root filesystem to {:#x}",
-                attr.propagation
-            ),
+            Self::RootPropagation { attr, .. } => {
+                write!(f, "set propagation of the root filesystem to {:#x}", attr.propagation)
+            }
             Self::AttachRoot { .. } => f.write_str("attach the root filesystem"),
             Self::Mount(mount) => mount.fmt(f),
             Self::OpenDirectory { path, .. } => write!(f, "open directory {path}"),
@@ -251,12 +256,9 @@ impl fmt::Display for Op {
                     node.mode
                 ),
             },
-            Self::Link { target, name, .. } => write!(
-                f,
-                "link {} to {}",
-                name.to_string_lossy(),
-                target.to_string_lossy()
-            ),
+            Self::Link { target, name, .. } => {
+                write!(f, "link {} to {}", name.to_string_lossy(), target.to_string_lossy())
+            }
             Self::Mask(path) => write!(f, "mask {path}"),
             Self::ReadOnly(path) => write!(f, "make {path} read-only"),
             Self::Sysctl { path, value } => {
@@ -268,17 +270,15 @@ impl fmt::Display for Op {
             Self::ReadOnlyRoot => f.write_str("make / read-only"),
             Self::Pivot => f.write_str("pivot_root"),
             Self::ChrootToRoot => f.write_str("chroot to the root filesystem"),
-            Self::Stdin(_) => f.write_str("set standard input"),
+            Self::Redirect { to, .. } => write!(f, "redirect descriptor {to}"),
             Self::Stdio => f.write_str("make the terminal stdin, stdout and stderr"),
             Self::OwnStdio { uid } => write!(f, "give stdin, stdout and stderr to uid {uid}"),
             Self::ChangeDirectory { path, .. } => {
                 write!(f, "chdir to cwd (\"{path}\") set in config.json")
             }
-            Self::Rlimit {
-                resource,
-                soft,
-                hard,
-            } => write!(f, "set resource limit {resource} to {soft} (hard {hard})"),
+            Self::Rlimit { resource, soft, hard } => {
+                write!(f, "set resource limit {resource} to {soft} (hard {hard})")
+            }
             Self::Groups(groups) => write!(f, "set groups to {groups:?}"),
             Self::BoundingSet { drop } => {
                 write!(f, "drop {} capabilities from the bounding set", drop.len())
@@ -292,11 +292,9 @@ impl fmt::Display for Op {
             Self::Ambient(list) => write!(f, "set {} ambient capabilities", list.len()),
             Self::NoNewPrivileges => f.write_str("set no_new_privs"),
             Self::Umask(mask) => write!(f, "set umask to {mask:03o}"),
-            Self::Label { attribute, value } => write!(
-                f,
-                "write {value:?} to /proc/{}",
-                attribute.to_string_lossy()
-            ),
+            Self::Label { attribute, value } => {
+                write!(f, "write {value:?} to /proc/{}", attribute.to_string_lossy())
+            }
             Self::Home { .. } => f.write_str("look up HOME in /etc/passwd"),
             Self::FindExecutable => f.write_str("find the executable"),
             Self::ResetSignals => f.write_str("reset signals"),

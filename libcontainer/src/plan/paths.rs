@@ -71,10 +71,7 @@ pub(crate) fn c_string(text: impl AsRef<[u8]>) -> Result<CString> {
     let bytes = text.as_ref();
     CString::new(bytes).map_err(|_| {
         let text = String::from_utf8_lossy(bytes).replace('\0', "\\0");
-        Error::new(
-            ErrorKind::InvalidConfig,
-            format!("{text:?} has a NUL byte in it; take it out"),
-        )
+        Error::new(ErrorKind::InvalidConfig, format!("{text:?} has a NUL byte in it; take it out"))
     })
 }
 
@@ -90,16 +87,8 @@ mod tests {
 
     #[test]
     fn root_paths_are_relative() {
-        for (from, to) in [
-            ("/", "."),
-            ("", "."),
-            ("//proc/", "proc"),
-            ("dev/pts", "dev/pts"),
-        ] {
-            assert_eq!(
-                RootPath::new(from).unwrap().as_c_str().to_str().unwrap(),
-                to
-            );
+        for (from, to) in [("/", "."), ("", "."), ("//proc/", "proc"), ("dev/pts", "dev/pts")] {
+            assert_eq!(RootPath::new(from).unwrap().as_c_str().to_str().unwrap(), to);
         }
         assert_eq!(RootPath::new("/a/../b").unwrap().lexical(), "b");
         assert_eq!(RootPath::new("/dev").unwrap().to_string(), "/dev");
@@ -108,10 +97,7 @@ mod tests {
     #[test]
     fn split_gives_directory_and_name() {
         let (directory, name) = RootPath::new("/dev/pts/0").unwrap().split().unwrap();
-        assert_eq!(
-            (directory.to_string().as_str(), name.to_str().unwrap()),
-            ("/dev/pts", "0")
-        );
+        assert_eq!((directory.to_string().as_str(), name.to_str().unwrap()), ("/dev/pts", "0"));
         assert!(RootPath::new("/").unwrap().split().is_none());
         assert!(RootPath::new("/a/..").unwrap().split().is_none());
     }

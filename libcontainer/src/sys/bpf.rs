@@ -28,12 +28,7 @@ impl Insn {
             true => dst | src << 4,
             false => dst << 4 | src,
         };
-        Self {
-            code,
-            registers,
-            off,
-            imm,
-        }
+        Self { code, registers, off, imm }
     }
 
     /// Destination and source register.

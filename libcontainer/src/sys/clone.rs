@@ -28,10 +28,7 @@ pub(crate) fn clone3(flags: u64, cgroup: Option<RawFd>) -> Result<Option<Cloned>
     match call(&args)? {
         0 => Ok(None),
         // SAFETY: the kernel has just opened this descriptor for us.
-        pid => Ok(Some(Cloned {
-            pid,
-            pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) },
-        })),
+        pid => Ok(Some(Cloned { pid, pidfd: unsafe { OwnedFd::from_raw_fd(pidfd) } })),
     }
 }
 
@@ -55,13 +52,8 @@ fn arguments(flags: u64, cgroup: Option<RawFd>) -> libc::clone_args {
 fn call(args: &libc::clone_args) -> Result<libc::pid_t> {
     // SAFETY: without CLONE_VM the child has memory of its own, as after fork(2); `args` is valid
     // for the size given.
-    let pid = unsafe {
-        libc::syscall(
-            libc::SYS_clone3,
-            &raw const *args,
-            size_of::<libc::clone_args>(),
-        )
-    };
+    let pid =
+        unsafe { libc::syscall(libc::SYS_clone3, &raw const *args, size_of::<libc::clone_args>()) };
     check(pid).map(|pid| pid as libc::pid_t)
 }
 

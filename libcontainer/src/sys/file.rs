@@ -93,14 +93,28 @@ pub(crate) fn close(fd: RawFd) {
 pub(crate) fn cloexec_from(first: u32) -> Result<()> {
     // SAFETY: takes no pointer.
     let value = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            first,
-            c_uint::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
+        libc::syscall(libc::SYS_close_range, first, c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
     };
     check(value).map(drop)
+}
+
+/// How flock(2) locks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Flock {
+    Exclusive,
+    Shared,
+    TryShared,
+}
+
+/// <https://man7.org/linux/man-pages/man2/flock.2.html>
+pub(crate) fn lock(fd: RawFd, how: Flock) -> Result<()> {
+    let operation = match how {
+        Flock::Exclusive => libc::LOCK_EX,
+        Flock::Shared => libc::LOCK_SH,
+        Flock::TryShared => libc::LOCK_SH | libc::LOCK_NB,
+    };
+    // SAFETY: takes no pointer.
+    retry(|| done(unsafe { libc::flock(fd, operation) }))
 }
 
 /// Lets execve(2) pass a descriptor on.
@@ -258,24 +272,11 @@ pub(crate) fn fchmod(fd: RawFd, mode: u32) -> Result<()> {
 /// Sets access and modification time in nanoseconds of `name` in `dir`, following nothing.
 pub(crate) fn utimensat(dir: RawFd, name: &CStr, from: &libc::stat) -> Result<()> {
     let times = [
-        libc::timespec {
-            tv_sec: from.st_atime,
-            tv_nsec: from.st_atime_nsec,
-        },
-        libc::timespec {
-            tv_sec: from.st_mtime,
-            tv_nsec: from.st_mtime_nsec,
-        },
+        libc::timespec { tv_sec: from.st_atime, tv_nsec: from.st_atime_nsec },
+        libc::timespec { tv_sec: from.st_mtime, tv_nsec: from.st_mtime_nsec },
     ];
     // SAFETY: `name` is a valid C string and `times` has two elements.
-    done(unsafe {
-        libc::utimensat(
-            dir,
-            name.as_ptr(),
-            times.as_ptr(),
-            libc::AT_SYMLINK_NOFOLLOW,
-        )
-    })
+    done(unsafe { libc::utimensat(dir, name.as_ptr(), times.as_ptr(), libc::AT_SYMLINK_NOFOLLOW) })
 }
 
 /// Copies what is left of one file to another inside the kernel; how much of it.

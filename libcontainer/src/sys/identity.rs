@@ -52,15 +52,8 @@ struct CapData {
 ///
 /// <https://man7.org/linux/man-pages/man2/capget.2.html>
 pub(crate) fn effective_capabilities() -> Result<u64> {
-    let mut header = CapHeader {
-        version: LINUX_CAPABILITY_VERSION_3,
-        pid: 0,
-    };
-    let mut data = [CapData {
-        effective: 0,
-        permitted: 0,
-        inheritable: 0,
-    }; 2];
+    let mut header = CapHeader { version: LINUX_CAPABILITY_VERSION_3, pid: 0 };
+    let mut data = [CapData { effective: 0, permitted: 0, inheritable: 0 }; 2];
     // SAFETY: version 3 takes a header and two data elements.
     check(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) })?;
     Ok(u64::from(data[0].effective) | u64::from(data[1].effective) << 32)
@@ -73,10 +66,7 @@ pub(crate) fn capset(sets: &CapabilitySets) -> Result<()> {
         permitted: (sets.permitted >> shift) as u32,
         inheritable: (sets.inheritable >> shift) as u32,
     };
-    let mut header = CapHeader {
-        version: LINUX_CAPABILITY_VERSION_3,
-        pid: 0,
-    };
+    let mut header = CapHeader { version: LINUX_CAPABILITY_VERSION_3, pid: 0 };
     let data = [half(0), half(32)];
     // SAFETY: version 3 takes a header and two data elements.
     check(unsafe { libc::syscall(libc::SYS_capset, &raw mut header, data.as_ptr()) }).map(drop)
@@ -95,22 +85,12 @@ pub(crate) fn drop_bounding(capability: u32) -> Result<()> {
 
 /// <https://man7.org/linux/man-pages/man2/PR_CAP_AMBIENT.2const.html>
 pub(crate) fn raise_ambient(capability: u32) -> Result<()> {
-    prctl(
-        libc::PR_CAP_AMBIENT,
-        libc::PR_CAP_AMBIENT_RAISE as u64,
-        u64::from(capability),
-    )
-    .map(drop)
+    prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as u64, u64::from(capability)).map(drop)
 }
 
 /// Empties the ambient set.
 pub(crate) fn clear_ambient() -> Result<()> {
-    prctl(
-        libc::PR_CAP_AMBIENT,
-        libc::PR_CAP_AMBIENT_CLEAR_ALL as u64,
-        0,
-    )
-    .map(drop)
+    prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as u64, 0).map(drop)
 }
 
 /// Whether permitted capabilities survive a change of user id.

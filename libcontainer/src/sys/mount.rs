@@ -68,37 +68,27 @@ pub(crate) fn open_tree_attr(
 }
 
 fn tree_flags(path: &CStr, recursive: bool) -> c_uint {
-    let empty = if path.is_empty() {
-        libc::AT_EMPTY_PATH as c_uint
-    } else {
-        0
-    };
-    let deep = if recursive {
-        libc::AT_RECURSIVE as c_uint
-    } else {
-        0
-    };
+    let empty = if path.is_empty() { libc::AT_EMPTY_PATH as c_uint } else { 0 };
+    let deep = if recursive { libc::AT_RECURSIVE as c_uint } else { 0 };
     empty | deep
 }
 
-/// Attaches the mount `from` on top of what `to` is. `to` of `None` is the root directory.
+/// Attaches the mount `from` on top of what `to` is.
 ///
 /// <https://man7.org/linux/man-pages/man2/move_mount.2.html>
-pub(crate) fn move_mount(from: RawFd, to: Option<RawFd>) -> Result<()> {
-    let (dir, path, flags) = match to {
-        Some(fd) => (fd, c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
-        None => (libc::AT_FDCWD, c"/", MOVE_MOUNT_F_EMPTY_PATH),
-    };
+pub(crate) fn move_mount(from: RawFd, to: RawFd) -> Result<()> {
+    attach(from, to, c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+}
+
+/// The same on top of a path that the caller trusts (of the host).
+pub(crate) fn move_mount_to(from: RawFd, path: &CStr) -> Result<()> {
+    attach(from, libc::AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+fn attach(from: RawFd, dir: RawFd, path: &CStr, flags: c_uint) -> Result<()> {
     // SAFETY: both paths are valid C strings.
     let moved = unsafe {
-        libc::syscall(
-            libc::SYS_move_mount,
-            from,
-            c"".as_ptr(),
-            dir,
-            path.as_ptr(),
-            flags,
-        )
+        libc::syscall(libc::SYS_move_mount, from, c"".as_ptr(), dir, path.as_ptr(), flags)
     };
     check(moved).map(drop)
 }
@@ -147,17 +137,8 @@ pub(crate) fn fspick(fd: RawFd) -> Result<RawFd> {
 ///
 /// <https://man7.org/linux/man-pages/man2/fsconfig.2.html>
 pub(crate) fn fsconfig_set(context: RawFd, key: &CStr, value: Option<&CStr>) -> Result<()> {
-    let command = if value.is_some() {
-        FSCONFIG_SET_STRING
-    } else {
-        FSCONFIG_SET_FLAG
-    };
-    fsconfig(
-        context,
-        command,
-        key.as_ptr(),
-        value.map_or(ptr::null(), CStr::as_ptr),
-    )
+    let command = if value.is_some() { FSCONFIG_SET_STRING } else { FSCONFIG_SET_FLAG };
+    fsconfig(context, command, key.as_ptr(), value.map_or(ptr::null(), CStr::as_ptr))
 }
 
 /// Makes the superblock.
@@ -185,14 +166,8 @@ fn fsconfig(
 /// <https://man7.org/linux/man-pages/man2/fsmount.2.html>
 pub(crate) fn fsmount(context: RawFd, attributes: u64) -> Result<RawFd> {
     // SAFETY: takes no pointer.
-    let fd = unsafe {
-        libc::syscall(
-            libc::SYS_fsmount,
-            context,
-            FSMOUNT_CLOEXEC,
-            attributes as c_uint,
-        )
-    };
+    let fd =
+        unsafe { libc::syscall(libc::SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes as c_uint) };
     check(fd).map(|fd| fd as RawFd)
 }
 
@@ -203,13 +178,7 @@ pub(crate) fn fsmount(context: RawFd, attributes: u64) -> Result<RawFd> {
 pub(crate) fn mount_here(source: &CStr, fstype: &CStr, flags: u64, data: &CStr) -> Result<()> {
     // SAFETY: all four are valid C strings.
     done(unsafe {
-        libc::mount(
-            source.as_ptr(),
-            c".".as_ptr(),
-            fstype.as_ptr(),
-            flags,
-            data.as_ptr().cast(),
-        )
+        libc::mount(source.as_ptr(), c".".as_ptr(), fstype.as_ptr(), flags, data.as_ptr().cast())
     })
 }
 

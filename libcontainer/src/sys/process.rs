@@ -53,20 +53,14 @@ pub(crate) fn exit(code: i32) -> ! {
 ///
 /// <https://man7.org/linux/man-pages/man2/prlimit.2.html>
 pub(crate) fn setrlimit(resource: u32, soft: u64, hard: u64) -> Result<()> {
-    let limit = libc::rlimit {
-        rlim_cur: soft,
-        rlim_max: hard,
-    };
+    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
     // SAFETY: `limit` is valid; pid 0 is this process.
     done(unsafe { libc::prlimit(0, resource as _, &raw const limit, std::ptr::null_mut()) })
 }
 
 /// The hard limit of a resource of this process.
 pub(crate) fn hard_limit(resource: u32) -> Result<u64> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is valid for writing.
     done(unsafe { libc::prlimit(0, resource as _, std::ptr::null(), &raw mut limit) })?;
     Ok(limit.rlim_max)

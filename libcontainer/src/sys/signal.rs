@@ -29,15 +29,16 @@ pub(crate) fn unblock_all() {
     restore(&Mask(empty_set()));
 }
 
-/// Lets a program that std starts begin with no signal blocked, whatever its starter has blocked.
-pub(crate) fn unblock_in(command: &mut std::process::Command) {
+/// Lets a program that std starts begin with no signal blocked and with nothing open but stdin,
+/// stdout and stderr, whatever its starter has blocked and open.
+pub(crate) fn begin_clean(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt;
-    let unblock = || {
+    let clean = || {
         unblock_all();
-        Ok(())
+        super::file::cloexec_from(3).map_err(Into::into)
     };
-    // SAFETY: after the fork, the closure makes one system call and allocates nothing.
-    unsafe { command.pre_exec(unblock) };
+    // SAFETY: after the fork, the closure makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(clean) };
 }
 
 /// Default action for a signal that the caller's process may have ignored.

@@ -8,10 +8,7 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 ///
 /// <https://man7.org/linux/man-pages/man2/sendmsg.2.html>
 pub(crate) fn send(socket: RawFd, bytes: &[u8], fd: Option<RawFd>) -> Result<()> {
-    let mut iov = libc::iovec {
-        iov_base: bytes.as_ptr() as *mut c_void,
-        iov_len: bytes.len(),
-    };
+    let mut iov = libc::iovec { iov_base: bytes.as_ptr() as *mut c_void, iov_len: bytes.len() };
     let mut control = Control::default();
     // SAFETY: msghdr is plain numbers and pointers; all zero is valid.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -22,10 +19,8 @@ pub(crate) fn send(socket: RawFd, bytes: &[u8], fd: Option<RawFd>) -> Result<()>
     }
     // SAFETY: `message` and what it points to are valid for the call.
     retry(|| {
-        check(
-            unsafe { libc::sendmsg(socket, &raw const message, libc::MSG_NOSIGNAL) }
-                as libc::c_long,
-        )
+        check(unsafe { libc::sendmsg(socket, &raw const message, libc::MSG_NOSIGNAL) }
+            as libc::c_long)
     })
     .map(drop)
 }
@@ -34,10 +29,7 @@ pub(crate) fn send(socket: RawFd, bytes: &[u8], fd: Option<RawFd>) -> Result<()>
 ///
 /// <https://man7.org/linux/man-pages/man2/recvmsg.2.html>
 pub(crate) fn receive(socket: RawFd, buffer: &mut [u8]) -> Result<(usize, Option<OwnedFd>)> {
-    let mut iov = libc::iovec {
-        iov_base: buffer.as_mut_ptr().cast(),
-        iov_len: buffer.len(),
-    };
+    let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut control = Control::default();
     // SAFETY: msghdr is plain numbers and pointers; all zero is valid.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
@@ -47,10 +39,8 @@ pub(crate) fn receive(socket: RawFd, buffer: &mut [u8]) -> Result<(usize, Option
     message.msg_controllen = size_of_val(&control.0) as _;
     // SAFETY: `message` and what it points to are valid for the call.
     let read = retry(|| {
-        check(
-            unsafe { libc::recvmsg(socket, &raw mut message, libc::MSG_CMSG_CLOEXEC) }
-                as libc::c_long,
-        )
+        check(unsafe { libc::recvmsg(socket, &raw mut message, libc::MSG_CMSG_CLOEXEC) }
+            as libc::c_long)
     })?;
     Ok((read as usize, Control::take(&message)))
 }
@@ -81,9 +71,7 @@ impl Control {
             if header.is_null() || (*header).cmsg_type != libc::SCM_RIGHTS {
                 return None;
             }
-            Some(OwnedFd::from_raw_fd(
-                libc::CMSG_DATA(header).cast::<RawFd>().read_unaligned(),
-            ))
+            Some(OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<RawFd>().read_unaligned()))
         }
     }
 }
@@ -107,11 +95,8 @@ struct InterfaceFlags {
 ///
 /// <https://man7.org/linux/man-pages/man7/netdevice.7.html>
 pub(crate) fn loopback_up() -> Result<()> {
-    let mut request = InterfaceFlags {
-        name: [0; libc::IFNAMSIZ],
-        flags: libc::IFF_UP as i16,
-        rest: [0; 22],
-    };
+    let mut request =
+        InterfaceFlags { name: [0; libc::IFNAMSIZ], flags: libc::IFF_UP as i16, rest: [0; 22] };
     for (to, from) in request.name.iter_mut().zip(b"lo") {
         *to = *from;
     }

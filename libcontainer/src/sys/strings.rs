@@ -24,20 +24,13 @@ impl CStringArray {
             .chain(strings.iter().map(|string| string.as_ptr()))
             .chain([free, free])
             .map(Cell::new);
-        Self {
-            pointers: pointers.collect(),
-            strings,
-            spare: Box::default(),
-        }
+        Self { pointers: pointers.collect(), strings, spare: Box::default() }
     }
 
     /// The same, with room for what [`append`](Self::append) adds.
     pub(crate) fn with_room(strings: Vec<CString>) -> Self {
         let spare = std::iter::repeat_n(Cell::new(0), SPARE).collect();
-        Self {
-            spare,
-            ..Self::new(strings)
-        }
+        Self { spare, ..Self::new(strings) }
     }
 
     /// What execve(2) takes.
@@ -54,15 +47,10 @@ impl CStringArray {
     /// Adds a string made of `parts` at the end, if there is room for it.
     pub(crate) fn append(&self, parts: &[&[u8]]) {
         let length: usize = parts.iter().map(|part| part.len()).sum();
-        if let (true, Some(place)) = (
-            length < self.spare.len(),
-            self.pointers.get(self.strings.len() + 1),
-        ) {
-            for (cell, byte) in self
-                .spare
-                .iter()
-                .zip(parts.iter().copied().flatten().chain(&[0]))
-            {
+        if let (true, Some(place)) =
+            (length < self.spare.len(), self.pointers.get(self.strings.len() + 1))
+        {
+            for (cell, byte) in self.spare.iter().zip(parts.iter().copied().flatten().chain(&[0])) {
                 cell.set(*byte);
             }
             place.set(self.spare.as_ptr().cast());

@@ -132,10 +132,7 @@ fn program() -> (&'static [u8], usize) {
     );
     let length = end as usize - begin as usize;
     // SAFETY: the assembler puts the bytes between the two symbols into read-only data.
-    (
-        unsafe { std::slice::from_raw_parts(begin, length) },
-        fd as usize - begin as usize,
-    )
+    (unsafe { std::slice::from_raw_parts(begin, length) }, fd as usize - begin as usize)
 }
 
 /// The program in a memory file. It reports on `socket`, with `header` in front of the errno, or,
@@ -161,7 +158,11 @@ pub(crate) fn open(socket: RawFd, listener: RawFd, header: [u8; 8]) -> Result<Op
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn open(_socket: std::os::fd::RawFd, _listener: std::os::fd::RawFd, _header: [u8; 8]) -> Result<Option<OwnedFd>> {
+pub(crate) fn open(
+    _socket: std::os::fd::RawFd,
+    _listener: std::os::fd::RawFd,
+    _header: [u8; 8],
+) -> Result<Option<OwnedFd>> {
     Ok(None)
 }
 

@@ -17,12 +17,7 @@ pub(crate) fn open_peer(master: RawFd) -> Result<RawFd> {
 
 /// <https://man7.org/linux/man-pages/man2/TIOCSWINSZ.2const.html>
 pub(crate) fn set_size(tty: RawFd, rows: u16, columns: u16) -> Result<()> {
-    let size = libc::winsize {
-        ws_row: rows,
-        ws_col: columns,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCSWINSZ reads a winsize.
     done(unsafe { libc::ioctl(tty, libc::TIOCSWINSZ as _, &raw const size) })
 }

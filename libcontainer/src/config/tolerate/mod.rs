@@ -59,11 +59,7 @@ const CHOICES: &[Choice] = &[
         key: "type",
         known: "pid network mount ipc uts user cgroup time",
     },
-    Choice {
-        path: &["linux", "devices", "*"],
-        key: "type",
-        known: "c b u p",
-    },
+    Choice { path: &["linux", "devices", "*"], key: "type", known: "c b u p" },
 ];
 
 /// An object of the JSON value.
@@ -116,16 +112,12 @@ fn drop_foreign(config: &mut Value, report: &mut Report) {
     };
     for key in OTHER_SYSTEMS {
         if config.remove(*key).is_some() {
-            report
-                .warnings
-                .push(format!("{key}: ignored, it is for another system"));
+            report.warnings.push(format!("{key}: ignored, it is for another system"));
         }
     }
     for key in MISPLACED {
         if config.remove(*key).is_some() {
-            report.warnings.push(format!(
-                "{key}: unknown field, ignored; it belongs in linux"
-            ));
+            report.warnings.push(format!("{key}: unknown field, ignored; it belongs in linux"));
         }
     }
 }

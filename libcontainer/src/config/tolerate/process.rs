@@ -49,9 +49,7 @@ fn compulsory(process: &mut Value, report: &mut Report) {
     };
     if !process.contains_key("user") {
         process.insert("user".to_owned(), Value::Object(Default::default()));
-        report
-            .warnings
-            .push("process.user: is missing, taken as uid 0 and gid 0".to_owned());
+        report.warnings.push("process.user: is missing, taken as uid 0 and gid 0".to_owned());
     }
     if !process.contains_key("cwd") {
         process.insert("cwd".to_owned(), Value::String(String::new()));
@@ -69,9 +67,7 @@ fn capabilities(process: &mut Value, report: &mut Report) {
         names.retain(|name| match name.as_str() {
             Some(name) if !is_capability(name) => {
                 let field = join("process.capabilities", set);
-                report
-                    .warnings
-                    .push(format!("{field}: unknown capability {name:?}, ignored"));
+                report.warnings.push(format!("{field}: unknown capability {name:?}, ignored"));
                 false
             }
             _ => true,
@@ -80,8 +76,7 @@ fn capabilities(process: &mut Value, report: &mut Report) {
 }
 
 fn is_capability(name: &str) -> bool {
-    name.strip_prefix("CAP_")
-        .is_some_and(|name| Capability::from_str(name).is_ok())
+    name.strip_prefix("CAP_").is_some_and(|name| Capability::from_str(name).is_ok())
 }
 
 fn scheduler_flags(process: &mut Value) {
@@ -92,11 +87,9 @@ fn scheduler_flags(process: &mut Value) {
         return;
     };
     for flag in flags {
-        let theirs = flag.as_str().and_then(|flag| {
-            SCHEDULER_FLAGS
-                .iter()
-                .find(|(specified, _)| *specified == flag)
-        });
+        let theirs = flag
+            .as_str()
+            .and_then(|flag| SCHEDULER_FLAGS.iter().find(|(specified, _)| *specified == flag));
         if let Some((_, theirs)) = theirs {
             *flag = Value::from(*theirs);
         }

@@ -26,16 +26,10 @@ const CONFIG: &[Shape] = &[
          windows vm zos freebsd",
     ),
     (&["root"], "path readonly"),
-    (
-        &["mounts", "*"],
-        "destination source type options uidMappings gidMappings",
-    ),
+    (&["mounts", "*"], "destination source type options uidMappings gidMappings"),
     (&["mounts", "*", "uidMappings", "*"], MAPPING),
     (&["mounts", "*", "gidMappings", "*"], MAPPING),
-    (
-        &["hooks"],
-        "prestart createRuntime createContainer startContainer poststart poststop",
-    ),
+    (&["hooks"], "prestart createRuntime createContainer startContainer poststart poststop"),
     (&["hooks", "*", "*"], HOOK),
     (
         &["linux"],
@@ -47,19 +41,13 @@ const CONFIG: &[Shape] = &[
     (&["linux", "uidMappings", "*"], MAPPING),
     (&["linux", "gidMappings", "*"], MAPPING),
     (&["linux", "timeOffsets", "*"], "secs nanosecs"),
-    (
-        &["linux", "devices", "*"],
-        "path type major minor fileMode uid gid",
-    ),
+    (&["linux", "devices", "*"], "path type major minor fileMode uid gid"),
     (&["linux", "netDevices", "*"], "name"),
     (
         &["linux", "resources"],
         "devices memory cpu pids blockIO hugepageLimits network rdma unified",
     ),
-    (
-        &["linux", "resources", "devices", "*"],
-        "allow type major minor access",
-    ),
+    (&["linux", "resources", "devices", "*"], "allow type major minor access"),
     (
         &["linux", "resources", "memory"],
         "limit reservation swap kernel kernelTCP swappiness disableOOMKiller useHierarchy \
@@ -75,76 +63,22 @@ const CONFIG: &[Shape] = &[
         "weight leafWeight weightDevice throttleReadBpsDevice throttleWriteBpsDevice \
          throttleReadIOPSDevice throttleWriteIOPSDevice",
     ),
-    (
-        &["linux", "resources", "blockIO", "weightDevice", "*"],
-        "major minor weight leafWeight",
-    ),
-    (
-        &[
-            "linux",
-            "resources",
-            "blockIO",
-            "throttleReadBpsDevice",
-            "*",
-        ],
-        THROTTLE,
-    ),
-    (
-        &[
-            "linux",
-            "resources",
-            "blockIO",
-            "throttleWriteBpsDevice",
-            "*",
-        ],
-        THROTTLE,
-    ),
-    (
-        &[
-            "linux",
-            "resources",
-            "blockIO",
-            "throttleReadIOPSDevice",
-            "*",
-        ],
-        THROTTLE,
-    ),
-    (
-        &[
-            "linux",
-            "resources",
-            "blockIO",
-            "throttleWriteIOPSDevice",
-            "*",
-        ],
-        THROTTLE,
-    ),
-    (
-        &["linux", "resources", "hugepageLimits", "*"],
-        "pageSize limit",
-    ),
+    (&["linux", "resources", "blockIO", "weightDevice", "*"], "major minor weight leafWeight"),
+    (&["linux", "resources", "blockIO", "throttleReadBpsDevice", "*"], THROTTLE),
+    (&["linux", "resources", "blockIO", "throttleWriteBpsDevice", "*"], THROTTLE),
+    (&["linux", "resources", "blockIO", "throttleReadIOPSDevice", "*"], THROTTLE),
+    (&["linux", "resources", "blockIO", "throttleWriteIOPSDevice", "*"], THROTTLE),
+    (&["linux", "resources", "hugepageLimits", "*"], "pageSize limit"),
     (&["linux", "resources", "network"], "classID priorities"),
-    (
-        &["linux", "resources", "network", "priorities", "*"],
-        "name priority",
-    ),
-    (
-        &["linux", "resources", "rdma", "*"],
-        "hcaHandles hcaObjects",
-    ),
+    (&["linux", "resources", "network", "priorities", "*"], "name priority"),
+    (&["linux", "resources", "rdma", "*"], "hcaHandles hcaObjects"),
     (
         &["linux", "seccomp"],
         "defaultAction defaultErrnoRet architectures flags listenerPath listenerMetadata \
          syscalls",
     ),
-    (
-        &["linux", "seccomp", "syscalls", "*"],
-        "names action errnoRet args",
-    ),
-    (
-        &["linux", "seccomp", "syscalls", "*", "args", "*"],
-        "index value valueTwo op",
-    ),
+    (&["linux", "seccomp", "syscalls", "*"], "names action errnoRet args"),
+    (&["linux", "seccomp", "syscalls", "*", "args", "*"], "index value valueTwo op"),
     (
         &["linux", "intelRdt"],
         "closID schemata l3CacheSchema memBwSchema enableCMT enableMBM enableMonitoring",
@@ -162,15 +96,9 @@ const PROCESS: &[Shape] = &[
     ),
     (&["user"], "uid gid umask additionalGids username"),
     (&["consoleSize"], "height width"),
-    (
-        &["capabilities"],
-        "bounding effective inheritable permitted ambient",
-    ),
+    (&["capabilities"], "bounding effective inheritable permitted ambient"),
     (&["rlimits", "*"], "type soft hard"),
-    (
-        &["scheduler"],
-        "policy nice priority flags runtime deadline period",
-    ),
+    (&["scheduler"], "policy nice priority flags runtime deadline period"),
     (&["ioPriority"], "class priority"),
     (&["execCPUAffinity"], "initial final"),
 ];
@@ -187,30 +115,22 @@ pub(super) fn process(process: &mut Value, report: &mut Report) {
 
 fn look(value: &mut Value, start: &str, shapes: &[Shape], report: &mut Report) {
     for (path, fields) in shapes {
-        each_value(
-            value,
-            &Trail::Start(start),
-            path,
-            &mut |trail, value| match value {
-                Value::Object(object) => unknown(object, trail, fields, &mut report.warnings),
-                Value::Array(_) => {
-                    let text = "expected an object, found an array";
-                    report.problems.push(Problem::new(trail.field(), text));
-                    *value = Value::Object(Object::new());
-                }
-                // A value of any other type is told when it is read.
-                _ => (),
-            },
-        );
+        each_value(value, &Trail::Start(start), path, &mut |trail, value| match value {
+            Value::Object(object) => unknown(object, trail, fields, &mut report.warnings),
+            Value::Array(_) => {
+                let text = "expected an object, found an array";
+                report.problems.push(Problem::new(trail.field(), text));
+                *value = Value::Object(Object::new());
+            }
+            // A value of any other type is told when it is read.
+            _ => (),
+        });
     }
 }
 
 fn unknown(object: &Object, trail: &Trail<'_>, fields: &str, warnings: &mut Vec<String>) {
     let known = || fields.split(' ');
-    for key in object
-        .keys()
-        .filter(|key| !known().any(|name| name == *key))
-    {
+    for key in object.keys().filter(|key| !known().any(|name| name == *key)) {
         let field = trail.with(key);
         warnings.push(match known().find(|name| name.eq_ignore_ascii_case(key)) {
             Some(meant) => format!("{field}: unknown field, ignored; it is spelled {meant}"),

@@ -34,9 +34,7 @@ pub(super) type Found<'a, T> = &'a mut dyn FnMut(&Trail<'_>, &mut T);
 
 /// The object at `path`, which has no `*`.
 pub(super) fn at<'a>(value: &'a mut Value, path: &[&str]) -> Option<&'a mut Object> {
-    path.iter()
-        .try_fold(value, |value, key| value.get_mut(*key))?
-        .as_object_mut()
+    path.iter().try_fold(value, |value, key| value.get_mut(*key))?.as_object_mut()
 }
 
 /// Calls `found` for each object at `path`, in which `*` stands for each element or field.

@@ -23,9 +23,7 @@ pub(super) fn check(process: &Process, findings: &mut Findings) {
 pub(in crate::config) fn names<'a>(
     capabilities: impl Iterator<Item = &'a Capability>,
 ) -> Option<String> {
-    let mut names = capabilities
-        .map(|capability| format!("CAP_{capability}"))
-        .collect::<Vec<_>>();
+    let mut names = capabilities.map(|capability| format!("CAP_{capability}")).collect::<Vec<_>>();
     names.sort_unstable();
     match names.len() {
         0 => None,

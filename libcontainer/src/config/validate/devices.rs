@@ -8,10 +8,8 @@ use super::Findings;
 type Number = (&'static str, fn(&LinuxDevice) -> i64, i64);
 
 /// The kernel's ranges: 12 bits and 20 bits.
-const NUMBERS: &[Number] = &[
-    ("major", LinuxDevice::major, 0xfff),
-    ("minor", LinuxDevice::minor, 0xf_ffff),
-];
+const NUMBERS: &[Number] =
+    &[("major", LinuxDevice::major, 0xfff), ("minor", LinuxDevice::minor, 0xf_ffff)];
 
 pub(super) fn check(linux: &Linux, findings: &mut Findings) {
     let devices = linux.devices().as_deref().unwrap_or_default();
@@ -21,26 +19,19 @@ pub(super) fn check(linux: &Linux, findings: &mut Findings) {
         // The same device twice at the same place is of no harm, and engines do write it.
         let clash = |other: &LinuxDevice| other.path() == device.path() && other != device;
         if let Some(first) = devices[..index].iter().position(clash) {
-            let text = format!(
-                "{:?} is another device in linux.devices[{first}]",
-                device.path()
-            );
+            let text = format!("{:?} is another device in linux.devices[{first}]", device.path());
             findings.add(format!("{field}.path"), text);
         }
     }
 }
 
 fn one(field: &str, device: &LinuxDevice, findings: &mut Findings) {
-    let text = format!(
-        "{:?} must be an absolute path in the container",
-        device.path()
-    );
+    let text = format!("{:?} must be an absolute path in the container", device.path());
     findings.expect(device.path().is_absolute(), format!("{field}.path"), text);
     match device.typ() {
-        LinuxDeviceType::A => findings.add(
-            format!("{field}.type"),
-            "a is no device; known are c, b, u, p",
-        ),
+        LinuxDeviceType::A => {
+            findings.add(format!("{field}.type"), "a is no device; known are c, b, u, p")
+        }
         LinuxDeviceType::P => (),
         _ => numbers(field, device, findings),
     }
@@ -50,10 +41,6 @@ fn numbers(field: &str, device: &LinuxDevice, findings: &mut Findings) {
     for (key, number, last) in NUMBERS {
         let number = number(device);
         let text = format!("{number} is out of range; 0 to {last} is right");
-        findings.expect(
-            (0..=*last).contains(&number),
-            format!("{field}.{key}"),
-            text,
-        );
+        findings.expect((0..=*last).contains(&number), format!("{field}.{key}"), text);
     }
 }

@@ -28,10 +28,7 @@ fn kinds(hooks: &Hooks) -> [(&'static str, &Option<Vec<Hook>>); 6] {
 fn one(field: &str, hook: &Hook, findings: &mut Findings) {
     let path = hook.path();
     if path.as_os_str().is_empty() {
-        findings.add(
-            format!("{field}.path"),
-            "is missing; it must name the program to run",
-        );
+        findings.add(format!("{field}.path"), "is missing; it must name the program to run");
     } else {
         let text = format!("{path:?} is relative; it must be an absolute path");
         findings.expect(path.is_absolute(), format!("{field}.path"), text);
@@ -40,9 +37,5 @@ fn one(field: &str, hook: &Hook, findings: &mut Findings) {
         let text = format!("{timeout} must be greater than 0; leave it out for no limit");
         findings.add(format!("{field}.timeout"), text);
     }
-    process::env(
-        &format!("{field}.env"),
-        hook.env().as_deref().unwrap_or_default(),
-        findings,
-    );
+    process::env(&format!("{field}.env"), hook.env().as_deref().unwrap_or_default(), findings);
 }

@@ -19,22 +19,13 @@ pub(super) fn check(linux: &Linux, findings: &mut Findings) {
     let origin = namespaces::origin(Some(linux), LinuxNamespaceType::User);
     for (field, mappings) in both(linux) {
         presence(field, mappings, origin, findings);
-        let text = format!(
-            "has {} entries; the kernel takes {MOST_LINES}",
-            mappings.len()
-        );
+        let text = format!("has {} entries; the kernel takes {MOST_LINES}", mappings.len());
         findings.expect(mappings.len() <= MOST_LINES, field, text);
         mappings
             .iter()
             .enumerate()
             .for_each(|(index, mapping)| range(field, index, mapping, findings));
-        overlaps(
-            field,
-            "containerID",
-            mappings,
-            LinuxIdMapping::container_id,
-            findings,
-        );
+        overlaps(field, "containerID", mappings, LinuxIdMapping::container_id, findings);
         overlaps(field, "hostID", mappings, LinuxIdMapping::host_id, findings);
     }
 }
@@ -47,45 +38,26 @@ pub(super) fn check_user(user: &User, linux: Option<&Linux>, findings: &mut Find
     mapped("process.user.uid", user.uid(), uids, findings);
     mapped("process.user.gid", user.gid(), gids, findings);
     for (index, gid) in user.additional_gids().iter().flatten().enumerate() {
-        mapped(
-            &format!("process.user.additionalGids[{index}]"),
-            *gid,
-            gids,
-            findings,
-        );
+        mapped(&format!("process.user.additionalGids[{index}]"), *gid, gids, findings);
     }
 }
 
 fn both(linux: &Linux) -> [Mappings<'_>; 2] {
     [
-        (
-            "linux.uidMappings",
-            linux.uid_mappings().as_deref().unwrap_or_default(),
-        ),
-        (
-            "linux.gidMappings",
-            linux.gid_mappings().as_deref().unwrap_or_default(),
-        ),
+        ("linux.uidMappings", linux.uid_mappings().as_deref().unwrap_or_default()),
+        ("linux.gidMappings", linux.gid_mappings().as_deref().unwrap_or_default()),
     ]
 }
 
 fn presence(field: &str, mappings: &[LinuxIdMapping], origin: Origin, findings: &mut Findings) {
     match (mappings.is_empty(), origin) {
         (true, Origin::New) => {
-            findings.add(
-                field,
-                "is empty; a new user namespace needs it, with id 0 in it",
-            );
+            findings.add(field, "is empty; a new user namespace needs at least one mapping");
         }
         (false, Origin::Host) => {
             findings.add(field, "needs a user namespace in linux.namespaces");
         }
-        // The container is set up by its id 0, to which its files and mounts then belong.
-        (false, Origin::New) => {
-            let text = format!("has no id 0; mapped are {}", ranges(mappings));
-            findings.expect(contains(mappings, 0), field, text);
-        }
-        (true, _) | (false, Origin::Joined) => (),
+        _ => (),
     }
 }
 
@@ -96,14 +68,8 @@ fn range(field: &str, index: usize, mapping: &LinuxIdMapping, findings: &mut Fin
         format!("{field}.size"),
         "is 0; a range has one id or more",
     );
-    for (key, first) in [
-        ("containerID", mapping.container_id()),
-        ("hostID", mapping.host_id()),
-    ] {
-        let text = format!(
-            "{first} and size {} go beyond the last id 4294967294",
-            mapping.size()
-        );
+    for (key, first) in [("containerID", mapping.container_id()), ("hostID", mapping.host_id())] {
+        let text = format!("{first} and size {} go beyond the last id 4294967294", mapping.size());
         // The kernel keeps the highest number for "no id".
         let fits = first.checked_add(mapping.size()).is_some();
         findings.expect(fits, format!("{field}.{key}"), text);
@@ -133,10 +99,7 @@ fn overlaps(
 
 fn mapped(field: &str, id: u32, (map, mappings): Mappings<'_>, findings: &mut Findings) {
     if !mappings.is_empty() && !contains(mappings, id) {
-        let text = format!(
-            "{id} is not mapped in {map}; mapped are {}",
-            ranges(mappings)
-        );
+        let text = format!("{id} is not mapped in {map}; mapped are {}", ranges(mappings));
         findings.add(field, text);
     }
 }
@@ -159,12 +122,7 @@ fn ranges(mappings: &[LinuxIdMapping]) -> String {
         .iter()
         .filter(|mapping| mapping.size() > 0)
         .take(MOST_LISTED)
-        .map(|mapping| {
-            (
-                mapping.container_id(),
-                end(mapping.container_id(), mapping) - 1,
-            )
-        })
+        .map(|mapping| (mapping.container_id(), end(mapping.container_id(), mapping) - 1))
         .map(|(first, last)| format!("{first}..{last}"))
         .collect::<Vec<_>>()
         .join(", ");

@@ -48,11 +48,8 @@ pub struct HostIds {
 impl HostIds {
     /// Those of the calling thread.
     pub fn current() -> Result<Self> {
-        let privileged = caps::has_cap(
-            None,
-            caps::CapSet::Effective,
-            caps::Capability::CAP_SYS_ADMIN,
-        );
+        let privileged =
+            caps::has_cap(None, caps::CapSet::Effective, caps::Capability::CAP_SYS_ADMIN);
         Ok(Self {
             privileged: privileged.map_err(|error| {
                 Error::new(
@@ -112,15 +109,9 @@ fn check_process(process: &Process, linux: Option<&Linux>, findings: &mut Findin
 /// [Root](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md#root)
 fn root(spec: &Spec, findings: &mut Findings) {
     match spec.root() {
-        None => findings.add(
-            "root",
-            "is missing; root.path names the container's root filesystem",
-        ),
+        None => findings.add("root", "is missing; root.path names the container's root filesystem"),
         Some(root) if root.path().as_os_str().is_empty() => {
-            findings.add(
-                "root.path",
-                "is empty; it names the container's root filesystem",
-            );
+            findings.add("root.path", "is empty; it names the container's root filesystem");
         }
         Some(_) => (),
     }

@@ -29,13 +29,8 @@ pub(super) enum Origin {
 
 /// Where the namespace of type `typ` comes from.
 pub(super) fn origin(linux: Option<&Linux>, typ: LinuxNamespaceType) -> Origin {
-    let mut namespaces = linux
-        .iter()
-        .flat_map(|linux| linux.namespaces().iter().flatten());
-    match namespaces
-        .find(|namespace| namespace.typ() == typ)
-        .map(is_joined)
-    {
+    let mut namespaces = linux.iter().flat_map(|linux| linux.namespaces().iter().flatten());
+    match namespaces.find(|namespace| namespace.typ() == typ).map(is_joined) {
         None => Origin::Host,
         Some(false) => Origin::New,
         Some(true) => Origin::Joined,
@@ -44,10 +39,7 @@ pub(super) fn origin(linux: Option<&Linux>, typ: LinuxNamespaceType) -> Origin {
 
 /// The specification's word for `typ`.
 pub(super) fn word(typ: LinuxNamespaceType) -> &'static str {
-    WORDS
-        .iter()
-        .find(|(other, _)| *other == typ)
-        .map_or("unknown", |(_, word)| word)
+    WORDS.iter().find(|(other, _)| *other == typ).map_or("unknown", |(_, word)| word)
 }
 
 pub(super) fn check(linux: &Linux, findings: &mut Findings) {
@@ -74,16 +66,9 @@ pub(super) fn check_caller(spec: &Spec, host: &HostIds, findings: &mut Findings)
         "has no user namespace, which user {} needs; `skep spec --rootless` writes one",
         host.euid
     );
-    findings.expect(
-        host.privileged || origin != Origin::Host,
-        "linux.namespaces",
-        text,
-    );
+    findings.expect(host.privileged || origin != Origin::Host, "linux.namespaces", text);
 }
 
 fn is_joined(namespace: &LinuxNamespace) -> bool {
-    namespace
-        .path()
-        .as_ref()
-        .is_some_and(|path| !path.as_os_str().is_empty())
+    namespace.path().as_ref().is_some_and(|path| !path.as_os_str().is_empty())
 }

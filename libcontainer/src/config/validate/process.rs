@@ -12,11 +12,7 @@ const MOST_GROUPS: usize = 65536;
 
 pub(super) fn check(process: &Process, findings: &mut Findings) {
     args(process.args().as_deref().unwrap_or_default(), findings);
-    env(
-        "process.env",
-        process.env().as_deref().unwrap_or_default(),
-        findings,
-    );
+    env("process.env", process.env().as_deref().unwrap_or_default(), findings);
     cwd(process.cwd(), findings);
     numbers(process, findings);
     console(process, findings);
@@ -26,10 +22,7 @@ pub(super) fn check(process: &Process, findings: &mut Findings) {
 fn args(args: &[String], findings: &mut Findings) {
     match args.first().map(String::as_str) {
         None => findings.add("process.args", "is empty; it must name the program to run"),
-        Some("") => findings.add(
-            "process.args[0]",
-            "is empty; it must name the program to run",
-        ),
+        Some("") => findings.add("process.args[0]", "is empty; it must name the program to run"),
         Some(_) => (),
     }
 }
@@ -48,10 +41,7 @@ pub(super) fn env(field: &str, env: &[String], findings: &mut Findings) {
 
 fn cwd(cwd: &Path, findings: &mut Findings) {
     if cwd.as_os_str().is_empty() {
-        findings.add(
-            "process.cwd",
-            "is missing; it must be an absolute path, such as /",
-        );
+        findings.add("process.cwd", "is missing; it must be an absolute path, such as /");
     } else {
         let text = format!("{cwd:?} is relative; it must be an absolute path");
         findings.expect(cwd.is_absolute(), "process.cwd", text);
@@ -69,10 +59,7 @@ fn numbers(process: &Process, findings: &mut Findings) {
         let text = format!("has {groups} groups; the kernel takes {MOST_GROUPS}");
         findings.add("process.user.additionalGids", text);
     }
-    if let Some(score) = process
-        .oom_score_adj()
-        .filter(|score| !(-1000..=1000).contains(score))
-    {
+    if let Some(score) = process.oom_score_adj().filter(|score| !(-1000..=1000).contains(score)) {
         let text = format!("{score} is out of range; -1000 to 1000 is right");
         findings.add("process.oomScoreAdj", text);
     }
@@ -80,10 +67,7 @@ fn numbers(process: &Process, findings: &mut Findings) {
 
 fn console(process: &Process, findings: &mut Findings) {
     // Without a terminal the specification has the size ignored.
-    let Some(size) = process
-        .console_size()
-        .filter(|_| process.terminal() == Some(true))
-    else {
+    let Some(size) = process.console_size().filter(|_| process.terminal() == Some(true)) else {
         return;
     };
     for (side, length) in [("height", size.height()), ("width", size.width())] {
@@ -96,10 +80,7 @@ fn console(process: &Process, findings: &mut Findings) {
 fn rlimits(rlimits: &[PosixRlimit], findings: &mut Findings) {
     for (index, rlimit) in rlimits.iter().enumerate() {
         let field = format!("process.rlimits[{index}]");
-        if let Some(first) = rlimits[..index]
-            .iter()
-            .position(|other| other.typ() == rlimit.typ())
-        {
+        if let Some(first) = rlimits[..index].iter().position(|other| other.typ() == rlimit.typ()) {
             let text = format!("{} is in process.rlimits[{first}] already", rlimit.typ());
             findings.add(format!("{field}.type"), text);
         }

@@ -27,11 +27,7 @@ pub(super) fn check(part: &impl Serialize, field: &str, findings: &mut Findings)
 fn walk(value: &Value, field: &str, findings: &mut Findings) {
     match value {
         Value::String(text) => {
-            findings.expect(
-                !text.contains('\0'),
-                field,
-                format!("{text:?} has a NUL in it"),
-            );
+            findings.expect(!text.contains('\0'), field, format!("{text:?} has a NUL in it"));
         }
         Value::Array(elements) => {
             for (index, element) in elements.iter().enumerate() {

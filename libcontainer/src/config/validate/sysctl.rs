@@ -75,10 +75,9 @@ fn one(name: &str, spec: &Spec, linux: &Linux) -> Result<(), String> {
         .ok_or("belongs to the whole machine; only sysctls of a namespace can be set")?
         .1;
     match origin(Some(linux), namespace) {
-        Origin::Host => Err(format!(
-            "needs a namespace of type {} in linux.namespaces",
-            word(namespace)
-        )),
+        Origin::Host => {
+            Err(format!("needs a namespace of type {} in linux.namespaces", word(namespace)))
+        }
         Origin::New | Origin::Joined => Ok(()),
     }
 }
@@ -92,14 +91,8 @@ mod tests {
         let cases = [
             ("kernel.shmmax", Some("kernel/shmmax")),
             ("net/ipv4/ip_forward", Some("net/ipv4/ip_forward")),
-            (
-                "net.ipv4.conf.eth0/1.forwarding",
-                Some("net/ipv4/conf/eth0.1/forwarding"),
-            ),
-            (
-                "net/ipv4/conf/eth0.1/forwarding",
-                Some("net/ipv4/conf/eth0.1/forwarding"),
-            ),
+            ("net.ipv4.conf.eth0/1.forwarding", Some("net/ipv4/conf/eth0.1/forwarding")),
+            ("net/ipv4/conf/eth0.1/forwarding", Some("net/ipv4/conf/eth0.1/forwarding")),
             ("", None),
             ("/net/core/somaxconn", None),
             ("net/../kernel/panic", None),

@@ -15,11 +15,7 @@ const FIELD: &str = "linux.timeOffsets";
 const CLOCKS: &[&str] = &["monotonic", "boottime"];
 
 pub(super) fn check(linux: &Linux, findings: &mut Findings) {
-    let Some(offsets) = linux
-        .time_offsets()
-        .as_ref()
-        .filter(|offsets| !offsets.is_empty())
-    else {
+    let Some(offsets) = linux.time_offsets().as_ref().filter(|offsets| !offsets.is_empty()) else {
         return;
     };
     match origin(Some(linux), LinuxNamespaceType::Time) {

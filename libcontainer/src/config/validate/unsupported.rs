@@ -11,31 +11,21 @@ type Table<T> = &'static [(&'static str, fn(&T) -> bool)];
 
 const PROCESS: Table<Process> = &[
     ("process.scheduler", |process| process.scheduler().is_some()),
-    ("process.ioPriority", |process| {
-        process.io_priority().is_some()
-    }),
+    ("process.ioPriority", |process| process.io_priority().is_some()),
     ("process.execCPUAffinity", |process| {
-        process
-            .exec_cpu_affinity()
-            .as_ref()
-            .is_some_and(|affinity| {
-                affinity.initial().is_some() || affinity.cpu_affinity_final().is_some()
-            })
+        process.exec_cpu_affinity().as_ref().is_some_and(|affinity| {
+            affinity.initial().is_some() || affinity.cpu_affinity_final().is_some()
+        })
     }),
 ];
 
 const LINUX: Table<Linux> = &[
     // Empty, it still asks for a group of the container's name.
     ("linux.intelRdt", |linux| linux.intel_rdt().is_some()),
-    ("linux.memoryPolicy", |linux| {
-        linux.memory_policy().is_some()
-    }),
+    ("linux.memoryPolicy", |linux| linux.memory_policy().is_some()),
     ("linux.personality", |linux| linux.personality().is_some()),
     ("linux.netDevices", |linux| {
-        linux
-            .net_devices()
-            .as_ref()
-            .is_some_and(|devices| !devices.is_empty())
+        linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())
     }),
 ];
 

@@ -11,10 +11,7 @@ const LONGEST: usize = 64;
 
 pub(super) fn check(spec: &Spec, findings: &mut Findings) {
     let host = origin(spec.linux().as_ref(), LinuxNamespaceType::Uts) == Origin::Host;
-    let names = [
-        ("hostname", spec.hostname()),
-        ("domainname", spec.domainname()),
-    ];
+    let names = [("hostname", spec.hostname()), ("domainname", spec.domainname())];
     for (field, name) in names {
         let Some(name) = name.as_ref().filter(|name| !name.is_empty()) else {
             continue;

@@ -1,0 +1,230 @@
+//! The directory of one container.
+//!
+//! It holds `config.json` (the raw bytes), `state.json` (written to another name and renamed) and,
+//! until it is started, the socket `start.sock`. Whoever changes the container holds the lock of
+//! the directory itself (flock(2)); who only looks needs none.
+
+use super::StateRoot;
+use super::record::Record;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::file::{self, Flock};
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+/// A container's directory.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    id: String,
+}
+
+/// The lock of a directory, held until it and the copies that children have of it are closed; a
+/// child closes its copy before it waits for anything.
+pub(super) struct Lock(OwnedFd);
+
+impl Directory {
+    /// A new directory; the id must be free.
+    pub(super) fn make(root: &StateRoot, id: &str) -> Result<Self> {
+        let path = root.path().join(id);
+        let make = || DirBuilder::new().mode(0o700).create(&path);
+        let made = match make() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                root.make().map(|()| make())?
+            }
+            made => made,
+        };
+        match made {
+            Ok(()) => Ok(Self { path, id: id.to_owned() }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let text = format!(
+                    "container with id {id:?} already exists; delete it, or take another id"
+                );
+                Err(Error::new(ErrorKind::AlreadyExists, text))
+            }
+            Err(error) => Err(Error::system(format!("make {}", path.display()), error)),
+        }
+    }
+
+    pub(super) fn open(root: &Path, id: &str) -> Result<Self> {
+        let path = root.join(id);
+        match fs::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => Ok(Self { path, id: id.to_owned() }),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(Error::system(format!("open {}", path.display()), error))
+            }
+            _ => Err(Error::new(ErrorKind::NotFound, format!("container {id:?} does not exist"))),
+        }
+    }
+
+    /// The same directory once more.
+    pub(super) fn known(other: &Self) -> Self {
+        Self { path: other.path.clone(), id: other.id.clone() }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Waits for whoever else is changing the container.
+    pub(super) fn lock(&self) -> Result<Lock> {
+        self.flock(Flock::Exclusive).map_err(|error| self.failed("lock", error))
+    }
+
+    /// Waits for whoever is changing the container, and gives the record as it is then. A directory
+    /// that has been removed meanwhile has none, even if a new one has taken its name.
+    pub(super) fn lock_with_record(&self, how: Flock) -> Result<(Lock, Record)> {
+        let lock = match self.flock(how) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.gone()),
+            lock => lock.map_err(|error| self.failed("lock", error))?,
+        };
+        match openat(&lock.0, RECORD, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()) {
+            Err(Errno::ENOENT) if is_removed(&lock.0) => Err(self.gone()),
+            Err(Errno::ENOENT) => Ok((lock, Record::lost())),
+            Err(errno) => Err(self.failed("open state.json in", errno.into())),
+            Ok(file) => {
+                let text = crate::procfs::read_all(file.into());
+                let text = text.map_err(|error| self.failed("read state.json in", error))?;
+                Ok((lock, self.parse(text.as_bytes())?))
+            }
+        }
+    }
+
+    /// Whether somebody is changing the container now.
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(self.flock(Flock::TryShared), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    fn flock(&self, how: Flock) -> io::Result<Lock> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+        let directory = nix::fcntl::open(&self.path, flags, Mode::empty())?;
+        file::lock(directory.as_raw_fd(), how)?;
+        Ok(Lock(directory))
+    }
+
+    fn failed(&self, what: &str, error: io::Error) -> Error {
+        Error::system(format!("{what} {}", self.path.display()), error)
+    }
+
+    pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {
+        match fs::read(self.path.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.path.exists() => Err(
+                Error::new(ErrorKind::NotFound, format!("container {:?} does not exist", self.id)),
+            ),
+            Err(error) => {
+                Err(Error::system(format!("read {}", self.path.join(name).display()), error))
+            }
+            Ok(bytes) => Ok(bytes),
+        }
+    }
+
+    /// The record as it is now, without waiting for anybody.
+    pub(super) fn record(&self) -> Result<Record> {
+        match fs::read(self.path.join(RECORD)) {
+            Ok(bytes) => self.parse(&bytes),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed("read state.json in", error))
+            }
+            Err(_) if self.path.exists() => Ok(Record::lost()),
+            Err(_) => Err(self.gone()),
+        }
+    }
+
+    /// A record that was cut off as it was first written is none: then nothing had been made yet.
+    fn parse(&self, bytes: &[u8]) -> Result<Record> {
+        match Record::parse(bytes) {
+            Err(error) if error.kind() == ErrorKind::System => Ok(Record::lost()),
+            parsed => parsed,
+        }
+    }
+
+    fn gone(&self) -> Error {
+        Error::new(ErrorKind::NotFound, format!("container {:?} does not exist", self.id))
+    }
+
+    pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        fs::write(self.path.join(name), bytes).map_err(|error| {
+            Error::system(format!("write {}", self.path.join(name).display()), error)
+        })
+    }
+
+    /// The first record: there is no older one that could be lost.
+    pub(super) fn store_first(&self, record: &Record) -> Result<()> {
+        self.write(RECORD, &record.render()?)
+    }
+
+    /// The old record or the new one is there at any moment, whole.
+    pub(super) fn store(&self, record: &Record) -> Result<()> {
+        const NEW: &str = "state.json.new";
+        self.write(NEW, &record.render()?)?;
+        let renamed = fs::rename(self.path.join(NEW), self.path.join(RECORD));
+        renamed.map_err(|error| self.failed("write state.json in", error))
+    }
+
+    /// The path of the socket at which a created container waits, short enough for `sun_path`
+    /// however long the root's is.
+    pub(super) fn start_socket(lock: &Lock) -> String {
+        format!("/proc/self/fd/{}/{START_SOCKET}", lock.0.as_raw_fd())
+    }
+
+    pub(super) fn forget_start_socket(&self) -> Result<()> {
+        match fs::remove_file(self.path.join(START_SOCKET)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed("tidy", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for somebody who only asks, with the descriptor that the path goes through; `None`
+    /// when there is no socket.
+    pub(super) fn start_socket_for_reading(&self) -> Option<(fs::File, String)> {
+        fs::symlink_metadata(self.path.join(START_SOCKET)).ok()?;
+        let directory = fs::File::open(&self.path).ok()?;
+        let path = format!("/proc/self/fd/{}/{START_SOCKET}", directory.as_raw_fd());
+        Some((directory, path))
+    }
+
+    /// Removes the directory with all that is in it, the record last: until then the container can
+    /// be found and removed again.
+    pub(super) fn remove(&self) -> Result<()> {
+        for name in ["config.json", RECORD] {
+            match fs::remove_file(self.path.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(self.failed("empty", error));
+                }
+                _ => {}
+            }
+        }
+        let removed = match fs::remove_dir(&self.path) {
+            // A socket that nobody connected to, or a record that was being written.
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                fs::remove_dir_all(&self.path)
+            }
+            removed => removed,
+        };
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed("remove", error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A directory that is only open, and has no name any more.
+fn is_removed(directory: &OwnedFd) -> bool {
+    file::fstat(directory.as_raw_fd()).is_ok_and(|stat| stat.st_nlink == 0)
+}
+
+const START_SOCKET: &str = "start.sock";
+const RECORD: &str = "state.json";
