@@ -115,7 +115,7 @@ impl<'a> Hooks<'a> {
             id: self.id,
             spec: self.spec,
             pidfd: inside.process.pidfd.as_raw_fd(),
-            namespaces: namespaces_of(self.spec, pid)?,
+            namespaces: namespaces_of(self.spec, pid, self.host)?,
             root: Some(root.as_raw_fd()),
             keyring: self.keyring,
         };
@@ -133,7 +133,7 @@ impl<'a> Hooks<'a> {
             };
             let plan = for_hook(&target, &wanted, self.host)?;
             let cgroup = cgroup.as_ref().map(Cgroup::dir);
-            let launch = Launch { plan: &plan, host: self.host, cgroup, listener: None };
+            let launch = Launch { plan: &plan, host: self.host, cgroup, listener: None, lock: -1 };
             let started = Midwife::idle(|midwife| parent::launch(&launch, midwife))
                 .and_then(|ready| ready.execute(&plan));
             let (_, pidfd, _) = started.map_err(|error| failed(&name, &error.to_string()))?;
@@ -302,15 +302,17 @@ pub(crate) fn root_of(pid: i32) -> Result<File> {
     File::open(&path).map_err(|error| Error::system(format!("open {path}"), error))
 }
 
-/// `CLONE_NEW*` of the namespaces of `pid` that the config names and that are not the caller's own:
-/// entering one's own user namespace again is an error.
-pub(crate) fn namespaces_of(spec: &Spec, pid: i32) -> Result<u64> {
-    let configured =
-        spec.linux().as_ref().and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
+/// `CLONE_NEW*` of the namespaces of `pid` that the config names. Entering one's own user namespace
+/// again is an error, and for an ordinary user so is any other: those are left out.
+pub(crate) fn namespaces_of(spec: &Spec, pid: i32, host: &Host) -> Result<u64> {
+    let linux = spec.linux().as_ref();
+    let configured = linux.and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
     let mut flags = 0;
     for kind in ALL_NAMESPACES {
         let named = configured.iter().any(|namespace| namespace_of(namespace.typ()) == kind);
-        if named && link(&pid.to_string(), kind.file)? != link("self", kind.file)? {
+        let compare = host.is_rootless() || kind.flag == libc::CLONE_NEWUSER as u64;
+        let own = || Ok(link(&pid.to_string(), kind.file)? == link("self", kind.file)?);
+        if named && !(compare && own()?) {
             flags |= kind.flag;
         }
     }

@@ -1,5 +1,7 @@
 //! The process that calls the library, and each of its threads, are left as they were.
 
+#![allow(clippy::multiple_unsafe_ops_per_block)]
+
 mod common;
 
 use common::{Left, Stage, Watchdog, add_user_namespace, error_of, process, push};
@@ -84,18 +86,14 @@ const STATUS: &[&str] = &[
 fn status(text: &str) -> Vec<String> {
     let wanted = |line: &&str| STATUS.iter().any(|name| line.starts_with(name));
     // Pending signals come and go with children.
-    let lines = text
-        .lines()
-        .filter(wanted)
-        .filter(|line| !line.starts_with("SigQ"));
+    let lines = text.lines().filter(wanted).filter(|line| !line.starts_with("SigQ"));
     lines.map(str::to_owned).collect()
 }
 
 fn namespaces() -> Vec<PathBuf> {
     let entries = fs::read_dir("/proc/thread-self/ns").unwrap();
-    let mut links: Vec<_> = entries
-        .map(|entry| fs::read_link(entry.unwrap().path()).unwrap())
-        .collect();
+    let mut links: Vec<_> =
+        entries.map(|entry| fs::read_link(entry.unwrap().path()).unwrap()).collect();
     links.sort();
     links
 }
@@ -177,14 +175,8 @@ fn changing(stage: &Stage, args: &[&str]) -> Value {
     process["user"]["umask"] = json!(0o077);
     process["cwd"] = json!("/tmp");
     process["noNewPrivileges"] = json!(true);
-    push(
-        &mut process["rlimits"],
-        json!({ "type": "RLIMIT_CORE", "soft": 0, "hard": 0 }),
-    );
-    push(
-        &mut config["linux"]["namespaces"],
-        json!({ "type": "time" }),
-    );
+    push(&mut process["rlimits"], json!({ "type": "RLIMIT_CORE", "soft": 0, "hard": 0 }));
+    push(&mut config["linux"]["namespaces"], json!({ "type": "time" }));
     config
 }
 
@@ -195,22 +187,13 @@ fn everything(stage: &Stage) {
     created.container.start().unwrap();
     created.container.state().unwrap();
     created.container.processes().unwrap();
-    exec(
-        &created.container,
-        &process(&["/bin/true"]),
-        &ExecOptions::default(),
-    );
+    exec(&created.container, &process(&["/bin/true"]), &ExecOptions::default());
     with_terminal(&created.container);
     created.container.kill(libc::SIGKILL, false).unwrap();
     created.init.wait().unwrap();
     created.container.delete(false).unwrap();
     add_user_namespace(&mut config);
-    stage
-        .create(&config)
-        .unwrap()
-        .container
-        .delete(true)
-        .unwrap();
+    stage.create(&config).unwrap().container.delete(true).unwrap();
     hooks_and_failures(stage);
 }
 
@@ -239,10 +222,7 @@ fn hooks_and_failures(stage: &Stage) {
     });
     stage.run(&config).unwrap();
     error_of(stage.run(&changing(stage, &["missing"])));
-    push(
-        &mut config["mounts"],
-        json!({ "destination": "/data", "type": "missingfs" }),
-    );
+    push(&mut config["mounts"], json!({ "destination": "/data", "type": "missingfs" }));
     error_of(stage.run(&config));
     let root = stage.root();
     let mut options = CreateOptions::default();

@@ -1,6 +1,8 @@
 //! A program with many busy threads starts containers as well as any other: 500 in a row, eight at
 //! a time. None hangs, all do what they should, and nothing is left of them.
 
+#![allow(clippy::multiple_unsafe_ops_per_block)]
+
 mod common;
 
 use common::{Left, Stage, Watchdog, add_user_namespace, push};
@@ -58,10 +60,7 @@ fn five_hundred_containers_from_a_busy_program() {
             }
         };
         let workers: Vec<_> = (0..AT_A_TIME).map(|_| scope.spawn(work)).collect();
-        let ended: Vec<_> = workers
-            .into_iter()
-            .map(thread::ScopedJoinHandle::join)
-            .collect();
+        let ended: Vec<_> = workers.into_iter().map(thread::ScopedJoinHandle::join).collect();
         stop.store(true, Ordering::Relaxed);
         assert!(ended.iter().all(Result::is_ok));
     });
@@ -109,16 +108,10 @@ fn container(stage: &Stage, number: usize) -> Result<(), String> {
     }
     if number.is_multiple_of(5) {
         // It cannot be made by clone3 with the others, so an intermediate process makes the child.
-        push(
-            &mut config["linux"]["namespaces"],
-            json!({ "type": "time" }),
-        );
+        push(&mut config["linux"]["namespaces"], json!({ "type": "time" }));
     }
-    let status = if number.is_multiple_of(4) {
-        with_exec(stage, config)
-    } else {
-        stage.run(&config)
-    };
+    let status =
+        if number.is_multiple_of(4) { with_exec(stage, config) } else { stage.run(&config) };
     match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("container {number}: {status}")),
@@ -151,11 +144,7 @@ fn keep_busy(number: usize, sink: &Mutex<File>, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         match number % 4 {
             0 => (0..100).for_each(|n| drop(black_box(vec![0u8; n * 97]))),
-            1 => drop(writeln!(
-                sink.lock().unwrap(),
-                "{number} {:?}",
-                black_box([1, 2, 3])
-            )),
+            1 => drop(writeln!(sink.lock().unwrap(), "{number} {:?}", black_box([1, 2, 3]))),
             2 => drop(thread::spawn(|| black_box(String::from("short"))).join()),
             _ => inheritable_descriptor(),
         }

@@ -41,7 +41,7 @@ impl Container {
                 None => remove_if_empty(path),
             }
         }
-        let config = self.record.poststop.then(|| self.config()).transpose()?;
+        let config = if self.record.poststop { Some(self.config()?) } else { None };
         self.directory.remove()?;
         drop(lock);
         if let Some(config) = config {

@@ -56,8 +56,8 @@ fn begin(args: &[String], env: &[&str]) -> Result<Plan> {
     Ok(Plan {
         inputs: Vec::new(),
         clone_flags: 0,
-        joiner: vec![step(Op::DieWithParent)],
-        steps: vec![step(Op::DieWithParent)],
+        joiner: Vec::new(),
+        steps: Vec::new(),
         id_maps: None,
         process: ProcessPlan::new(args, env)?,
         directories: 0,
@@ -108,8 +108,15 @@ pub(crate) fn for_exec(
     let before =
         Before { uid: target.setup_ids(host).0, user_namespace: target.has_user_namespace() };
     let home = environment::value(&env, "HOME").is_none();
-    let entry =
-        Entry { before, host, preserve_fds: options.preserve_fds, terminal, home, at_root: false };
+    let entry = Entry {
+        before,
+        host,
+        preserve_fds: options.preserve_fds,
+        terminal,
+        look_before: false,
+        home,
+        at_root: false,
+    };
     process_steps(&mut plan, process, &entry)?;
     plan.steps.push(step(Op::Ready));
     Ok(plan)
@@ -160,6 +167,7 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
                 host,
                 preserve_fds: 0,
                 terminal: false,
+                look_before: false,
                 home: false,
                 at_root: false,
             };

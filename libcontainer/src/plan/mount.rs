@@ -249,7 +249,7 @@ impl MountPlan {
         let was = self.attr.attr_set & read_only != 0;
         self.attr.attr_set &= !read_only;
         if let Source::Filesystem(Filesystem { classic: Some(classic), .. }) = &mut self.source {
-            classic.flags &= !(libc::MS_RDONLY as u64);
+            classic.flags &= !libc::MS_RDONLY;
         }
         was
     }
@@ -310,7 +310,7 @@ mod tests {
         let Source::Filesystem(Filesystem { classic: Some(classic), .. }) = mount.source else {
             panic!("classic")
         };
-        assert_eq!(classic.flags, libc::MS_NOSUID as u64);
+        assert_eq!(classic.flags, libc::MS_NOSUID);
         assert_eq!(classic.data.to_str().unwrap(), lower);
     }
 

@@ -55,8 +55,6 @@ pub(crate) enum Op {
     Fork(u64),
 
     // Who the child is.
-    /// SIGKILL when the parent's thread dies before the container is ready.
-    DieWithParent,
     /// Waits until the parent has written the id maps.
     AwaitIdMaps,
     /// Becomes the user with which the container is set up.
@@ -212,7 +210,6 @@ impl fmt::Display for Op {
                 f.write_str("chroot to the root directory of the container's process")
             }
             Self::Fork(flags) => write!(f, "clone the child ({})", Flags(*flags)),
-            Self::DieWithParent => f.write_str("die with the parent"),
             Self::AwaitIdMaps => f.write_str("wait for the id maps"),
             Self::BecomeSetupUser { uid, gid } => write!(f, "become uid {uid}, gid {gid}"),
             Self::NewSession => f.write_str("start a session"),

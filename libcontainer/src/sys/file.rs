@@ -242,8 +242,8 @@ pub(crate) fn mode_of(path: &CStr) -> Result<u32> {
 
 /// Reads up to `buffer.len()` bytes.
 pub(crate) fn read(fd: RawFd, buffer: &mut [u8]) -> Result<usize> {
-    // SAFETY: `buffer` is valid for the length given.
     let read = retry(|| {
+        // SAFETY: `buffer` is valid for the length given.
         check(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) } as libc::c_long)
     })?;
     Ok(read as usize)
@@ -252,8 +252,8 @@ pub(crate) fn read(fd: RawFd, buffer: &mut [u8]) -> Result<usize> {
 /// Writes all of `bytes`.
 pub(crate) fn write_all(fd: RawFd, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {
-        // SAFETY: `bytes` is valid for the length given.
         let written = retry(|| {
+            // SAFETY: `bytes` is valid for the length given.
             check(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) } as libc::c_long)
         })?;
         bytes = bytes.get(written as usize..).unwrap_or_default();
