@@ -51,10 +51,7 @@ fn matches(error: &Error, expected: &Expected) {
         assert!(text.contains(part), "{part:?} is not in {text:?}");
     }
     assert_eq!(error.errno(), Some(expected.errno), "{text}");
-    assert!(
-        text.starts_with(expected.field) && text.lines().count() == 1,
-        "{text}"
-    );
+    assert!(text.starts_with(expected.field) && text.lines().count() == 1, "{text}");
 }
 
 /// The error of a step of the child: the plan's line of that number is about the same.
@@ -66,15 +63,9 @@ fn fails_at_step(stage: &Stage, config: &Value, expected: &Expected) {
     let bundle = stage.bundle(config);
     let plan = Plan::for_create("c1", &bundle, &CreateOptions::default(), &stage.host).unwrap();
     let plan = plan.to_string();
-    let steps: Vec<_> = plan
-        .lines()
-        .filter(|line| line.starts_with("child"))
-        .collect();
+    let steps: Vec<_> = plan.lines().filter(|line| line.starts_with("child")).collect();
     let line = steps[number];
-    assert!(
-        line.ends_with(&format!("  <- {}", expected.field)),
-        "{line}"
-    );
+    assert!(line.ends_with(&format!("  <- {}", expected.field)), "{line}");
     assert!(line.contains(expected.says[0]), "{line}");
 }
 
@@ -107,10 +98,7 @@ fn mounts() {
         ),
         (
             json!({ "destination": "/data", "source": "rootfs/hosts", "options": ["bind"] }),
-            &[
-                "bind rootfs/hosts at /data",
-                "a directory goes onto a directory",
-            ],
+            &["bind rootfs/hosts at /data", "a directory goes onto a directory"],
             libc::ENOTDIR,
         ),
         (
@@ -135,10 +123,7 @@ fn mounts() {
         ),
         (
             json!({ "destination": "/data", "type": "tmpfs", "options": ["nonsense=7"] }),
-            &[
-                "mount tmpfs at /data",
-                "tmpfs: Unknown parameter 'nonsense'",
-            ],
+            &["mount tmpfs at /data", "tmpfs: Unknown parameter 'nonsense'"],
             libc::EINVAL,
         ),
         (
@@ -164,11 +149,7 @@ fn mounts() {
     ];
     for (mount, says, errno) in cases {
         let (config, field) = with_mount(&stage, mount);
-        let expected = Expected {
-            field: &field,
-            says,
-            errno: *errno,
-        };
+        let expected = Expected { field: &field, says, errno: *errno };
         fails_at_step(&stage, &config, &expected);
     }
 }
@@ -186,11 +167,8 @@ fn a_tree_too_deep_to_be_copied() {
     config["process"]["args"] = json!(["/bin/sh", "-c", format!("test -d {last}")]);
     assert!(stage.run(&config).unwrap().success());
     fs::create_dir_all(deep(70)).unwrap();
-    let expected = Expected {
-        field: &field,
-        says: &["mount tmpfs at /copied"],
-        errno: libc::ELOOP,
-    };
+    let expected =
+        Expected { field: &field, says: &["mount tmpfs at /copied"], errno: libc::ELOOP };
     fails_at_step(&stage, &config, &expected);
 }
 
@@ -199,10 +177,8 @@ fn sysctls() {
     let Some((_guards, stage)) = stage("sysctls") else {
         return;
     };
-    let cases = [
-        ("kernel.msgmax", "rather a lot", libc::EINVAL),
-        ("net.ipv4.missing", "1", libc::ENOENT),
-    ];
+    let cases =
+        [("kernel.msgmax", "rather a lot", libc::EINVAL), ("net.ipv4.missing", "1", libc::ENOENT)];
     for (name, value, errno) in cases {
         let mut config = stage.config(&["/bin/true"]);
         let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
@@ -210,11 +186,8 @@ fn sysctls() {
         namespaces.push(json!({ "type": "network" }));
         config["linux"]["sysctl"] = json!({ name: value });
         let object = format!("{value:?} to /proc/sys/{}", name.replace('.', "/"));
-        let expected = Expected {
-            field: &format!("linux.sysctl[{name}]"),
-            says: &[&object],
-            errno,
-        };
+        let expected =
+            Expected { field: &format!("linux.sysctl[{name}]"), says: &[&object], errno };
         fails_at_step(&stage, &config, &expected);
     }
 }
@@ -258,20 +231,12 @@ fn working_directories() {
     for (cwd, errno) in cases {
         let mut config = stage.config(&["/bin/true"]);
         config["process"]["cwd"] = json!(cwd);
-        let expected = Expected {
-            field: "process.cwd",
-            says: &[cwd],
-            errno,
-        };
+        let expected = Expected { field: "process.cwd", says: &[cwd], errno };
         fails_at_step(&stage, &config, &expected);
     }
     let mut config = stage.config(&["/bin/true"]);
     config["process"]["cwd"] = json!("/hosts");
-    let expected = Expected {
-        field: "process.cwd",
-        says: &["/hosts"],
-        errno: libc::ENOTDIR,
-    };
+    let expected = Expected { field: "process.cwd", says: &["/hosts"], errno: libc::ENOTDIR };
     fails_at_step(&stage, &config, &expected);
 }
 
@@ -307,11 +272,7 @@ fn executables() {
         fs::set_permissions(path(name), fs::Permissions::from_mode(mode)).unwrap();
     }
     let cases: &[(&str, &str, i32)] = &[
-        (
-            "missing",
-            "executable file not found in $PATH",
-            libc::ENOENT,
-        ),
+        ("missing", "executable file not found in $PATH", libc::ENOENT),
         ("/bin/missing", "no such file or directory", libc::ENOENT),
         ("/bin/plain", "permission denied", libc::EACCES),
         ("/bin", "is a directory", libc::EISDIR),
@@ -361,18 +322,11 @@ fn namespaces() {
         return;
     };
     let fifo = stage.directory().join("fifo");
-    let status = std::process::Command::new("/bin/busybox")
-        .arg("mkfifo")
-        .arg(&fifo)
-        .status();
+    let status = std::process::Command::new("/bin/busybox").arg("mkfifo").arg(&fifo).status();
     assert!(status.unwrap().success());
     let cases = [
         (Path::new("/etc/passwd"), "is no network namespace", None),
-        (
-            Path::new("/proc/self/ns/uts"),
-            "is no network namespace",
-            None,
-        ),
+        (Path::new("/proc/self/ns/uts"), "is no network namespace", None),
         (Path::new("/proc/self"), "is no network namespace", None),
         (&fifo, "is no network namespace", None),
         (Path::new("/missing"), "open /missing", Some(libc::ENOENT)),
@@ -386,10 +340,7 @@ fn namespaces() {
         let error = fails(&stage, &config);
         let text = error.to_string();
         assert_eq!(error.config_field(), Some(field.as_str()), "{text}");
-        assert!(
-            text.contains(says) && text.contains(path.to_str().unwrap()),
-            "{text}"
-        );
+        assert!(text.contains(says) && text.contains(path.to_str().unwrap()), "{text}");
         assert_eq!(error.errno(), errno, "{text}");
     }
 }
@@ -409,11 +360,8 @@ fn the_callers_own_user_namespace() {
     linux.remove("uidMappings");
     linux.remove("gidMappings");
     let error = fails(&stage, &config);
-    let expected = Expected {
-        field: &field,
-        says: &["join the user namespace"],
-        errno: libc::EINVAL,
-    };
+    let expected =
+        Expected { field: &field, says: &["join the user namespace"], errno: libc::EINVAL };
     matches(&error, &expected);
 }
 
@@ -457,10 +405,8 @@ fn root_filesystems() {
     let Some((_guards, stage)) = stage("root") else {
         return;
     };
-    let cases = [
-        ("missing", "No such file or directory (ENOENT)"),
-        ("rootfs/hosts", "is no directory"),
-    ];
+    let cases =
+        [("missing", "No such file or directory (ENOENT)"), ("rootfs/hosts", "is no directory")];
     for (path, says) in cases {
         let mut config = stage.config(&["/bin/true"]);
         config["root"]["path"] = json!(path);
@@ -478,37 +424,20 @@ fn hooks() {
     };
     let cases = [
         ("createRuntime", "/bin/busybox", "false", "exit status 1"),
-        (
-            "createRuntime",
-            "/missing",
-            "x",
-            "No such file or directory",
-        ),
+        ("createRuntime", "/missing", "x", "No such file or directory"),
         ("createRuntime", "/bin/busybox", "cat", "timeout of 1 s"),
         ("createContainer", "/bin/busybox", "false", "exit status 1"),
-        (
-            "createContainer",
-            "/missing",
-            "x",
-            "no such file or directory",
-        ),
+        ("createContainer", "/missing", "x", "no such file or directory"),
     ];
     for (kind, path, program, says) in cases {
         let mut config = stage.config(&["/bin/true"]);
         // The first word is the applet's name, the second what it waits for.
-        let args = if program == "cat" {
-            json!(["sleep", "30"])
-        } else {
-            json!([program])
-        };
+        let args = if program == "cat" { json!(["sleep", "30"]) } else { json!([program]) };
         config["hooks"][kind] = json!([{ "path": path, "args": args, "timeout": 1 }]);
         let error = fails(&stage, &config);
         assert_eq!(error.kind(), ErrorKind::Hook, "{error}");
         let text = error.to_string();
-        assert!(
-            text.contains(&format!("hooks.{kind}[0] ({path})")),
-            "{text}"
-        );
+        assert!(text.contains(&format!("hooks.{kind}[0] ({path})")), "{text}");
         assert!(text.contains(says), "{text}");
     }
 }
@@ -521,15 +450,9 @@ fn failures_behind_a_joiner() {
     };
     let mount = json!({ "destination": "/data", "type": "missingfs" });
     let (mut config, field) = with_mount(&stage, &mount);
-    push(
-        &mut config["linux"]["namespaces"],
-        json!({ "type": "time" }),
-    );
-    let expected = Expected {
-        field: &field,
-        says: &["mount missingfs at /data"],
-        errno: libc::ENODEV,
-    };
+    push(&mut config["linux"]["namespaces"], json!({ "type": "time" }));
+    let expected =
+        Expected { field: &field, says: &["mount missingfs at /data"], errno: libc::ENODEV };
     fails_at_step(&stage, &config, &expected);
     config["mounts"].as_array_mut().unwrap().pop();
     config["linux"]["timeOffsets"] = json!({ "boottime": { "secs": -1_000_000_000_000_i64 } });

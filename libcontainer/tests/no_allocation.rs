@@ -56,11 +56,7 @@ fn guarded(test: &str, body: impl FnOnce(&Stage)) {
     let _watchdog = Watchdog::new("no_allocation", Duration::from_secs(60));
     let before = guarded_malloc::seen();
     body(&stage);
-    assert_eq!(
-        guarded_malloc::seen(),
-        before,
-        "a child allocated or logged"
-    );
+    assert_eq!(guarded_malloc::seen(), before, "a child allocated or logged");
 }
 
 /// A configuration with a step of nearly every kind.
@@ -73,10 +69,7 @@ fn everything(stage: &Stage) -> Value {
     config["root"]["readonly"] = json!(true);
     config["domainname"] = json!("example.org");
     config["linux"]["rootfsPropagation"] = json!("private");
-    push(
-        &mut config["linux"]["namespaces"],
-        json!({ "type": "time" }),
-    );
+    push(&mut config["linux"]["namespaces"], json!({ "type": "time" }));
     config["linux"]["timeOffsets"] = json!({ "boottime": { "secs": 10 } });
     config["linux"]["sysctl"] = json!({ "kernel.msgmax": "9000" });
     let more = [
@@ -84,17 +77,14 @@ fn everything(stage: &Stage) -> Value {
         json!({ "type": "RLIMIT_NICE", "soft": 30, "hard": 30 }),
         json!({ "type": "RLIMIT_CORE", "soft": 0, "hard": 0 }),
     ];
-    more.into_iter()
-        .for_each(|limit| push(&mut config["process"]["rlimits"], limit));
+    more.into_iter().for_each(|limit| push(&mut config["process"]["rlimits"], limit));
     let mounts = [
         json!({ "destination": "/copied", "type": "tmpfs", "source": "tmpfs", "options": ["tmpcopyup"] }),
         json!({ "destination": "/bound", "source": "rootfs/hosts", "options": ["bind", "ro"] }),
         json!({ "destination": "/deep/er", "source": "rootfs/etc", "options": ["rbind", "rro", "rprivate"] }),
         json!({ "destination": "/bound", "options": ["remount", "bind", "ro", "noexec"] }),
     ];
-    mounts
-        .into_iter()
-        .for_each(|mount| push(&mut config["mounts"], mount));
+    mounts.into_iter().for_each(|mount| push(&mut config["mounts"], mount));
     push(&mut config["linux"]["maskedPaths"], json!("/hosts"));
     config
 }
@@ -117,11 +107,7 @@ fn without_pivot() {
         let mut options = CreateOptions::default();
         options.no_pivot = true;
         options.no_new_keyring = true;
-        succeeded(
-            stage
-                .run_with(&stage.config(&["/bin/true"]), &options)
-                .unwrap(),
-        );
+        succeeded(stage.run_with(&stage.config(&["/bin/true"]), &options).unwrap());
     });
 }
 
@@ -132,10 +118,7 @@ fn create_start_and_exec() {
         created.container.start().unwrap();
         let exec = |process: &Value| {
             let process = serde_json::from_value(process.clone()).unwrap();
-            let spawned = created
-                .container
-                .exec(&process, &ExecOptions::default())
-                .unwrap();
+            let spawned = created.container.exec(&process, &ExecOptions::default()).unwrap();
             succeeded(spawned.wait().unwrap());
         };
         exec(&process(&["/bin/true"]));
@@ -167,12 +150,7 @@ fn joined_namespaces() {
         let sleeper = stage.sleeper(add_user_namespace);
         let mut config = stage.config(&["/bin/true"]);
         add_user_namespace(&mut config);
-        let joined = [
-            ("user", "user"),
-            ("pid", "pid"),
-            ("ipc", "ipc"),
-            ("uts", "uts"),
-        ];
+        let joined = [("user", "user"), ("pid", "pid"), ("ipc", "ipc"), ("uts", "uts")];
         let paths =
             joined.map(|(kind, file)| json!({ "type": kind, "path": sleeper.namespace(file) }));
         let mut namespaces = paths.to_vec();
@@ -191,11 +169,8 @@ fn joined_namespaces() {
 fn a_new_user_namespace_beside_a_joined_one() {
     guarded("joined-and-new", |stage| {
         if stage.host.euid != 0 {
-            return common::skip(
-                "joined-and-new",
-                "only root joins a namespace of the host's",
-            )
-            .unwrap_or(());
+            return common::skip("joined-and-new", "only root joins a namespace of the host's")
+                .unwrap_or(());
         }
         let mut config = stage.config(&["/bin/true"]);
         add_user_namespace(&mut config);
@@ -203,10 +178,7 @@ fn a_new_user_namespace_beside_a_joined_one() {
         namespaces.retain(|namespace| namespace["type"] != "network");
         namespaces.push(json!({ "type": "network", "path": "/proc/self/ns/net" }));
         // A sysfs shows the network namespace, and so is only for who owns that.
-        config["mounts"]
-            .as_array_mut()
-            .unwrap()
-            .retain(|mount| mount["destination"] != "/sys");
+        config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] != "/sys");
         config["mounts"]
             .as_array_mut()
             .unwrap()
@@ -224,9 +196,7 @@ fn terminal() {
         let mut options = CreateOptions::default();
         options.terminal = Terminal::Master;
         let root = stage.root();
-        let mut created = root
-            .run(&common::id(), &stage.bundle(&config), &options)
-            .unwrap();
+        let mut created = root.run(&common::id(), &stage.bundle(&config), &options).unwrap();
         let mut output = Vec::new();
         // A terminal whose other side is gone says EIO rather than end of file.
         let _ = File::from(created.init.terminal.take().unwrap()).read_to_end(&mut output);
@@ -323,10 +293,7 @@ fn configurations_of_engines() {
             config["process"]["terminal"] = json!(false);
             config["root"] = base["root"].clone();
             config.as_object_mut().unwrap().remove("hooks");
-            config["mounts"]
-                .as_array_mut()
-                .unwrap()
-                .retain(|mount| mount["type"] != "bind");
+            config["mounts"].as_array_mut().unwrap().retain(|mount| mount["type"] != "bind");
             let linux = config["linux"].as_object_mut().unwrap();
             for field in ["seccomp", "cgroupsPath", "mountLabel"] {
                 linux.remove(field);
@@ -336,11 +303,7 @@ fn configurations_of_engines() {
                 process.remove(field);
             }
             process["user"] = json!({ "uid": 0, "gid": 0, "additionalGids": [1, 2] });
-            succeeded(
-                stage
-                    .run(&config)
-                    .unwrap_or_else(|error| panic!("{name}: {error}")),
-            );
+            succeeded(stage.run(&config).unwrap_or_else(|error| panic!("{name}: {error}")));
         }
     });
 }

@@ -20,10 +20,7 @@ const ROOT: Host = Host {
 };
 
 /// "root" of a user namespace, as rootless Podman calls its runtime.
-const ROOT_OF_A_NAMESPACE: Host = Host {
-    in_user_namespace: true,
-    ..ROOT
-};
+const ROOT_OF_A_NAMESPACE: Host = Host { in_user_namespace: true, ..ROOT };
 
 const USER: Host = Host {
     euid: 1000,
@@ -39,10 +36,7 @@ fn plan(config: &Value, host: &Host) -> String {
 }
 
 fn plan_at(bundle: &str, config: &Value, host: &Host) -> String {
-    let bundle = Bundle {
-        path: bundle.into(),
-        config: parse(config),
-    };
+    let bundle = Bundle { path: bundle.into(), config: parse(config) };
     match Plan::for_create("c1", &bundle, &CreateOptions::default(), host) {
         Ok(plan) => plan.to_string(),
         Err(error) => panic!("{error}\n{config}"),
@@ -57,10 +51,7 @@ fn samples() -> Vec<(String, Value)> {
     });
     let mut samples: Vec<_> = names.map(|name| (without_seccomp(&name), name)).collect();
     samples.sort_by(|one, other| one.1.cmp(&other.1));
-    samples
-        .into_iter()
-        .map(|(config, name)| (name, config))
-        .collect()
+    samples.into_iter().map(|(config, name)| (name, config)).collect()
 }
 
 fn without_seccomp(name: &str) -> Value {
@@ -72,16 +63,10 @@ fn without_seccomp(name: &str) -> Value {
 /// What can be seen of any plan: it ends with the program, after a change of root and a report.
 fn looks_right(name: &str, plan: &str) {
     let lines: Vec<_> = plan.lines().collect();
-    let [.., ready, exec] = lines.as_slice() else {
-        panic!("{name}: {plan}")
-    };
+    let [.., ready, exec] = lines.as_slice() else { panic!("{name}: {plan}") };
     assert!(ready.ends_with("report ready"), "{name}: {ready}");
     assert!(exec.starts_with("exec   ["), "{name}: {exec}");
-    for step in [
-        "attach the root filesystem",
-        "pivot_root",
-        "find the executable",
-    ] {
+    for step in ["attach the root filesystem", "pivot_root", "find the executable"] {
         let count = lines.iter().filter(|line| line.contains(step)).count();
         assert_eq!(count, 1, "{name}: {step}:\n{plan}");
     }
@@ -120,10 +105,7 @@ fn the_same_configuration_has_the_same_plan() {
     for (name, mut config) in samples() {
         let sysctls = (0..20).map(|number| (format!("net.core.s{number}"), json!("1")));
         config["linux"]["sysctl"] = Value::Object(sysctls.collect());
-        push(
-            &mut config["linux"]["namespaces"],
-            json!({ "type": "time" }),
-        );
+        push(&mut config["linux"]["namespaces"], json!({ "type": "time" }));
         config["linux"]["timeOffsets"] =
             json!({ "boottime": { "secs": 1 }, "monotonic": { "secs": 2 } });
         let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
@@ -171,33 +153,21 @@ fn a_plan_is_made_without_a_look_at_the_file_system() {
 
 /// `SKEP_WRITE_GOLDEN=1 cargo test --test plans` writes the plans down anew.
 fn is_as_written(name: &str, plan: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("SKEP_WRITE_GOLDEN").is_some() {
         fs::write(&path, format!("{plan}\n")).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap();
     let [gone, new] = [(written.as_str(), plan), (plan, written.as_str())]
         .map(|(one, other)| without(one, other));
-    assert!(
-        gone.is_empty() && new.is_empty(),
-        "tests/golden/{name}\n- {gone:#?}\n+ {new:#?}"
-    );
-    assert_eq!(
-        plan,
-        written.trim_end(),
-        "tests/golden/{name} has another order"
-    );
+    assert!(gone.is_empty() && new.is_empty(), "tests/golden/{name}\n- {gone:#?}\n+ {new:#?}");
+    assert_eq!(plan, written.trim_end(), "tests/golden/{name} has another order");
 }
 
 /// The lines of `one` that `other` has not; the numbers of the steps do not count.
 fn without<'a>(one: &'a str, other: &str) -> Vec<&'a str> {
     let text = |line: &'a str| line.get(11..).unwrap_or(line);
-    one.lines()
-        .map(text)
-        .filter(|line| !other.contains(line))
-        .collect()
+    one.lines().map(text).filter(|line| !other.contains(line)).collect()
 }
 
 #[test]

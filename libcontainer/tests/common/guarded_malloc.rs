@@ -72,17 +72,10 @@ fn page(kind: c_int) -> *mut u8 {
 }
 
 fn map(length: usize, kind: c_int) -> *mut c_void {
-    let (rights, flags) = (
-        libc::PROT_READ | libc::PROT_WRITE,
-        kind | libc::MAP_ANONYMOUS,
-    );
+    let (rights, flags) = (libc::PROT_READ | libc::PROT_WRITE, kind | libc::MAP_ANONYMOUS);
     // SAFETY: new memory, at an address of the kernel's choice.
     let memory = unsafe { libc::mmap(ptr::null_mut(), length, rights, flags, -1, 0) };
-    if memory == libc::MAP_FAILED {
-        ptr::null_mut()
-    } else {
-        memory
-    }
+    if memory == libc::MAP_FAILED { ptr::null_mut() } else { memory }
 }
 
 /// The allocator's lock; held as long as this lives.
@@ -129,11 +122,8 @@ struct Arena {
 }
 
 /// Only touched with the lock held.
-static mut ARENA: Arena = Arena {
-    free: [ptr::null_mut(); CLASSES],
-    next: ptr::null_mut(),
-    left: 0,
-};
+static mut ARENA: Arena =
+    Arena { free: [ptr::null_mut(); CLASSES], next: ptr::null_mut(), left: 0 };
 
 /// A block of `1 << class` bytes.
 unsafe fn take(class: usize) -> *mut u8 {

@@ -26,16 +26,7 @@ const BUSYBOX: &str = "/bin/busybox";
 
 /// Mount points that must be there before: in a user namespace that does not map the owner of the
 /// root filesystem, nobody may make them.
-const DIRECTORIES: &[&str] = &[
-    "bin",
-    "dev",
-    "proc",
-    "sys",
-    "tmp",
-    "etc",
-    "data",
-    "copied/deep/er",
-];
+const DIRECTORIES: &[&str] = &["bin", "dev", "proc", "sys", "tmp", "etc", "data", "copied/deep/er"];
 
 /// A directory with a root filesystem and a state root, for one test. It is removed when dropped.
 pub(crate) struct Stage {
@@ -73,10 +64,7 @@ impl Stage {
             fs::write(rootfs.join(name), "one\n")?;
         }
         symlink("../hosts", rootfs.join("copied/link"))?;
-        fs::write(
-            rootfs.join("etc/passwd"),
-            "root:x:0:0:root:/the/home:/bin/sh\n",
-        )
+        fs::write(rootfs.join("etc/passwd"), "root:x:0:0:root:/the/home:/bin/sh\n")
     }
 
     pub(crate) fn directory(&self) -> &Path {
@@ -108,15 +96,11 @@ impl Stage {
     }
 
     pub(crate) fn bundle(&self, config: &Value) -> Bundle {
-        Bundle {
-            path: self.directory.clone(),
-            config: parse(config),
-        }
+        Bundle { path: self.directory.clone(), config: parse(config) }
     }
 
     pub(crate) fn create(&self, config: &Value) -> Result<Created> {
-        self.root()
-            .create(&id(), &self.bundle(config), &CreateOptions::default())
+        self.root().create(&id(), &self.bundle(config), &CreateOptions::default())
     }
 
     /// Runs a container to its end and deletes it.
@@ -230,13 +214,8 @@ pub(crate) fn map(outside: u32, count: u32) -> Value {
 /// Gives a configuration a user namespace of its own, if it has none: with ids that nobody has when
 /// the caller is root.
 pub(crate) fn add_user_namespace(config: &mut Value) {
-    let namespaces = config["linux"]["namespaces"]
-        .as_array_mut()
-        .expect("a list");
-    if namespaces
-        .iter()
-        .any(|namespace| namespace["type"] == "user")
-    {
+    let namespaces = config["linux"]["namespaces"].as_array_mut().expect("a list");
+    if namespaces.iter().any(|namespace| namespace["type"] == "user") {
         return;
     }
     namespaces.push(json!({ "type": "user" }));
@@ -352,18 +331,11 @@ pub(crate) fn children() -> BTreeSet<i32> {
     let own = std::process::id();
     let parent = |path: &Path| -> Option<u32> {
         let stat = fs::read_to_string(path.join("stat")).ok()?;
-        stat.get(stat.rfind(')')? + 1..)?
-            .split_whitespace()
-            .nth(1)?
-            .parse()
-            .ok()
+        stat.get(stat.rfind(')')? + 1..)?.split_whitespace().nth(1)?.parse().ok()
     };
     let pid = |path: &PathBuf| path.file_name()?.to_str()?.parse().ok();
     let processes = entries(Path::new("/proc")).filter(|path| pid(path).is_some());
-    processes
-        .filter(|path| parent(path) == Some(own))
-        .filter_map(|path| pid(&path))
-        .collect()
+    processes.filter(|path| parent(path) == Some(own)).filter_map(|path| pid(&path)).collect()
 }
 
 /// The cgroups of this program's containers.
