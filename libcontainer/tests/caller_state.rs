@@ -11,6 +11,7 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -242,8 +243,16 @@ fn hooks_and_failures(stage: &Stage) {
     error_of(root.open("missing"));
 }
 
+/// What one opens to look would be found by another.
+static ONE: Mutex<()> = Mutex::new(());
+
+fn one_at_a_time() -> MutexGuard<'static, ()> {
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn the_caller_is_left_as_it_was() {
+    let _one = one_at_a_time();
     let Some(stage) = Stage::new("caller-state") else {
         return;
     };
@@ -266,9 +275,10 @@ fn the_caller_is_left_as_it_was() {
     assert_same(&Left::look(&stage), &left);
 }
 
-/// Both are the thread's own, so that no other test is disturbed.
+/// Both are the thread's own: no other is disturbed.
 #[test]
 fn a_change_would_be_seen() {
+    let _one = one_at_a_time();
     let before = State::look();
     // SAFETY: takes no pointer.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 123_456) };
