@@ -55,7 +55,7 @@ fn guarded(test: &str, body: impl FnOnce(&Stage)) {
     let Some(stage) = Stage::new(test) else {
         return;
     };
-    let _watchdog = Watchdog::new("no_allocation", Duration::from_secs(60));
+    let _watchdog = Watchdog::new("no_allocation", Duration::from_secs(30));
     let before = guarded_malloc::seen();
     body(&stage);
     assert_eq!(guarded_malloc::seen(), before, "a child allocated or logged");
