@@ -2,3 +2,4 @@
 //!
 //! There is nothing in here yet. Until there is, `libcontainer` refuses a config.json with
 //! `linux.seccomp` rather than run its container without the filter that was asked for.
+#![forbid(unsafe_code)]
