@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use libcontainer::config::{Bundle, Config, process_from_bytes};
 use libcontainer::error::ErrorKind;
+use oci_spec::runtime::Spec;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// A new empty directory.
@@ -180,6 +182,21 @@ fn wrong_types_are_named_by_path() {
             "linux.seccomp.defaultAction: unknown value SCMP_ACT_X; known are SCMP_ACT_KILL, SCMP_ACT_KILL_THREAD, SCMP_ACT_KILL_PROCESS, SCMP_ACT_TRAP, SCMP_ACT_ERRNO, SCMP_ACT_NOTIFY, SCMP_ACT_TRACE, SCMP_ACT_LOG, SCMP_ACT_ALLOW",
         ),
         (
+            "linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a"], "action": "SCMP_ACT_LOG"}, {"names": ["a"]}]}),
+            "linux.seccomp.syscalls[1].action: is missing",
+        ),
+        (
+            "linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["a"], "action": "SCMP_ACT_LOG", "args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 1, "value": 1}]}]}),
+            "linux.seccomp.syscalls[0].args[1].op: is missing",
+        ),
+        (
+            "process/execCPUAffinity",
+            json!({"initial": "0-", "final": "0"}),
+            "process.execCPUAffinity.initial: \"0-\" is no list of CPUs such as 0-3,7",
+        ),
+        (
             "linux/namespaces",
             json!([{"type": "mount"}, {"type": "net"}]),
             "linux.namespaces[1].type: unknown value \"net\"; known are pid, network, mount, ipc, uts, user, cgroup, time",
@@ -220,6 +237,90 @@ fn every_wrong_type_is_in_one_error() {
         ["process.rlimits[0].type", "linux.cgroupsPath", "process.args[1]", "process.cwd"]
     );
     assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+}
+
+#[test]
+fn equal_errors_are_told_apart() {
+    let mut config = with("process/args", json!(["5", 5, 5]));
+    config["process"]["cwd"] = json!(5);
+    config["hostname"] = json!(5);
+    config["annotations"] = json!({"5": "5", "a.b": 5});
+    config["linux"]["sysctl"] = json!({"kernel.x": "5", "net.x": 5});
+    let error = Config::from_bytes(config.to_string().into_bytes()).unwrap_err();
+    let problems = error.all_problems().iter().map(ToString::to_string);
+    assert_eq!(
+        problems.collect::<Vec<_>>(),
+        [
+            "annotations[\"a.b\"]",
+            "hostname",
+            "linux.sysctl[\"net.x\"]",
+            "process.args[1]",
+            "process.cwd",
+        ]
+        .map(|field| format!("{field}: expected a string, found 5"))
+    );
+}
+
+#[test]
+fn a_wrong_type_is_found_in_a_huge_configuration() {
+    let mut env = vec![json!("NAME=value"); 200_000];
+    env[199_998] = json!(7);
+    assert_eq!(
+        read(&with("process/env", json!(env))).unwrap_err(),
+        "process.env[199998]: expected a string, found 7"
+    );
+}
+
+/// The outermost two objects are read by fields of our own, which may miss none of oci-spec's.
+#[test]
+fn every_field_is_read_as_oci_spec_reads_it() {
+    let config = json!({
+        "ociVersion": "1.3.0",
+        "root": {"path": "rootfs", "readonly": true},
+        "mounts": [{"destination": "/a", "type": "tmpfs", "source": "a", "options": ["ro"]}],
+        "process": {
+            "terminal": true,
+            "consoleSize": {"height": 1, "width": 2},
+            "user": {"uid": 1, "gid": 2, "umask": 3, "additionalGids": [4], "username": "u"},
+            "args": ["sh"],
+            "commandLine": "sh",
+            "env": ["A=1"],
+            "cwd": "/c",
+            "capabilities": {"bounding": ["CAP_KILL"], "effective": [], "inheritable": [], "permitted": [], "ambient": []},
+            "rlimits": [{"type": "RLIMIT_CORE", "soft": 1, "hard": 2}],
+            "noNewPrivileges": false,
+            "apparmorProfile": "a",
+            "oomScoreAdj": -5,
+            "selinuxLabel": "s",
+            "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 4},
+            "scheduler": {"policy": "SCHED_BATCH", "nice": 1, "priority": 0, "flags": [], "runtime": 0, "deadline": 0, "period": 0},
+            "execCPUAffinity": {"initial": "0-3,7", "final": "1"},
+        },
+        "hostname": "h",
+        "domainname": "d",
+        "hooks": {"poststop": [{"path": "/h"}]},
+        "annotations": {"a": "b"},
+        "linux": {"rootfsPropagation": "slave"},
+        "vm": {"kernel": {"path": "/k"}},
+    });
+    let theirs = |config: &Value| Spec::deserialize(config).unwrap();
+    assert_eq!(*read(&config).unwrap().spec(), theirs(&config));
+
+    let least = json!({"process": {"user": {}, "cwd": ""}});
+    assert_eq!(*read(&least).unwrap().spec(), theirs(&least));
+
+    // A field that a newer oci-spec knows, and neither of us has, shows here.
+    let spec = format!("{:#?}", theirs(&config));
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let unset = spec
+        .lines()
+        .filter(|line| depth(line) == 4)
+        .filter_map(|line| line.trim().strip_suffix(": None,"))
+        .collect::<Vec<_>>();
+    let others = ["solaris", "windows", "zos", "uid_mappings", "gid_mappings"];
+    assert_eq!(unset, others);
+    let process = format!("{:#?}", theirs(&config).process().as_ref().unwrap());
+    assert!(!process.contains("None"), "{process}");
 }
 
 #[test]

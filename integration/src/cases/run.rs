@@ -23,6 +23,8 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(detached_writes_pid_file),
         either!(pid_file_in_foreground),
         either!(keep),
+        either!(no_subreaper).only_runc("crun has no such flag"),
+        either!(rootless_flag).only_runc("crun has no such flag"),
         either!(forwards_signals),
         either!(orphans_are_killed_with_init),
         either!(bundle_from_cwd),
@@ -112,6 +114,22 @@ fn keep(ctx: &Ctx) -> Res {
     container.gone()
 }
 
+fn no_subreaper(ctx: &Ctx) -> Res {
+    let container = ctx.container_of(&["/bin/probe", "exit", "3"])?;
+    container.run_call(&["--no-subreaper"])?.done()?.is(3)?;
+    container.gone()
+}
+
+fn rootless_flag(ctx: &Ctx) -> Res {
+    let container = ctx.container_of(&["/bin/echo", "runs"])?;
+    container.save()?;
+    for value in ["auto", if ctx.is_root() { "false" } else { "true" }] {
+        let call = ctx.runtime().args(["--rootless", value, "run", "--bundle"]);
+        call.arg(&container.bundle).arg(&container.id).ok()?.prints("runs")?;
+    }
+    Ok(())
+}
+
 fn forwards_signals(ctx: &Ctx) -> Res {
     let container = ctx.container_of(&["/bin/probe", "catch"])?;
     let running = container.run_call(&[])?.spawn()?;
@@ -128,7 +146,7 @@ fn orphans_are_killed_with_init(ctx: &Ctx) -> Res {
     let container = ctx.container_of(&[
         "/bin/sh",
         "-c",
-        "setsid /bin/probe ignore-term & sleep 0.1; echo end",
+        "setsid /bin/probe ignore-term >/tmp/said & until grep ready /tmp/said; do sleep 0.02; done; echo end",
     ])?;
     container.run()?.is(0)?.has("ready")?.has("end")?;
     container.gone()

@@ -20,6 +20,9 @@ impl Context<'_> {
         };
         mount::move_mount(cover, target)?;
         self.state.scratch.push(target);
+        if cover != self.state.empty {
+            self.state.scratch.push(cover);
+        }
         Ok(())
     }
 

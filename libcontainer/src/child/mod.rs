@@ -36,6 +36,8 @@ pub(crate) struct Context<'a> {
     pub(crate) inputs: &'a [RawFd],
     /// To the parent.
     pub(crate) socket: RawFd,
+    /// The parent's end, closed first: while it is open here, its end would go unseen.
+    pub(crate) parent_socket: RawFd,
     /// Where `start` connects; -1 when nobody will.
     pub(crate) listener: RawFd,
     /// The host's procfs.
@@ -115,6 +117,7 @@ impl Scratch {
 /// Runs the child to its execve(2). The number of steps, their order and all their values are the plan's.
 pub(crate) fn run(mut context: Context) -> ! {
     let plan = context.plan;
+    file::close(context.parent_socket);
     context.state.in_joiner = !plan.joiner.is_empty();
     // The joiner's last step returns in the child that it makes.
     context.walk(&plan.joiner);

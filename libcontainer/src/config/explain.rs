@@ -1,10 +1,9 @@
 //! The words of serde's errors turned into ours: where in the file, what was expected there and
 //! what was found, in the language of JSON rather than of Rust.
 
-use serde_json::Value;
 use serde_json::error::Category;
-use serde_path_to_error::{Path, Segment};
 
+use super::locate::Step;
 use crate::error::{Error, ErrorKind, Problem};
 
 /// Names of types as serde says them, and as an author of JSON knows them.
@@ -38,8 +37,7 @@ const FOUND: &[(&str, &str)] = &[
 const LONGEST: usize = 80;
 
 /// Text that is no JSON: what is wrong, and in which line and column.
-pub(super) fn syntax(field: &str, error: &serde_json::Error) -> Error {
-    let name = if field.is_empty() { "config.json" } else { field };
+pub(super) fn syntax(name: &str, error: &serde_json::Error) -> Error {
     let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
@@ -53,48 +51,25 @@ pub(super) fn syntax(field: &str, error: &serde_json::Error) -> Error {
     Error::new(ErrorKind::InvalidConfig, one_line(&text))
 }
 
-/// Whether `error` is about a field that is not there.
-pub(super) fn is_missing(error: &serde_json::Error) -> bool {
-    error.to_string().starts_with("missing field ")
+/// The field that is not there, if that is what `error` is about.
+pub(super) fn missing(error: &str) -> Option<&str> {
+    error.strip_prefix("missing field `")?.split('`').next()
 }
 
 /// The field that `error` is about, and what it should have been.
-pub(super) fn wrong_type(
-    prefix: &str,
-    error: &serde_path_to_error::Error<serde_json::Error>,
-) -> Problem {
-    let text = error.inner().to_string();
-    let field = field(prefix, error.path());
-    match text.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+pub(super) fn wrong_type(way: &[Step], error: &str) -> Problem {
+    let field = field(way);
+    match missing(error) {
         Some(name) => Problem::new(join(&field, name), "is missing"),
-        None => Problem::new(field, one_line(&translate(&text))),
-    }
-}
-
-/// Takes the value at `path` out of its object, so that reading can go on behind it. An element
-/// of an array goes with its whole array: without it the others would change their numbers.
-pub(super) fn remove(value: &mut Value, path: &Path) -> bool {
-    let keys = path.iter().collect::<Vec<_>>();
-    let Some(last) = keys.iter().rposition(|key| matches!(key, Segment::Map { .. })) else {
-        return false;
-    };
-    let parent = keys[..last].iter().try_fold(value, |value, key| match key {
-        Segment::Map { key } => value.get_mut(key),
-        Segment::Seq { index } => value.get_mut(index),
-        _ => None,
-    });
-    match (parent, keys[last]) {
-        (Some(Value::Object(object)), Segment::Map { key }) => object.remove(key).is_some(),
-        _ => false,
+        None => Problem::new(field, one_line(&translate(error))),
     }
 }
 
 /// `mounts[3].options[0]`, with odd keys quoted: `linux.sysctl["net.core.somaxconn"]`.
-fn field(prefix: &str, path: &Path) -> String {
-    path.iter().fold(prefix.to_owned(), |field, segment| match segment {
-        Segment::Seq { index } => format!("{field}[{index}]"),
-        Segment::Map { key } => join(&field, key),
-        _ => field,
+fn field(way: &[Step]) -> String {
+    way.iter().fold(String::new(), |field, step| match step {
+        Step::Index(index) => format!("{field}[{index}]"),
+        Step::Key(key) => join(&field, key),
     })
 }
 

@@ -1,12 +1,12 @@
 //! From bytes to oci-spec's types, by way of a JSON value that can be mended in between.
 //!
 //! The good case deserializes once and moves its strings. Only when that fails is the text read
-//! again with the path of each field tracked, which costs several times as much.
+//! again, and the fields at fault are searched for, which costs many times as much.
 
-use serde::de::DeserializeOwned;
+use oci_spec::runtime::Spec;
 use serde_json::Value;
 
-use super::explain;
+use super::{explain, locate, typed};
 use crate::error::{Error, ErrorKind, Problem, Result};
 
 /// What the mending of a value has to say.
@@ -24,49 +24,46 @@ pub(super) type Mend = fn(&mut Value, &mut Report);
 /// How many wrong fields one error names at most.
 const MOST: usize = 20;
 
-/// Reads `bytes` into `T`, after `mend`. `field` is where the value stands in `config.json`, empty
-/// for the whole.
-pub(super) fn read<T: DeserializeOwned>(
-    bytes: &[u8],
-    field: &str,
-    mend: Mend,
-) -> Result<(T, Vec<String>)> {
-    let mut report = Report::default();
-    let value = mended(bytes, field, mend, &mut report)?;
-    match T::deserialize(value) {
-        Ok(typed) if report.problems.is_empty() => Ok((typed, report.warnings)),
+/// Reads `bytes`, after `mend` has made a configuration of them. `name` is what they are called when
+/// they are no JSON.
+pub(super) fn read(bytes: &[u8], name: &str, mend: Mend) -> Result<(Spec, Vec<String>)> {
+    let (value, report) = mended(bytes, name, mend)?;
+    match typed::read(value) {
+        Ok(spec) if report.problems.is_empty() => Ok((spec, report.warnings)),
         Ok(_) => Err(Error::problems(report.problems)),
-        Err(_) => Err(wrong::<T>(bytes, field, mend)),
+        Err(_) => {
+            let (value, report) = mended(bytes, name, mend)?;
+            Err(wrong(value, report.problems))
+        }
     }
 }
 
-fn mended(bytes: &[u8], field: &str, mend: Mend, report: &mut Report) -> Result<Value> {
-    let mut value =
-        serde_json::from_slice(bytes).map_err(|error| explain::syntax(field, &error))?;
-    mend(&mut value, report);
-    Ok(value)
+fn mended(bytes: &[u8], name: &str, mend: Mend) -> Result<(Value, Report)> {
+    let mut value = serde_json::from_slice(bytes).map_err(|error| explain::syntax(name, &error))?;
+    let mut report = Report::default();
+    mend(&mut value, &mut report);
+    Ok((value, report))
+}
+
+fn failure(value: Value) -> Option<String> {
+    typed::read(value).err().map(|error| error.to_string())
 }
 
 /// The error that names every field of a wrong type.
-fn wrong<T: DeserializeOwned>(bytes: &[u8], field: &str, mend: Mend) -> Error {
-    let mut report = Report::default();
-    let mut value = match mended(bytes, field, mend, &mut report) {
-        Ok(value) => value,
-        Err(error) => return error,
-    };
-    let mut problems = report.problems;
+fn wrong(mut value: Value, mut problems: Vec<Problem>) -> Error {
     let mut removed = false;
     for _ in 0..MOST {
-        let Err(error) = serde_path_to_error::deserialize::<_, T>(&value) else {
+        let Some(error) = failure(value.clone()) else {
             break;
         };
-        let missing = explain::is_missing(error.inner());
-        if missing && removed {
+        let missing = explain::missing(&error);
+        if missing.is_some() && removed {
             // What is missing may be what the round before took out.
             break;
         }
-        problems.push(explain::wrong_type(field, &error));
-        removed = !missing && explain::remove(&mut value, error.path());
+        let way = locate::locate(&value, &error, missing, failure);
+        problems.push(explain::wrong_type(&way, &error));
+        removed = missing.is_none() && locate::remove(&mut value, &way);
         if !removed {
             break;
         }

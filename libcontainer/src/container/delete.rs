@@ -66,7 +66,7 @@ fn remove_if_empty(cgroup: &Path) {
 }
 
 /// Kills the first process, with which the kernel kills its pid namespace, and waits for its end.
-fn kill(pidfd: &OwnedFd) -> Result<()> {
+pub(super) fn kill(pidfd: &OwnedFd) -> Result<()> {
     let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
     let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
     let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];

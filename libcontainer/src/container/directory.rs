@@ -164,9 +164,8 @@ impl Directory {
 
     /// The old record or the new one is there at any moment, whole.
     pub(super) fn store(&self, record: &Record) -> Result<()> {
-        const NEW: &str = "state.json.new";
-        self.write(NEW, &record.render()?)?;
-        let renamed = fs::rename(self.path.join(NEW), self.path.join(RECORD));
+        self.write(NEW_RECORD, &record.render()?)?;
+        let renamed = fs::rename(self.path.join(NEW_RECORD), self.path.join(RECORD));
         renamed.map_err(|error| self.failed("write state.json in", error))
     }
 
@@ -194,21 +193,18 @@ impl Directory {
         Some((directory, path))
     }
 
-    /// Removes the directory with all that is in it, the record last: until then the container can
-    /// be found and removed again.
+    /// Removes the directory and what skep puts there, the record last: until then the container can
+    /// be found and removed again. Anything else that is there stays, and is an error.
     pub(super) fn remove(&self) -> Result<()> {
         for name in ["config.json", RECORD] {
-            match fs::remove_file(self.path.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(self.failed("empty", error));
-                }
-                _ => {}
-            }
+            self.remove_file(name)?;
         }
         let removed = match fs::remove_dir(&self.path) {
             // A socket that nobody connected to, or a record that was being written.
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-                fs::remove_dir_all(&self.path)
+                self.remove_file(START_SOCKET)?;
+                self.remove_file(NEW_RECORD)?;
+                fs::remove_dir(&self.path)
             }
             removed => removed,
         };
@@ -219,6 +215,24 @@ impl Directory {
             _ => Ok(()),
         }
     }
+
+    fn remove_file(&self, name: &str) -> Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed("empty", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the directory is a container's: it has a record, or a creation has only begun.
+    pub(super) fn is_container(&self) -> bool {
+        let ours = |name: &std::ffi::OsStr| {
+            ["config.json", START_SOCKET, RECORD, NEW_RECORD].iter().any(|known| name == *known)
+        };
+        let Ok(mut entries) = fs::read_dir(&self.path) else { return false };
+        entries.all(|entry| entry.is_ok_and(|entry| ours(&entry.file_name())))
+    }
 }
 
 /// A directory that is only open, and has no name any more.
@@ -228,3 +242,4 @@ fn is_removed(directory: &OwnedFd) -> bool {
 
 const START_SOCKET: &str = "start.sock";
 const RECORD: &str = "state.json";
+const NEW_RECORD: &str = "state.json.new";

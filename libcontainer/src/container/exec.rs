@@ -5,7 +5,7 @@ use super::{Container, ExecOptions, Spawned, Status, status};
 use crate::cgroup::Cgroup;
 use crate::config::validate_process;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hooks::namespaces_of;
+use crate::hooks::{namespaces_of, root_of};
 use crate::parent::{self, Launch, Midwife};
 use crate::plan::{ExecTarget, Host, for_exec};
 use crate::sys::file::Flock;
@@ -45,11 +45,15 @@ impl Container {
         }
         crate::labels::check_process(process)?;
         let host = Host::detect()?;
+        let namespaces = namespaces_of(config.spec(), pid)?;
+        let shares_mounts = namespaces & libc::CLONE_NEWNS as u64 == 0;
+        let root = if shares_mounts { Some(root_of(pid)?) } else { None };
         let target = ExecTarget {
             id: &self.id,
             spec: config.spec(),
             pidfd: pidfd.as_raw_fd(),
-            namespaces: namespaces_of(config.spec(), pid)?,
+            namespaces,
+            root: root.as_ref().map(AsRawFd::as_raw_fd),
             keyring: self.record.keyring,
         };
         let plan = for_exec(&target, process, options, &host)?;

@@ -51,7 +51,7 @@ impl StateRoot {
 
     /// `None` when the container has gone since it was listed.
     fn state_of(&self, id: &str) -> Option<State> {
-        let directory = Directory::open(&self.path, id).ok()?;
+        let directory = Directory::open(&self.path, id).ok().filter(Directory::is_container)?;
         Some(match directory.record() {
             Ok(record) => status::state(&directory, &record),
             Err(_) => status::unknown(&directory),

@@ -118,11 +118,12 @@ pub(crate) fn launch(launch: &Launch, midwife: &mut Midwife) -> Result<Ready> {
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
     let header = Message::exec_failed_header();
     let listener = launch.listener.map_or(-1, |fd| fd.as_raw_fd());
-    let trampoline = trampoline::open(theirs.as_raw_fd(), listener, header)
-        .map_err(|errno| Error::system("make a memory file that can be executed", errno))?;
+    let trampoline =
+        trampoline::open(theirs.as_raw_fd(), listener, header).map_err(no_trampoline)?;
     let given = Given {
         inputs: &raw,
         socket: theirs.as_raw_fd(),
+        parent_socket: ours.as_raw_fd(),
         procfs: procfs.as_ref().map_or(-1, OwnedFd::as_raw_fd),
         trampoline: trampoline.as_ref().map_or(-1, OwnedFd::as_raw_fd),
     };
@@ -144,10 +145,21 @@ pub(crate) fn launch(launch: &Launch, midwife: &mut Midwife) -> Result<Ready> {
     conversation.until_ready(midwife)
 }
 
+fn no_trampoline(errno: sys::Errno) -> Error {
+    let text = match errno.0 {
+        libc::EACCES => {
+            "make a memory file that can be executed (sysctl vm.memfd_noexec must be below 2)"
+        }
+        _ => "make a memory file that can be executed",
+    };
+    Error::system(text, errno)
+}
+
 /// The descriptors of the child.
 struct Given<'a> {
     inputs: &'a [RawFd],
     socket: RawFd,
+    parent_socket: RawFd,
     procfs: RawFd,
     trampoline: RawFd,
 }
@@ -166,6 +178,7 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
             plan,
             inputs: given.inputs,
             socket: given.socket,
+            parent_socket: given.parent_socket,
             listener,
             procfs: given.procfs,
             trampoline: given.trampoline,

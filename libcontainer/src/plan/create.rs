@@ -97,6 +97,8 @@ pub(super) struct Planner<'a> {
     pub(super) plan: Plan,
     /// The place at which a new, empty `/dev` is open.
     pub(super) dev: Option<usize>,
+    /// tmpfs mounts that become read-only at the end, with the fields that say so.
+    pub(super) read_only: Vec<(RootPath, String)>,
 }
 
 impl<'a> Planner<'a> {
@@ -125,7 +127,19 @@ impl<'a> Planner<'a> {
             trees: 0,
             warnings: Vec::new(),
         };
-        Ok(Self { id, spec, bundle, options, host, linux, process, namespaces, plan, dev: None })
+        Ok(Self {
+            id,
+            spec,
+            bundle,
+            options,
+            host,
+            linux,
+            process,
+            namespaces,
+            plan,
+            dev: None,
+            read_only: Vec::new(),
+        })
     }
 
     fn plan(mut self) -> Result<Plan> {
@@ -238,8 +252,15 @@ impl<'a> Planner<'a> {
         if in_user && !others.is_empty() {
             push(Op::JoinEarly(others.clone()), "linux.namespaces");
         }
+        // Whoever owns a user namespace may look into what enters it, unless it is closed before;
+        // where nobody sees this process, it needs its own files in procfs.
+        let seen = flags & namespaces::PID.flag == 0;
         if let Some((place, field)) = user {
+            push(Op::Dumpable(false), "");
             push(Op::JoinUser(place), &field);
+            if !seen {
+                push(Op::Dumpable(true), "");
+            }
         } else if new_user {
             push(Op::NewUser, "linux.namespaces");
         }
@@ -258,7 +279,6 @@ impl<'a> Planner<'a> {
         if in_user {
             push(Op::BecomeSetupUser { uid, gid }, "linux.uidMappings");
         }
-        let seen = flags & namespaces::PID.flag == 0;
         if in_user || seen {
             push(Op::Dumpable(!seen), "");
         }

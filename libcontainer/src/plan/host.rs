@@ -4,6 +4,8 @@ use crate::cgroup::Layout;
 use crate::error::{Error, Result};
 use crate::procfs;
 use crate::sys;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 
 /// Facts that decide how a plan looks.
 #[derive(Clone, Debug)]
@@ -16,6 +18,9 @@ pub struct Host {
     pub capabilities: u64,
     /// Whether the caller is in a user namespace other than the initial one.
     pub in_user_namespace: bool,
+    /// Whether the caller's mount namespace is the one of its user namespace: only then may it, with
+    /// CAP_SYS_ADMIN, copy mounts.
+    pub owns_mounts: bool,
     /// Layout of the cgroup filesystem.
     pub cgroups: Layout,
 }
@@ -31,7 +36,15 @@ impl Host {
         let capabilities = sys::identity::effective_capabilities()
             .map_err(|errno| Error::system("capget", errno))?;
         let in_user_namespace = !is_initial_map(&read("/proc/self/uid_map")?);
-        Ok(Self { euid, egid, capabilities, in_user_namespace, cgroups: Layout::detect() })
+        let owns_mounts = !in_user_namespace || owns_mounts().unwrap_or(false);
+        Ok(Self {
+            euid,
+            egid,
+            capabilities,
+            in_user_namespace,
+            owns_mounts,
+            cgroups: Layout::detect(),
+        })
     }
 
     /// Whether the caller lacks the rights of the host's root: an ordinary user, or "root" of a
@@ -52,6 +65,7 @@ impl Host {
             egid: 0,
             capabilities: u64::MAX,
             in_user_namespace: false,
+            owns_mounts: true,
             cgroups: Layout::Unified,
         }
     }
@@ -59,6 +73,15 @@ impl Host {
 
 fn read(path: &str) -> Result<String> {
     procfs::read(path).map_err(|error| Error::system(format!("read {path}"), error))
+}
+
+/// Compares the user namespace that owns our mount namespace with our own.
+fn owns_mounts() -> std::io::Result<bool> {
+    let mounts = std::fs::File::open("/proc/self/ns/mnt")?;
+    let own = std::fs::metadata("/proc/self/ns/user")?;
+    let owner =
+        std::fs::File::from(sys::file::owning_user_namespace(mounts.as_raw_fd())?).metadata()?;
+    Ok(owner.ino() == own.ino())
 }
 
 /// The initial user namespace maps every id to itself.

@@ -208,7 +208,9 @@ impl fmt::Display for Op {
             Self::JoinProcess { flags, .. } => {
                 write!(f, "join the container's namespaces ({})", Flags(*flags))
             }
-            Self::Chroot(_) => f.write_str("return to the host's root directory"),
+            Self::Chroot(_) => {
+                f.write_str("chroot to the root directory of the container's process")
+            }
             Self::Fork(flags) => write!(f, "clone the child ({})", Flags(*flags)),
             Self::DieWithParent => f.write_str("die with the parent"),
             Self::AwaitIdMaps => f.write_str("wait for the id maps"),

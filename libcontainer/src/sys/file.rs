@@ -201,6 +201,15 @@ pub(crate) fn namespace_type(fd: RawFd) -> Result<u64> {
     check_int(unsafe { libc::ioctl(fd, NS_GET_NSTYPE as _) }).map(|flag| flag as u64)
 }
 
+/// The user namespace that owns a namespace; EPERM when it is not the caller's or below it.
+///
+/// <https://man7.org/linux/man-pages/man2/NS_GET_USERNS.2const.html>
+pub(crate) fn owning_user_namespace(fd: RawFd) -> Result<std::os::fd::OwnedFd> {
+    const NS_GET_USERNS: libc::c_ulong = 0xb701;
+    // SAFETY: NS_GET_USERNS takes no argument.
+    check_int(unsafe { libc::ioctl(fd, NS_GET_USERNS as _) }).map(super::process::own)
+}
+
 pub(crate) fn is_directory(stat: &libc::stat) -> bool {
     stat.st_mode & libc::S_IFMT == libc::S_IFDIR
 }

@@ -88,10 +88,12 @@ pub(super) fn config(config: &mut Value, report: &mut Report) {
     }
 }
 
-/// Mends a process that stands by itself.
+/// Mends a process that stands by itself, and makes it that of an otherwise empty configuration.
 pub(super) fn process(value: &mut Value, report: &mut Report) {
     drop_nulls(value);
     process::mend(value, report);
+    let process = ("process".to_owned(), value.take());
+    *value = [process].into_iter().collect();
 }
 
 /// Go writes null for an empty slice, map or pointer; serde takes it for optional fields only.
