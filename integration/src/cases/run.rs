@@ -56,6 +56,7 @@ fn exit_code_of_killed(ctx: &Ctx) -> Res {
         let container = ctx.sleeper()?;
         let running = container.run_call(&[])?.spawn()?;
         container.until_output("ready")?;
+        container.until("running")?;
         container.kill(signal)?;
         running.wait()?.is(code)?;
         container.gone()?;
@@ -100,7 +101,9 @@ fn pid_file_in_foreground(ctx: &Ctx) -> Res {
     let file = ctx.dir.join("pid");
     let running = container.run_call(&["--pid-file", &shown(&file)])?.spawn()?;
     container.until_output("ready")?;
-    same!(fs::read_to_string(&file).unwrap_or_default(), container.pid()?.to_string());
+    let pid = container.pid()?.to_string();
+    let written = || fs::read_to_string(&file).ok().filter(|text| *text == pid);
+    ctx.eventually("pid file has the pid", written)?;
     container.kill("TERM")?;
     running.wait()?.is(42)?;
     Ok(())
