@@ -52,7 +52,12 @@ impl Place {
     }
 
     fn create(&self, below: &str, resources: &str) -> Result<Created> {
-        Cgroup::create(&self.plan(below, resources)?)
+        let plan = self.plan(below, resources)?;
+        let created = Cgroup::create(&plan)?;
+        if let Some(cgroup) = &created.cgroup {
+            cgroup.restrict_devices(&plan)?;
+        }
+        Ok(created)
     }
 
     fn cgroup(&self, below: &str, resources: &str) -> Cgroup {

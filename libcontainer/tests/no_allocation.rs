@@ -408,8 +408,8 @@ fn an_allocation_in_a_child_is_caught() {
         in_a_child(NEW, || drop(black_box(Vec::<u8>::with_capacity(10)))),
         in_a_child(NEW, || drop(black_box(format!("{}", black_box(3))))),
         in_a_child(NEW, move || drop(black_box(boxed))),
-        // SAFETY: a C string.
         in_a_child(NEW, || {
+            // SAFETY: a C string.
             black_box(unsafe { libc::strdup(c"in the C library".as_ptr()) });
         }),
         in_a_child(NEW, || log::error!("on the stack")),

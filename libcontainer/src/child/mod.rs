@@ -214,7 +214,7 @@ impl<'a> Context<'a> {
             }
             Op::Label { attribute, value } => self.write_proc(attribute, value.to_bytes()),
             Op::Home { uid } => self.home(*uid),
-            Op::FindExecutable => self.find_executable(),
+            Op::FindExecutable { as_root } => self.find_executable(*as_root),
             Op::ResetSignals => process::reset_signals(),
             Op::Ready => self.ready(),
             Op::AwaitStart { first } => self.await_start(*first),

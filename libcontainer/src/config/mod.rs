@@ -91,7 +91,7 @@ pub fn process_from_bytes(raw: &[u8]) -> Result<(Process, Vec<String>)> {
 /// with a configuration in it.
 #[derive(Clone, Debug)]
 pub struct Bundle {
-    /// Where the bundle is: absolute and free of symbolic links.
+    /// Where the bundle is: absolute.
     pub path: PathBuf,
     /// Its `config.json`.
     pub config: Config,

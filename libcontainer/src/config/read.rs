@@ -13,11 +13,7 @@ const LIMIT: u64 = 16 << 20;
 
 /// The bundle's directory by its absolute name.
 pub(super) fn bundle_directory(path: &Path) -> Result<PathBuf> {
-    let resolved = path.canonicalize().map_err(|error| no_bundle(path, error))?;
-    match resolved.is_dir() {
-        true => Ok(resolved),
-        false => Err(no_bundle(path, io::Error::from_raw_os_error(libc::ENOTDIR))),
-    }
+    std::path::absolute(path).map_err(|error| no_bundle(path, error))
 }
 
 /// The bytes of `config.json` in the directory `bundle`.

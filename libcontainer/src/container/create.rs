@@ -41,7 +41,11 @@ pub(super) fn create(
     let unfinished = Unfinished::begin(root, id, record, bundle)?;
     let making = Making { plan: &plan, cgroup_plan: &cgroup_plan, console, hooks: &hooks, options };
     // A creation that fails after the first hook ends as a life does: with the last ones.
-    making.make(unfinished, &host).inspect_err(|_| hooks.poststop_if_begun())
+    making.make(unfinished, &host).map_err(|error| {
+        hooks.poststop_if_begun();
+        // A missing directory or a file shows in whatever step comes upon it first.
+        check_rootfs(&bundle.rootfs()).err().unwrap_or(error)
+    })
 }
 
 /// What a container is made by.
@@ -91,7 +95,6 @@ impl Making<'_> {
             && self.hooks.none_in_creation()
             && matches!(self.console, Console::Nowhere);
         let path = unfinished.record.cgroup.clone();
-        let lock = unfinished.lock.as_raw_fd();
         let mut born = |process: Process| {
             if let Some(cgroup) = cgroup {
                 cgroup.restrict_devices(self.cgroup_plan)?;
@@ -108,7 +111,6 @@ impl Making<'_> {
             host,
             cgroup: cgroup.map(Cgroup::dir),
             listener: listener.map(OwnedFd::as_fd),
-            lock,
         };
         parent::launch(&launch, &mut midwife)
     }
@@ -124,6 +126,18 @@ fn plan_cgroup(id: &str, spec: &Spec, options: &CreateOptions, host: &Host) -> R
         manager: options.cgroups,
         host: &cgroup::Host::with_layout(host.cgroups, cgroups_path, host.is_rootless())?,
     })
+}
+
+fn check_rootfs(rootfs: &Path) -> Result<()> {
+    let checked = match rootfs.metadata() {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => {
+            let text = "is no directory; name that of the root filesystem";
+            Err(Error::new(ErrorKind::InvalidConfig, format!("{} {text}", rootfs.display())))
+        }
+        Err(error) => Err(Error::system(rootfs.display().to_string(), error)),
+    };
+    checked.map_err(|error| error.field("root.path"))
 }
 
 /// Where the terminal's other side goes.

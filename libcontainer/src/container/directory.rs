@@ -13,7 +13,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -24,15 +24,8 @@ pub(super) struct Directory {
     id: String,
 }
 
-/// The lock of a directory, held until it and the copies that children have of it are closed; a
-/// child closes its copy before it waits for anything.
+/// The lock of a directory, held until it is closed: a child closes its copy first of all.
 pub(super) struct Lock(OwnedFd);
-
-impl AsRawFd for Lock {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_raw_fd()
-    }
-}
 
 impl Directory {
     /// A new directory; the id must be free.

@@ -64,7 +64,6 @@ impl Container {
             host: &host,
             cgroup: cgroup.as_ref().map(Cgroup::dir),
             listener: None,
-            lock: -1,
         };
         let mut ready = Midwife::idle(|midwife| parent::launch(&launch, midwife))?;
         console.deliver(&mut ready)?;

@@ -14,7 +14,7 @@ pub(super) fn failed(plan: &Plan, message: &Message) -> Error {
     let Some(step) = step(plan, message) else {
         return Error::new(ErrorKind::Setup, format!("an unknown step failed ({})", message.step));
     };
-    if matches!(step.op, Op::FindExecutable) {
+    if matches!(step.op, Op::FindExecutable { .. }) {
         return not_executable(&plan.process.name, message.value).at_step(message.step as usize);
     }
     let mut text = step.op.to_string();
@@ -48,9 +48,6 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::Mount(_) | Op::OpenDirectory { .. } | Op::WorkingDirectory(_), libc::EROFS) => Some(
             "the mount point is missing and the root filesystem is read-only: make it in the image",
         ),
-        (Op::AttachRoot { .. } | Op::UseRoot(_), libc::ENOTDIR | libc::EINVAL) => {
-            Some("the root filesystem is no directory: name the directory of one")
-        }
         (Op::Pivot, libc::EINVAL) => Some("a root filesystem on ramfs or rootfs needs --no-pivot"),
         (Op::ChangeDirectory { .. }, libc::ELOOP) => {
             Some("a magic link such as /proc/self/fd/N is no directory of the container")

@@ -28,8 +28,6 @@ pub(crate) struct Launch<'a> {
     pub(crate) cgroup: Option<BorrowedFd<'a>>,
     /// Where `start` will connect.
     pub(crate) listener: Option<BorrowedFd<'a>>,
-    /// The lock of the container, which the child has a part in until it is ready; -1 for none.
-    pub(crate) lock: RawFd,
 }
 
 /// What the launcher does at certain points of the child's life.
@@ -171,7 +169,7 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     let mut trees = vec![-1; plan.trees];
     let listener = launch.listener.map_or(-1, |fd| fd.as_raw_fd());
     let cgroup = launch.cgroup.map(|fd| fd.as_raw_fd());
-    let own = [given.socket, listener, launch.lock, given.procfs, given.trampoline];
+    let own = [given.socket, listener, given.procfs, given.trampoline];
     let own = own.iter().chain(given.inputs).copied();
     let others = descriptors_between(plan.first_own_descriptor(), own);
     let cloned = clone::clone3(plan.clone_flags, cgroup);

@@ -162,7 +162,6 @@ impl<'a> Planner<'a> {
                 host: self.host,
                 preserve_fds: self.options.preserve_fds,
                 terminal: self.process.terminal().unwrap_or(false),
-                look_before: self.options.wait_for_start,
                 home,
                 at_root: true,
             },
@@ -414,8 +413,6 @@ pub(super) struct Entry<'a> {
     pub(super) host: &'a Host,
     pub(super) preserve_fds: u32,
     pub(super) terminal: bool,
-    /// A missing executable is an error now, not when it is executed.
-    pub(super) look_before: bool,
     /// HOME is to be looked up.
     pub(super) home: bool,
     /// The working directory is the root directory already.
@@ -425,7 +422,6 @@ pub(super) struct Entry<'a> {
 /// The steps that init and exec processes share, from stdio to the executable.
 pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -> Result<()> {
     let user = process.user();
-    let plan_has_choice = plan.process.candidates.len() != 1;
     let mut push = |op, field: &str| plan.steps.push(Step { op, field: field.to_owned() });
     if entry.terminal {
         push(Op::Stdio, "process.terminal");
@@ -468,10 +464,7 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
         let (attribute, value) = (c"self/attr/exec".to_owned(), c_string(label)?);
         push(Op::Label { attribute, value }, "process.selinuxLabel");
     }
-    // Where nothing waits for `start`, and there is but one place to look, execve(2) finds out.
-    if entry.look_before || plan_has_choice {
-        push(Op::FindExecutable, "process.args[0]");
-    }
+    push(Op::FindExecutable { as_root: user.uid() == 0 }, "process.args[0]");
     push(Op::ResetSignals, "");
     push(Op::CloseOnExec { first: 3 + entry.preserve_fds }, "");
     Ok(())

@@ -108,33 +108,33 @@ fn names(mask: u64) -> String {
     names.join(" ")
 }
 
-/// The kernel's number of each resource.
-const RESOURCES: &[(PosixRlimitType, c_uint)] = &[
-    (PosixRlimitType::RlimitAs, libc::RLIMIT_AS as c_uint),
-    (PosixRlimitType::RlimitCore, libc::RLIMIT_CORE as c_uint),
-    (PosixRlimitType::RlimitCpu, libc::RLIMIT_CPU as c_uint),
-    (PosixRlimitType::RlimitData, libc::RLIMIT_DATA as c_uint),
-    (PosixRlimitType::RlimitFsize, libc::RLIMIT_FSIZE as c_uint),
-    (PosixRlimitType::RlimitLocks, libc::RLIMIT_LOCKS as c_uint),
-    (PosixRlimitType::RlimitMemlock, libc::RLIMIT_MEMLOCK as c_uint),
-    (PosixRlimitType::RlimitMsgqueue, libc::RLIMIT_MSGQUEUE as c_uint),
-    (PosixRlimitType::RlimitNice, libc::RLIMIT_NICE as c_uint),
-    (PosixRlimitType::RlimitNofile, libc::RLIMIT_NOFILE as c_uint),
-    (PosixRlimitType::RlimitNproc, libc::RLIMIT_NPROC as c_uint),
-    (PosixRlimitType::RlimitRss, libc::RLIMIT_RSS as c_uint),
-    (PosixRlimitType::RlimitRtprio, libc::RLIMIT_RTPRIO as c_uint),
-    (PosixRlimitType::RlimitRttime, libc::RLIMIT_RTTIME as c_uint),
-    (PosixRlimitType::RlimitSigpending, libc::RLIMIT_SIGPENDING as c_uint),
-    (PosixRlimitType::RlimitStack, libc::RLIMIT_STACK as c_uint),
+/// The kernel's number of each resource, and its name in config.json.
+const RESOURCES: &[(PosixRlimitType, c_uint, &str)] = &[
+    (PosixRlimitType::RlimitAs, libc::RLIMIT_AS, "RLIMIT_AS"),
+    (PosixRlimitType::RlimitCore, libc::RLIMIT_CORE, "RLIMIT_CORE"),
+    (PosixRlimitType::RlimitCpu, libc::RLIMIT_CPU, "RLIMIT_CPU"),
+    (PosixRlimitType::RlimitData, libc::RLIMIT_DATA, "RLIMIT_DATA"),
+    (PosixRlimitType::RlimitFsize, libc::RLIMIT_FSIZE, "RLIMIT_FSIZE"),
+    (PosixRlimitType::RlimitLocks, libc::RLIMIT_LOCKS, "RLIMIT_LOCKS"),
+    (PosixRlimitType::RlimitMemlock, libc::RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK"),
+    (PosixRlimitType::RlimitMsgqueue, libc::RLIMIT_MSGQUEUE, "RLIMIT_MSGQUEUE"),
+    (PosixRlimitType::RlimitNice, libc::RLIMIT_NICE, "RLIMIT_NICE"),
+    (PosixRlimitType::RlimitNofile, libc::RLIMIT_NOFILE, "RLIMIT_NOFILE"),
+    (PosixRlimitType::RlimitNproc, libc::RLIMIT_NPROC, "RLIMIT_NPROC"),
+    (PosixRlimitType::RlimitRss, libc::RLIMIT_RSS, "RLIMIT_RSS"),
+    (PosixRlimitType::RlimitRtprio, libc::RLIMIT_RTPRIO, "RLIMIT_RTPRIO"),
+    (PosixRlimitType::RlimitRttime, libc::RLIMIT_RTTIME, "RLIMIT_RTTIME"),
+    (PosixRlimitType::RlimitSigpending, libc::RLIMIT_SIGPENDING, "RLIMIT_SIGPENDING"),
+    (PosixRlimitType::RlimitStack, libc::RLIMIT_STACK, "RLIMIT_STACK"),
 ];
 
 /// One step for each of `process.rlimits`.
 pub(crate) fn rlimits(limits: &[PosixRlimit]) -> Vec<Step> {
-    let resource = |kind| RESOURCES.iter().find(|(known, _)| *known == kind).map(|row| row.1);
+    let known = |kind| RESOURCES.iter().find(|(known, ..)| *known == kind);
     let steps = limits.iter().enumerate().filter_map(|(number, limit)| {
-        let resource = resource(limit.typ())?;
-        let op = Op::Rlimit { resource, soft: limit.soft(), hard: limit.hard() };
-        Some(step(op, &format!("process.rlimits[{number}] ({:?})", limit.typ())))
+        let (_, resource, name) = known(limit.typ())?;
+        let op = Op::Rlimit { resource: *resource, soft: limit.soft(), hard: limit.hard() };
+        Some(step(op, &format!("process.rlimits[{number}] ({name})")))
     });
     steps.collect()
 }

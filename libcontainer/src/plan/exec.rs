@@ -108,15 +108,8 @@ pub(crate) fn for_exec(
     let before =
         Before { uid: target.setup_ids(host).0, user_namespace: target.has_user_namespace() };
     let home = environment::value(&env, "HOME").is_none();
-    let entry = Entry {
-        before,
-        host,
-        preserve_fds: options.preserve_fds,
-        terminal,
-        look_before: false,
-        home,
-        at_root: false,
-    };
+    let entry =
+        Entry { before, host, preserve_fds: options.preserve_fds, terminal, home, at_root: false };
     process_steps(&mut plan, process, &entry)?;
     plan.steps.push(step(Op::Ready));
     Ok(plan)
@@ -167,14 +160,13 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
                 host,
                 preserve_fds: 0,
                 terminal: false,
-                look_before: false,
                 home: false,
                 at_root: false,
             };
             process_steps(&mut plan, process, &entry)?;
         }
         None => plan.steps.extend([
-            step(Op::FindExecutable),
+            step(Op::FindExecutable { as_root: true }),
             step(Op::ResetSignals),
             step(Op::CloseOnExec { first: 3 }),
         ]),

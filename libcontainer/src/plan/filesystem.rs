@@ -5,7 +5,7 @@ use super::create::Planner;
 use super::mount::{self, BindSource, MountPlan, Planned, Source};
 use super::mount_options;
 use super::namespaces;
-use super::op::Op;
+use super::op::{Op, Step};
 use super::paths::{RootPath, c_path, c_string};
 use crate::error::Result;
 use oci_spec::runtime::Mount;
@@ -61,7 +61,23 @@ pub(super) fn attach(planner: &mut Planner) -> Result<()> {
     }
     planner.dev = empty.mounts.into_iter().find(|(path, _)| path == "dev").map(|(_, place)| place);
     planner.read_only = read_only;
+    forget_unused(planner);
     Ok(())
+}
+
+/// A tmpfs in which nothing is made need not be open.
+fn forget_unused(planner: &mut Planner) {
+    let below = |step: &Step| match &step.op {
+        Op::Mount(mount) => mount.fresh.as_ref().map(|(place, _)| *place),
+        _ => None,
+    };
+    let mut used: Vec<usize> = planner.plan.steps.iter().filter_map(below).collect();
+    used.extend(planner.dev);
+    let is_used = |step: &Step| match &step.op {
+        Op::OpenDirectory { directory, .. } => used.contains(directory),
+        _ => true,
+    };
+    planner.plan.steps.retain(is_used);
 }
 
 fn root(planner: &Planner) -> Result<Opened> {

@@ -53,6 +53,20 @@ pub(crate) enum Input {
     Given(std::os::fd::RawFd),
 }
 
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Namespace { kind, path, field } => {
+                write!(f, "{} namespace {}  <- {field}", kind.name, path.to_string_lossy())
+            }
+            Self::Tree { path, field, .. } => {
+                write!(f, "bind source {}  <- {field}", path.to_string_lossy())
+            }
+            Self::Given(_) => f.write_str("a descriptor of the caller's"),
+        }
+    }
+}
+
 /// What a container's creation (or a process's entry) will do, in order.
 #[derive(Debug)]
 pub struct Plan {
@@ -123,7 +137,7 @@ pub(crate) fn flag_names(flags: u64) -> String {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for input in &self.inputs {
-            writeln!(f, "open   {input:?}")?;
+            writeln!(f, "open   {input}")?;
         }
         writeln!(f, "clone  {}", namespaces::Flags(self.clone_flags))?;
         if let Some(maps) = &self.id_maps {

@@ -261,6 +261,7 @@ impl MountPlan {
     }
 }
 
+/// In a plan (`{:#}`) with all its options.
 impl fmt::Display for MountPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = match &self.source {
@@ -269,7 +270,18 @@ impl fmt::Display for MountPlan {
             Source::Remount(_) => "remount",
         };
         write!(f, "{verb} {}", self.source_name)?;
-        write!(f, " at {}", self.target)
+        write!(f, " at {}", self.target)?;
+        if !f.alternate() {
+            return Ok(());
+        }
+        if let Source::Filesystem(filesystem) = &self.source {
+            for (key, value) in &filesystem.parameters {
+                let value = value.as_ref().map(|value| format!("={}", value.to_string_lossy()));
+                write!(f, " {}{}", key.to_string_lossy(), value.unwrap_or_default())?;
+            }
+        }
+        mount_options::describe(f, "", &self.attr)?;
+        mount_options::describe(f, "recursively ", &self.recursive_attr)
     }
 }
 
@@ -291,6 +303,7 @@ mod tests {
             filesystem.parameters.iter().map(|(key, _)| key.to_str().unwrap()).collect();
         assert_eq!(keys, ["source", "mode"]);
         assert_eq!(mount.to_string(), "mount tmpfs at /dev");
+        assert_eq!(format!("{mount:#}"), "mount tmpfs at /dev source=tmpfs mode=755 nosuid");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Source: runtime-spec config.md, "Linux mount options"; mount_setattr(2); fsconfig(2).
 
 use crate::sys::mount::MountAttr;
+use std::fmt;
 
 const RDONLY: u64 = 0x01;
 const NOSUID: u64 = 0x02;
@@ -175,6 +176,20 @@ impl MountOptions {
     pub(crate) fn is_read_only(&self) -> bool {
         self.attr.attr_set & RDONLY != 0
     }
+}
+
+/// Prints the attributes that are set by the names of their options.
+pub(crate) fn describe(f: &mut fmt::Formatter<'_>, before: &str, attr: &MountAttr) -> fmt::Result {
+    let named = |row: &&(&str, Effect, bool)| match row.1 {
+        Set(bits) => attr.attr_set & bits != 0,
+        Clear(bits) => attr.attr_clr & bits != 0,
+        AccessTime(mode) => mode != RELATIME && attr.attr_set & ATIME_MASK == mode,
+        _ => false,
+    };
+    // An access time mode has two names: the plain one comes last.
+    let mut names: Vec<_> = TABLE.iter().filter(named).map(|row| row.0).collect();
+    names.retain(|name| *name != "norelatime");
+    names.iter().try_for_each(|name| write!(f, " {before}{name}"))
 }
 
 /// An attribute set that makes a mount read-only.

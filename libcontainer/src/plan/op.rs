@@ -170,7 +170,10 @@ pub(crate) enum Op {
     Home {
         uid: u32,
     },
-    FindExecutable,
+    /// For root, whichever execute bit is set will do.
+    FindExecutable {
+        as_root: bool,
+    },
     /// Signals as a new program expects them.
     ResetSignals,
     /// Tells the parent that all is ready, and waits until it has written that down.
@@ -187,8 +190,8 @@ pub(crate) enum Op {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.field.as_str() {
-            "" => self.op.fmt(f),
-            field => write!(f, "{}  <- {field}", self.op),
+            "" => write!(f, "{:#}", self.op),
+            field => write!(f, "{:#}  <- {field}", self.op),
         }
     }
 }
@@ -295,7 +298,7 @@ impl fmt::Display for Op {
                 write!(f, "write {value:?} to /proc/{}", attribute.to_string_lossy())
             }
             Self::Home { .. } => f.write_str("look up HOME in /etc/passwd"),
-            Self::FindExecutable => f.write_str("find the executable"),
+            Self::FindExecutable { .. } => f.write_str("find the executable"),
             Self::ResetSignals => f.write_str("reset signals"),
             Self::Ready => f.write_str("report ready"),
             Self::AwaitStart { .. } => f.write_str("wait for start"),

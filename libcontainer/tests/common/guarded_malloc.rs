@@ -128,8 +128,9 @@ static mut ARENA: Arena =
 /// A block of `1 << class` bytes.
 unsafe fn take(class: usize) -> *mut u8 {
     let _held = Held::new();
+    let arena = &raw mut ARENA;
     // SAFETY: the lock is held.
-    let arena = unsafe { &mut *(&raw mut ARENA) };
+    let arena = unsafe { &mut *arena };
     let first = arena.free[class];
     if !first.is_null() {
         // SAFETY: the first word of a free block is the next of its list.
@@ -153,8 +154,9 @@ unsafe fn take(class: usize) -> *mut u8 {
 
 unsafe fn give(block: *mut u8, class: usize) {
     let _held = Held::new();
+    let arena = &raw mut ARENA;
     // SAFETY: the lock is held.
-    let arena = unsafe { &mut *(&raw mut ARENA) };
+    let arena = unsafe { &mut *arena };
     // SAFETY: nobody uses the block any more.
     unsafe { block.cast::<*mut u8>().write(arena.free[class]) };
     arena.free[class] = block;
