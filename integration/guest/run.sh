@@ -10,7 +10,8 @@ set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 box=$(mktemp -d)
-trap 'rm -rf "$box"' EXIT
+guest=
+trap '[ -z "$guest" ] || kill "$guest" 2>/dev/null; rm -rf "$box"' EXIT
 while [ "${1-}" = -f ]; do
     cp "$2" "$box/"
     shift 2
@@ -19,14 +20,16 @@ cp "$here/init.sh" "$box/init"
 for word in "$@"; do
     printf "'%s' " "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")"
 done >"$box/command"
+: >"$box/console"
 chmod -R a+rX "$box"
 
 # The kernel keeps the guest's memory in a file in TMPDIR, and it has to be one that may be executed.
 linux.uml rootfstype=hostfs ro mem=1500M "init=$box/init" "BOX=$box" con=null con0=null,fd:1 quiet \
-    </dev/null 2>/dev/null >"$box/console" &
+    </dev/null 2>/dev/null >>"$box/console" &
 guest=$!
 tail -f -n +1 --pid="$guest" "$box/console" | tr -d '\r' | sed -u -n '/^@start@$/,/^@end@/{/^@/!p}' || true
 wait "$guest" || true
+guest=
 status=$(tr -d '\r' <"$box/console" | sed -n 's/^@end@ //p')
 if [ -z "$status" ]; then
     echo "guest: ended before the command did; the console's last lines:" >&2

@@ -20,7 +20,7 @@ use serde_json::json;
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -76,10 +76,7 @@ impl<'a> Hooks<'a> {
         if hooks.is_empty() {
             return Ok(());
         }
-        let path = format!("/proc/{}/root", process.pid);
-        let root =
-            File::open(&path).map_err(|error| Error::system(format!("open {path}"), error))?;
-        let inside = Inside { process, cgroup, status: "creating", root: Some(root.as_fd()) };
+        let inside = Inside { process, cgroup, status: "creating", as_process: false };
         self.inside("createContainer", hooks, &inside)
     }
 
@@ -89,7 +86,7 @@ impl<'a> Hooks<'a> {
         if hooks.is_empty() {
             return Ok(());
         }
-        let inside = Inside { process, cgroup, status: "created", root: None };
+        let inside = Inside { process, cgroup, status: "created", as_process: true };
         self.inside("startContainer", hooks, &inside)
     }
 
@@ -113,11 +110,13 @@ impl<'a> Hooks<'a> {
 
     fn inside(&self, kind: &str, hooks: &[Hook], inside: &Inside) -> Result<()> {
         let pid = inside.process.pid;
+        let root = root_of(pid)?;
         let target = ExecTarget {
             id: self.id,
             spec: self.spec,
             pidfd: inside.process.pidfd.as_raw_fd(),
-            namespaces: namespaces_of(self.spec, pid)?,
+            namespaces: namespaces_of(self.spec, pid, self.host)?,
+            root: Some(root.as_raw_fd()),
             keyring: self.keyring,
         };
         let cgroup = inside.cgroup.map(Cgroup::open).transpose()?.flatten();
@@ -130,11 +129,11 @@ impl<'a> Hooks<'a> {
                 hook,
                 stdin: stdin.as_raw_fd(),
                 output: output.as_raw_fd(),
-                root: inside.root.map(|root| root.as_raw_fd()),
+                as_process: inside.as_process,
             };
             let plan = for_hook(&target, &wanted, self.host)?;
             let cgroup = cgroup.as_ref().map(Cgroup::dir);
-            let launch = Launch { plan: &plan, host: self.host, cgroup, listener: None };
+            let launch = Launch { plan: &plan, host: self.host, cgroup, listener: None, lock: -1 };
             let started = Midwife::idle(|midwife| parent::launch(&launch, midwife))
                 .and_then(|ready| ready.execute(&plan));
             let (_, pidfd, _) = started.map_err(|error| failed(&name, &error.to_string()))?;
@@ -152,8 +151,8 @@ struct Inside<'a> {
     process: Process<'a>,
     cgroup: Option<&'a Path>,
     status: &'static str,
-    /// The host's root directory, for hooks whose path is the host's.
-    root: Option<BorrowedFd<'a>>,
+    /// As the container's process would, not as root of the container.
+    as_process: bool,
 }
 
 /// The pid of a process as the innermost pid namespace has it: what hooks in there are told.
@@ -227,7 +226,7 @@ fn run_outside(name: &str, hook: &Hook, state: &[u8]) -> Result<()> {
     let env = hook.env().iter().flatten().filter_map(|variable| variable.split_once('='));
     command.env_clear().envs(env).stdin(Stdio::from(memory_file(state)?));
     command.stdout(copy(&output)?).stderr(copy(&output)?);
-    sys::signal::unblock_in(&mut command);
+    sys::signal::begin_clean(&mut command);
     let child = command.spawn().map_err(|error| failed(name, &describe(&error)))?;
     let pidfd = sys::process::pidfd_open(child.id() as i32)
         .map_err(|errno| Error::system("pidfd_open", errno))?;
@@ -296,15 +295,24 @@ fn failed(name: &str, why: &str) -> Error {
     Error::new(ErrorKind::Hook, format!("{name}: {why}"))
 }
 
-/// `CLONE_NEW*` of the namespaces of `pid` that the config names and that are not the caller's own:
-/// entering one's own user namespace again is an error.
-pub(crate) fn namespaces_of(spec: &Spec, pid: i32) -> Result<u64> {
-    let configured =
-        spec.linux().as_ref().and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
+/// The root directory of a process. Before pivot_root it is the host's, in the container's mount
+/// namespace.
+pub(crate) fn root_of(pid: i32) -> Result<File> {
+    let path = format!("/proc/{pid}/root");
+    File::open(&path).map_err(|error| Error::system(format!("open {path}"), error))
+}
+
+/// `CLONE_NEW*` of the namespaces of `pid` that the config names. Entering one's own user namespace
+/// again is an error, and for an ordinary user so is any other: those are left out.
+pub(crate) fn namespaces_of(spec: &Spec, pid: i32, host: &Host) -> Result<u64> {
+    let linux = spec.linux().as_ref();
+    let configured = linux.and_then(|linux| linux.namespaces().as_deref()).unwrap_or_default();
     let mut flags = 0;
     for kind in ALL_NAMESPACES {
         let named = configured.iter().any(|namespace| namespace_of(namespace.typ()) == kind);
-        if named && link(&pid.to_string(), kind.file)? != link("self", kind.file)? {
+        let compare = host.is_rootless() || kind.flag == libc::CLONE_NEWUSER as u64;
+        let own = || Ok(link(&pid.to_string(), kind.file)? == link("self", kind.file)?);
+        if named && !(compare && own()?) {
             flags |= kind.flag;
         }
     }

@@ -6,6 +6,12 @@ use std::path::Path;
 
 /// Checks `process` and `linux.mountLabel`.
 pub(crate) fn check(spec: &Spec) -> Result<()> {
+    let label = spec.linux().as_ref().and_then(|linux| linux.mount_label().as_deref());
+    if label.is_some_and(|label| !label.is_empty()) {
+        check_selinux("linux.mountLabel")?;
+        let text = "is not supported by this version; take it out";
+        return Err(Error::new(ErrorKind::Unsupported, text).field("linux.mountLabel"));
+    }
     spec.process().as_ref().map_or(Ok(()), check_process)
 }
 
@@ -15,10 +21,17 @@ pub(crate) fn check_process(process: &Process) -> Result<()> {
     if asked(process.apparmor_profile()) && !Path::new("/proc/self/attr/apparmor/exec").exists() {
         return Err(absent("process.apparmorProfile", "AppArmor"));
     }
-    if asked(process.selinux_label()) && !Path::new("/sys/fs/selinux/enforce").exists() {
-        return Err(absent("process.selinuxLabel", "SELinux"));
+    if asked(process.selinux_label()) {
+        check_selinux("process.selinuxLabel")?;
     }
     Ok(())
+}
+
+fn check_selinux(field: &str) -> Result<()> {
+    match Path::new("/sys/fs/selinux/enforce").exists() {
+        true => Ok(()),
+        false => Err(absent(field, "SELinux")),
+    }
 }
 
 fn absent(field: &str, module: &str) -> Error {

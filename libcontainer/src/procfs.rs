@@ -2,13 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::path::Path;
 
 /// Larger than any file that is read here, so that one read(2) gives all of it: procfs makes the
 /// text anew for each, and std's own reading begins with 32 bytes.
 const ROOM: usize = 8192;
 
 /// The text of a small file.
-pub(crate) fn read(path: &str) -> io::Result<String> {
+pub(crate) fn read(path: impl AsRef<Path>) -> io::Result<String> {
     read_all(File::open(path)?)
 }
 

@@ -40,10 +40,7 @@ fn is_rootless() -> bool {
 /// `/tmp` is everyone's: the directory must be ours alone before anything is kept in it.
 fn private_tmp(path: PathBuf, uid: u32) -> Result<PathBuf> {
     let wrong = |text: &str| {
-        Failure::new(format!(
-            "{}: {text}; set XDG_RUNTIME_DIR or use --root",
-            path.display()
-        ))
+        Failure::new(format!("{}: {text}; set XDG_RUNTIME_DIR or use --root", path.display()))
     };
     match DirBuilder::new().mode(0o700).create(&path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {

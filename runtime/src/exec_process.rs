@@ -10,9 +10,7 @@ use crate::user;
 pub(crate) fn from_flags(args: &Args, mut process: Process) -> Result<Process> {
     let command: Vec<_> = args.rest().into_iter().map(str::to_owned).collect();
     if command.is_empty() {
-        return Err(Failure::new(
-            "exec: COMMAND is missing; give one, or --process FILE",
-        ));
+        return Err(Failure::new("exec: COMMAND is missing; give one, or --process FILE"));
     }
     process.set_args(Some(command));
     // The container's own terminal says nothing about this process.
@@ -53,11 +51,7 @@ fn set_user(args: &Args, process: &mut Process) -> Result<()> {
     let gids = args.texts(&flags::ADDITIONAL_GIDS).map(user::parse_gid);
     let gids = gids.collect::<Result<Vec<_>>>()?;
     if !gids.is_empty() {
-        process
-            .user_mut()
-            .additional_gids_mut()
-            .get_or_insert_default()
-            .extend(gids);
+        process.user_mut().additional_gids_mut().get_or_insert_default().extend(gids);
     }
     Ok(())
 }
@@ -66,30 +60,16 @@ fn set_user(args: &Args, process: &mut Process) -> Result<()> {
 /// program with file capabilities could raise it again (CVE-2022-29162). An ambient capability must be
 /// inheritable, so it is added there only if config.json made it so.
 fn add_capabilities(args: &Args, process: &mut Process) -> Result<()> {
-    let added = args
-        .texts(&flags::CAP)
-        .map(capability)
-        .collect::<Result<Capabilities>>()?;
+    let added = args.texts(&flags::CAP).map(capability).collect::<Result<Capabilities>>()?;
     if added.is_empty() {
         return Ok(());
     }
-    let old = process
-        .capabilities()
-        .clone()
-        .unwrap_or_else(no_capabilities);
+    let old = process.capabilities().clone().unwrap_or_else(no_capabilities);
     let with = |set: &Option<Capabilities>| {
-        Some(
-            set.iter()
-                .flatten()
-                .chain(&added)
-                .copied()
-                .collect::<Capabilities>(),
-        )
+        Some(set.iter().flatten().chain(&added).copied().collect::<Capabilities>())
     };
     let inheritable = old.inheritable().clone().unwrap_or_default();
-    let ambient = added
-        .intersection(&inheritable)
-        .chain(old.ambient().iter().flatten());
+    let ambient = added.intersection(&inheritable).chain(old.ambient().iter().flatten());
     let mut new = old.clone();
     new.set_ambient(Some(ambient.copied().collect()));
     new.set_bounding(with(old.bounding()));
@@ -102,9 +82,7 @@ fn add_capabilities(args: &Args, process: &mut Process) -> Result<()> {
 /// What oci-spec takes for the default is not empty.
 fn no_capabilities() -> LinuxCapabilities {
     let mut none = LinuxCapabilities::default();
-    none.set_bounding(None)
-        .set_effective(None)
-        .set_permitted(None);
+    none.set_bounding(None).set_effective(None).set_permitted(None);
     none.set_inheritable(None).set_ambient(None);
     none
 }
@@ -166,10 +144,7 @@ mod tests {
         assert_eq!(process.env().as_ref().unwrap().join(" "), "A=1 B=2 A=3");
         let user = process.user();
         assert_eq!((user.uid(), user.gid()), (8, 6));
-        assert_eq!(
-            user.additional_gids().as_deref(),
-            Some([7, 9, 10].as_slice())
-        );
+        assert_eq!(user.additional_gids().as_deref(), Some([7, 9, 10].as_slice()));
         assert_eq!(process.no_new_privileges(), Some(true));
         assert_eq!(process.apparmor_profile().as_deref(), Some("p"));
         assert_eq!(process.selinux_label().as_deref(), Some("l"));

@@ -20,10 +20,7 @@ impl Failure {
 
     /// What the operating system said while `text` was being done.
     pub(crate) fn system(text: impl fmt::Display, source: impl Into<io::Error>) -> Self {
-        Self::new(format!(
-            "{text}: {}",
-            libcontainer::error::describe(&source.into())
-        ))
+        Self::new(format!("{text}: {}", libcontainer::error::describe(&source.into())))
     }
 }
 

@@ -24,13 +24,8 @@ use crate::sys;
 use crate::terminal::HostTerminal;
 
 /// Faults of our own: blocking them would only hide them.
-const FAULTS: [Signal; 5] = [
-    Signal::SIGSEGV,
-    Signal::SIGBUS,
-    Signal::SIGFPE,
-    Signal::SIGILL,
-    Signal::SIGTRAP,
-];
+const FAULTS: [Signal; 5] =
+    [Signal::SIGSEGV, Signal::SIGBUS, Signal::SIGFPE, Signal::SIGILL, Signal::SIGTRAP];
 
 /// Signals that are about us and not about the payload: our stdout is gone, a socket has urgent
 /// data, our window has another size.
@@ -46,8 +41,7 @@ impl Foreground {
     pub(crate) fn enter(subreaper: bool) -> Result<Self> {
         let mut mask = SigSet::all();
         FAULTS.into_iter().for_each(|signal| mask.remove(signal));
-        mask.thread_block()
-            .map_err(|errno| Failure::system("block signals", errno))?;
+        mask.thread_block().map_err(|errno| Failure::system("block signals", errno))?;
         let signals = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC)
             .map_err(|errno| Failure::system("signalfd", errno))?;
         if subreaper {
@@ -61,18 +55,8 @@ impl Foreground {
     pub(crate) fn attend(&self, process: &Spawned, attached: Attached) -> Result<u8> {
         let wrong = |error| Failure::system("attend the process in the foreground", error);
         let Attached { host, relay, proxy } = attached;
-        let raw = host
-            .as_ref()
-            .map(HostTerminal::make_raw)
-            .transpose()
-            .map_err(wrong)?;
-        let watch = Watch {
-            signals: &self.signals,
-            process,
-            host: host.as_ref(),
-            relay,
-            proxy,
-        };
+        let raw = host.as_ref().map(HostTerminal::make_raw).transpose().map_err(wrong)?;
+        let watch = Watch { signals: &self.signals, process, host: host.as_ref(), relay, proxy };
         watch.until_end().map_err(wrong)?;
         drop(raw);
         process.wait().map(exit_code).map_err(wrong)
@@ -134,15 +118,10 @@ impl Watch<'_> {
         let wants = self.relay.as_ref().map(Relay::wants).unwrap_or_default();
         let always = [self.process.pidfd.as_fd(), self.signals.as_fd()].into_iter();
         let always = always.chain(self.proxy.as_ref().map(Proxy::as_fd));
-        let mut fds: Vec<_> = always
-            .map(|fd| PollFd::new(fd, PollFlags::POLLIN))
-            .collect();
+        let mut fds: Vec<_> = always.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         let first_end = fds.len();
         fds.extend(wants.iter().map(|(_, fd)| fd.clone()));
-        let timeout = self
-            .relay
-            .as_ref()
-            .map_or(PollTimeout::NONE, Relay::timeout);
+        let timeout = self.relay.as_ref().map_or(PollTimeout::NONE, Relay::timeout);
         match poll(&mut fds, timeout) {
             // Stopped and continued.
             Err(Errno::EINTR) => {}
@@ -154,10 +133,7 @@ impl Watch<'_> {
             ended: found[0],
             signalled: found[1],
             notified: first_end > 2 && found[2],
-            ends: ends
-                .filter(|(_, found)| **found)
-                .map(|((end, _), _)| *end)
-                .collect(),
+            ends: ends.filter(|(_, found)| **found).map(|((end, _), _)| *end).collect(),
         })
     }
 
@@ -200,11 +176,8 @@ impl Watch<'_> {
 
 /// As a shell has it: the process's own code, or 128 and the signal that killed it.
 fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal));
-    code.and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(u8::MAX)
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)
 }
 
 #[cfg(test)]
@@ -213,14 +186,9 @@ mod tests {
 
     #[test]
     fn exit_codes_are_those_of_a_shell() {
-        for (status, code) in [
-            (0, 0),
-            (7 << 8, 7),
-            (255 << 8, 255),
-            (9, 137),
-            (15 | 0x80, 143),
-            (64, 192),
-        ] {
+        for (status, code) in
+            [(0, 0), (7 << 8, 7), (255 << 8, 255), (9, 137), (15 | 0x80, 143), (64, 192)]
+        {
             assert_eq!(exit_code(ExitStatus::from_raw(status)), code);
         }
     }

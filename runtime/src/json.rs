@@ -8,10 +8,7 @@ pub(crate) type Object = Vec<(&'static str, Value)>;
 
 /// On one line, as in `list --format json` and log lines.
 pub(crate) fn compact(object: &Object) -> String {
-    let fields: Vec<_> = object
-        .iter()
-        .map(|(key, value)| format!("\"{key}\":{value}"))
-        .collect();
+    let fields: Vec<_> = object.iter().map(|(key, value)| format!("\"{key}\":{value}")).collect();
     format!("{{{}}}", fields.join(","))
 }
 
@@ -19,12 +16,7 @@ pub(crate) fn compact(object: &Object) -> String {
 pub(crate) fn pretty(object: &Object) -> String {
     let fields: Vec<_> = object
         .iter()
-        .map(|(key, value)| {
-            format!(
-                "  \"{key}\": {}",
-                format!("{value:#}").replace('\n', "\n  ")
-            )
-        })
+        .map(|(key, value)| format!("  \"{key}\": {}", format!("{value:#}").replace('\n', "\n  ")))
         .collect();
     format!("{{\n{}\n}}", fields.join(",\n"))
 }
@@ -40,10 +32,7 @@ mod tests {
 
     #[test]
     fn keys_keep_their_order() {
-        assert_eq!(
-            compact(&sample()),
-            r#"{"z":"quote \" and \n","a":{"k":["v"]}}"#
-        );
+        assert_eq!(compact(&sample()), r#"{"z":"quote \" and \n","a":{"k":["v"]}}"#);
     }
 
     #[test]

@@ -28,15 +28,8 @@ impl Launch {
         options.terminal = terminal::choose(wants_terminal(&bundle), detached, socket)?;
         let root = line.root()?;
         let notify = notify_directory(root.path(), line.args.id(), &mut bundle)?;
-        options
-            .env
-            .extend(notify.as_ref().map(|_| notify::variable()));
-        Ok(Self {
-            root,
-            bundle,
-            options,
-            notify,
-        })
+        options.env.extend(notify.as_ref().map(|_| notify::variable()));
+        Ok(Self { root, bundle, options, notify })
     }
 
     /// Makes the container up to `created`.
@@ -89,9 +82,7 @@ fn notify_directory(root: &Path, id: &str, bundle: &mut Bundle) -> Result<Option
 
 fn wants_terminal(bundle: &Bundle) -> bool {
     let process = bundle.config.spec().process().as_ref();
-    process
-        .and_then(|process| process.terminal())
-        .unwrap_or(false)
+    process.and_then(|process| process.terminal()).unwrap_or(false)
 }
 
 /// Tells the caller about the container's process, as the flags ask for it. A container that the

@@ -12,9 +12,7 @@ pub(crate) struct Passed {
 
 /// What is passed on, given `--preserve-fds`.
 pub(crate) fn passed(preserve_fds: u32) -> Passed {
-    passed_from(preserve_fds, std::process::id, |name| {
-        std::env::var(name).ok()
-    })
+    passed_from(preserve_fds, std::process::id, |name| std::env::var(name).ok())
 }
 
 fn passed_from(
@@ -23,10 +21,7 @@ fn passed_from(
     var: impl Fn(&str) -> Option<String>,
 ) -> Passed {
     let Some(count) = var("LISTEN_FDS").and_then(|count| count.parse::<u32>().ok()) else {
-        return Passed {
-            descriptors: preserve,
-            env: Vec::new(),
-        };
+        return Passed { descriptors: preserve, env: Vec::new() };
     };
     let ours = var("LISTEN_PID").is_none_or(|listener| listener == pid().to_string());
     let descriptors = match (ours, preserve >= count) {
@@ -36,10 +31,7 @@ fn passed_from(
         // Variables that were meant for another process: its descriptors are not at 3 here, and
         // what is there (a socket of containerd's shim) must not reach the container.
         (false, false) => {
-            return Passed {
-                descriptors: preserve,
-                env: Vec::new(),
-            };
+            return Passed { descriptors: preserve, env: Vec::new() };
         }
     };
     let mut env = vec![format!("LISTEN_FDS={count}"), "LISTEN_PID=1".to_owned()];
@@ -55,47 +47,22 @@ mod tests {
         passed_from(
             preserve,
             || 7,
-            |name| {
-                env.iter()
-                    .find(|(key, _)| *key == name)
-                    .map(|(_, value)| (*value).to_owned())
-            },
+            |name| env.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
         )
     }
 
     #[test]
     fn nothing_without_listen_fds() {
-        assert_eq!(
-            passed(2, &[]),
-            Passed {
-                descriptors: 2,
-                env: vec![]
-            }
-        );
-        assert_eq!(
-            passed(2, &[("LISTEN_FDS", "x")]),
-            Passed {
-                descriptors: 2,
-                env: vec![]
-            }
-        );
+        assert_eq!(passed(2, &[]), Passed { descriptors: 2, env: vec![] });
+        assert_eq!(passed(2, &[("LISTEN_FDS", "x")]), Passed { descriptors: 2, env: vec![] });
     }
 
     #[test]
     fn own_descriptors_come_before_the_preserved_ones() {
-        let found = passed(
-            1,
-            &[
-                ("LISTEN_FDS", "2"),
-                ("LISTEN_PID", "7"),
-                ("LISTEN_FDNAMES", "a:b"),
-            ],
-        );
+        let found =
+            passed(1, &[("LISTEN_FDS", "2"), ("LISTEN_PID", "7"), ("LISTEN_FDNAMES", "a:b")]);
         assert_eq!(found.descriptors, 3);
-        assert_eq!(
-            found.env,
-            ["LISTEN_FDS=2", "LISTEN_PID=1", "LISTEN_FDNAMES=a:b"]
-        );
+        assert_eq!(found.env, ["LISTEN_FDS=2", "LISTEN_PID=1", "LISTEN_FDNAMES=a:b"]);
     }
 
     #[test]

@@ -108,8 +108,7 @@ impl Log for Logger {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            self.lock()
-                .record(record.level(), &one_line(&record.args().to_string()));
+            self.lock().record(record.level(), &one_line(&record.args().to_string()));
         }
     }
 
@@ -125,11 +124,7 @@ impl State {
             Format::Json => json_line(level, text),
             Format::Text => format!("skep: {}: {text}", level_name(level)),
         };
-        if self.debug {
-            write_to_stderr(&line)
-        } else {
-            self.held_back.push(line)
-        }
+        if self.debug { write_to_stderr(&line) } else { self.held_back.push(line) }
     }
 
     /// A log that cannot be written (a full disk) must not stop a container.
@@ -157,11 +152,7 @@ fn json_line(level: Level, text: &str) -> String {
 }
 
 fn text_line(level: Level, text: &str) -> String {
-    format!(
-        "time=\"{}\" level={} msg={text:?}",
-        timestamp::now(),
-        level_name(level)
-    )
+    format!("time=\"{}\" level={} msg={text:?}", timestamp::now(), level_name(level))
 }
 
 /// The names that readers of runc's log know.
@@ -202,10 +193,7 @@ mod tests {
     fn json_line_has_the_keys_of_engines_in_order() {
         let line = json_line(Level::Error, "mount \"x\"");
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(
-            (&value["level"], &value["msg"]),
-            (&json!("error"), &json!("mount \"x\""))
-        );
+        assert_eq!((&value["level"], &value["msg"]), (&json!("error"), &json!("mount \"x\"")));
         assert!(line.starts_with(r#"{"level":"error","msg":"#), "{line}");
         assert!(value["time"].as_str().unwrap().ends_with('Z'));
     }

@@ -45,11 +45,7 @@ impl Directory {
         };
         let wrong = |error| Failure::system(format!("NOTIFY_SOCKET: {}", path.display()), error);
         // Others must get through to the socket: the container's users are others here.
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o755)
-            .create(&path)
-            .map_err(wrong)?;
+        DirBuilder::new().recursive(true).mode(0o755).create(&path).map_err(wrong)?;
         Ok(Some(Self { path, kept: false }))
     }
 
@@ -105,9 +101,7 @@ fn remove_path(path: &Path) {
 
 /// Beside the state root, where each directory is a container.
 fn path(root: &Path, id: &str) -> Option<PathBuf> {
-    let plain = id
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"_+-.".contains(&byte));
+    let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-.".contains(&byte));
     let mut parent = root.as_os_str().to_owned();
     parent.push(".notify");
     (plain && !["", ".", ".."].contains(&id)).then(|| Path::new(&parent).join(id))
@@ -116,11 +110,7 @@ fn path(root: &Path, id: &str) -> Option<PathBuf> {
 fn with_mount(config: &[u8], directory: &Path) -> Result<Vec<u8>> {
     let wrong = || Failure::new("NOTIFY_SOCKET: config.json has no place for a mount");
     let mut config: Value = serde_json::from_slice(config).map_err(|_| wrong())?;
-    let mounts = config
-        .as_object_mut()
-        .ok_or_else(wrong)?
-        .entry("mounts")
-        .or_insert(json!([]));
+    let mounts = config.as_object_mut().ok_or_else(wrong)?.entry("mounts").or_insert(json!([]));
     mounts.as_array_mut().ok_or_else(wrong)?.push(json!({
         "destination": INSIDE,
         "type": "bind",
@@ -133,10 +123,7 @@ fn with_mount(config: &[u8], directory: &Path) -> Result<Vec<u8>> {
 /// Whether config.json brings a socket of its own (Podman's `--sdnotify container`).
 pub(crate) fn is_set_in(bundle: &Bundle) -> bool {
     let process = bundle.config.spec().process().as_ref();
-    let mut env = process
-        .and_then(|process| process.env().as_ref())
-        .into_iter()
-        .flatten();
+    let mut env = process.and_then(|process| process.env().as_ref()).into_iter().flatten();
     env.any(|variable| variable.starts_with("NOTIFY_SOCKET="))
 }
 
@@ -146,10 +133,7 @@ mod tests {
 
     #[test]
     fn directory_is_beside_the_root_and_ids_do_not_lead_elsewhere() {
-        assert_eq!(
-            path(Path::new("/run/skep"), "a.b"),
-            Some("/run/skep.notify/a.b".into())
-        );
+        assert_eq!(path(Path::new("/run/skep"), "a.b"), Some("/run/skep.notify/a.b".into()));
         for id in ["", ".", "..", "a/b", "a\0"] {
             assert_eq!(path(Path::new("/r"), id), None);
         }
@@ -157,10 +141,7 @@ mod tests {
 
     #[test]
     fn mount_is_added_to_those_that_are_there() {
-        let config = with_mount(
-            br#"{"mounts":[{"destination":"/proc"}],"x":1}"#,
-            Path::new("/d"),
-        );
+        let config = with_mount(br#"{"mounts":[{"destination":"/proc"}],"x":1}"#, Path::new("/d"));
         let config: Value = serde_json::from_slice(&config.unwrap()).unwrap();
         assert_eq!(config["mounts"][0]["destination"], "/proc");
         assert_eq!(config["mounts"][1]["source"], "/d");

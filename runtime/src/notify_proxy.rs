@@ -66,8 +66,7 @@ impl Proxy {
         let main = main.filter(|_| ready).map(|pid| format!("MAINPID={pid}"));
         let lines: Vec<_> = lines.into_iter().chain(main).collect();
         if !lines.is_empty() {
-            self.socket
-                .send_to_addr(lines.join("\n").as_bytes(), &self.manager)?;
+            self.socket.send_to_addr(lines.join("\n").as_bytes(), &self.manager)?;
         }
         Ok(ready)
     }
@@ -108,10 +107,7 @@ impl Proxy {
             Some(&address),
         )?;
         drop(theirs);
-        poll(
-            &mut [PollFd::new(ours.as_fd(), PollFlags::empty())],
-            BARRIER,
-        )?;
+        poll(&mut [PollFd::new(ours.as_fd(), PollFlags::empty())], BARRIER)?;
         Ok(())
     }
 
@@ -173,14 +169,7 @@ mod tests {
         let manager = UnixDatagram::bind(&host).unwrap();
         let address = address(host.as_os_str().as_bytes()).unwrap();
         let socket = listen(&directory).unwrap();
-        (
-            Proxy {
-                socket,
-                manager: address,
-            },
-            manager,
-            directory,
-        )
+        (Proxy { socket, manager: address }, manager, directory)
     }
 
     fn received(manager: &UnixDatagram) -> String {

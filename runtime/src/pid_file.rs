@@ -68,26 +68,14 @@ mod tests {
         fs::write(directory.join("target"), "untouched").unwrap();
         std::os::unix::fs::symlink(directory.join("target"), directory.join("pid")).unwrap();
         write(&directory.join("pid"), 1).unwrap();
-        assert_eq!(
-            fs::read_to_string(directory.join("target")).unwrap(),
-            "untouched"
-        );
-        assert!(
-            fs::symlink_metadata(directory.join("pid"))
-                .unwrap()
-                .is_file()
-        );
+        assert_eq!(fs::read_to_string(directory.join("target")).unwrap(), "untouched");
+        assert!(fs::symlink_metadata(directory.join("pid")).unwrap().is_file());
         fs::remove_dir_all(directory).unwrap();
     }
 
     #[test]
     fn failure_names_the_flag_and_the_file() {
-        let text = write(Path::new("/proc/no/such/pid"), 1)
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            text,
-            "--pid-file /proc/no/such/pid: No such file or directory (ENOENT)"
-        );
+        let text = write(Path::new("/proc/no/such/pid"), 1).unwrap_err().to_string();
+        assert_eq!(text, "--pid-file /proc/no/such/pid: No such file or directory (ENOENT)");
     }
 }

@@ -50,10 +50,7 @@ pub(crate) enum End {
 impl Relay {
     /// Between our stdio and `master`.
     pub(crate) fn new(master: OwnedFd) -> io::Result<Self> {
-        fcntl(
-            &master,
-            FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK),
-        )?;
+        fcntl(&master, FcntlArg::F_SETFL(OFlag::O_RDWR | OFlag::O_NONBLOCK))?;
         Ok(Self {
             master: Some(master.into()),
             stdin_open: true,
@@ -77,46 +74,28 @@ impl Relay {
             (End::Master, self.master(), self.master_events()),
         ];
         let wanted = ends.into_iter().filter(|(_, _, events)| !events.is_empty());
-        wanted
-            .filter_map(|(end, fd, events)| Some((end, PollFd::new(fd?, events))))
-            .collect()
+        wanted.filter_map(|(end, fd, events)| Some((end, PollFd::new(fd?, events)))).collect()
     }
 
     /// How long to poll.
     pub(crate) fn timeout(&self) -> PollTimeout {
-        if self.unheld {
-            REOPEN_MILLISECONDS.into()
-        } else {
-            PollTimeout::NONE
-        }
+        if self.unheld { REOPEN_MILLISECONDS.into() } else { PollTimeout::NONE }
     }
 
     fn stdin_events(&self) -> PollFlags {
         let room = self.stdin_open && self.master.is_some() && self.to_payload.is_empty();
-        if room {
-            PollFlags::POLLIN
-        } else {
-            PollFlags::empty()
-        }
+        if room { PollFlags::POLLIN } else { PollFlags::empty() }
     }
 
     fn stdout_events(&self) -> PollFlags {
-        if self.to_stdout.is_empty() {
-            PollFlags::empty()
-        } else {
-            PollFlags::POLLOUT
-        }
+        if self.to_stdout.is_empty() { PollFlags::empty() } else { PollFlags::POLLOUT }
     }
 
     fn master_events(&self) -> PollFlags {
         let mut events = PollFlags::empty();
         events.set(PollFlags::POLLIN, self.to_stdout.is_empty());
         events.set(PollFlags::POLLOUT, !self.to_payload.is_empty());
-        if self.unheld {
-            PollFlags::empty()
-        } else {
-            events
-        }
+        if self.unheld { PollFlags::empty() } else { events }
     }
 
     /// Does what poll found to be possible.
@@ -205,8 +184,7 @@ impl Relay {
         };
         if settings.local_flags.contains(LocalFlags::ICANON) {
             let end = settings.control_chars[SpecialCharacterIndices::VEOF as usize];
-            self.to_payload
-                .push(&[end, end][usize::from(!self.mid_line)..]);
+            self.to_payload.push(&[end, end][usize::from(!self.mid_line)..]);
         }
     }
 
@@ -228,10 +206,7 @@ impl Relay {
 /// Our stdout may be non-blocking; its owner decides.
 fn wait_for_room() {
     // An error here comes back from the write that follows.
-    let _ = poll(
-        &mut [PollFd::new(STDIO[1], PollFlags::POLLOUT)],
-        PollTimeout::NONE,
-    );
+    let _ = poll(&mut [PollFd::new(STDIO[1], PollFlags::POLLOUT)], PollTimeout::NONE);
 }
 
 fn is_for_later(error: &io::Error) -> bool {
@@ -240,18 +215,14 @@ fn is_for_later(error: &io::Error) -> bool {
 
 /// Bytes on their way.
 struct Buffer {
-    bytes: [u8; PIECE],
+    bytes: Box<[u8]>,
     start: usize,
     end: usize,
 }
 
 impl Buffer {
     fn new() -> Self {
-        Self {
-            bytes: [0; PIECE],
-            start: 0,
-            end: 0,
-        }
+        Self { bytes: vec![0; PIECE].into_boxed_slice(), start: 0, end: 0 }
     }
 
     fn is_empty(&self) -> bool {
@@ -304,10 +275,7 @@ mod tests {
                 Ok(bytes.len())
             })
             .unwrap();
-        assert_eq!(
-            (rest.as_slice(), buffer.is_empty()),
-            (b"ef".as_slice(), true)
-        );
+        assert_eq!((rest.as_slice(), buffer.is_empty()), (b"ef".as_slice(), true));
     }
 
     #[test]

@@ -60,19 +60,13 @@ pub(crate) fn parse(typed: &str) -> Result<i32> {
 
 fn number(typed: &str) -> Option<i32> {
     let digits = typed.bytes().all(|byte| byte.is_ascii_digit());
-    digits
-        .then(|| typed.parse().ok())
-        .flatten()
-        .filter(|number| *number <= MAX)
+    digits.then(|| typed.parse().ok()).flatten().filter(|number| *number <= MAX)
 }
 
 fn name(typed: &str) -> Option<i32> {
     let upper = typed.to_ascii_uppercase();
     let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-    let known = NAMES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, number)| *number);
+    let known = NAMES.iter().find(|(known, _)| *known == name).map(|(_, number)| *number);
     known.or_else(|| realtime(name))
 }
 
@@ -88,11 +82,7 @@ fn realtime(name: &str) -> Option<i32> {
 }
 
 fn distance(offset: &str, sign: char) -> Option<i32> {
-    if offset.is_empty() {
-        Some(0)
-    } else {
-        number(offset.strip_prefix(sign)?)
-    }
+    if offset.is_empty() { Some(0) } else { number(offset.strip_prefix(sign)?) }
 }
 
 #[cfg(test)]

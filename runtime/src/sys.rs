@@ -18,11 +18,7 @@ extern "C" fn main() -> libc::c_int {
 /// that is opened would else become the payload's stdin, stdout or stderr.
 #[cfg(not(test))]
 fn open_missing_stdio() {
-    let mut fds = [0, 1, 2].map(|fd| libc::pollfd {
-        fd,
-        events: 0,
-        revents: 0,
-    });
+    let mut fds = [0, 1, 2].map(|fd| libc::pollfd { fd, events: 0, revents: 0 });
     // SAFETY: `fds` is a valid array of three; https://man7.org/linux/man-pages/man2/poll.2.html
     let found = unsafe { libc::poll(fds.as_mut_ptr(), 3, 0) };
     if found <= 0 {
@@ -48,11 +44,7 @@ pub(crate) fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Resul
             0,
         )
     };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// A descriptor that stands for the process `pid`.
@@ -72,19 +64,10 @@ pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
 ///
 /// <https://man7.org/linux/man-pages/man2/TIOCGWINSZ.2const.html>
 pub(crate) fn window_size(terminal: BorrowedFd<'_>) -> io::Result<libc::winsize> {
-    let mut size = libc::winsize {
-        ws_row: 0,
-        ws_col: 0,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
     // SAFETY: TIOCGWINSZ writes one winsize to the pointer.
     let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
-    if result == 0 {
-        Ok(size)
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(size) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Sets the size of a terminal's window.
@@ -93,11 +76,7 @@ pub(crate) fn window_size(terminal: BorrowedFd<'_>) -> io::Result<libc::winsize>
 pub(crate) fn set_window_size(terminal: BorrowedFd<'_>, size: &libc::winsize) -> io::Result<()> {
     // SAFETY: TIOCSWINSZ reads one winsize from the pointer.
     let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCSWINSZ, &raw const *size) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Reaps one dead child that is not `except`; false when there is none. `nix` cannot be used: it
@@ -114,14 +93,8 @@ fn wait(which: libc::idtype_t, id: libc::id_t, flags: i32) -> i32 {
     // SAFETY: siginfo_t is plain data; all zeroes is what the call leaves when no child is dead.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     // SAFETY: the call writes one siginfo_t to the pointer.
-    let result = unsafe {
-        libc::waitid(
-            which,
-            id,
-            &raw mut info,
-            libc::WEXITED | libc::WNOHANG | flags,
-        )
-    };
+    let result =
+        unsafe { libc::waitid(which, id, &raw mut info, libc::WEXITED | libc::WNOHANG | flags) };
     if result != 0 {
         return 0;
     }

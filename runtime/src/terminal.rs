@@ -36,9 +36,7 @@ pub(crate) struct HostTerminal {
 impl HostTerminal {
     /// None when there is none.
     pub(crate) fn find() -> Option<Self> {
-        sys::STDIO
-            .into_iter()
-            .find_map(|fd| tcgetattr(fd).ok().map(|before| Self { fd, before }))
+        sys::STDIO.into_iter().find_map(|fd| tcgetattr(fd).ok().map(|before| Self { fd, before }))
     }
 
     /// Keys go to the payload's terminal, which echoes, edits lines and makes signals, as they are.
@@ -62,14 +60,8 @@ impl HostTerminal {
 
     /// The size as config.json says it.
     pub(crate) fn console_size(&self) -> Option<ConsoleSize> {
-        let size = sys::window_size(self.fd)
-            .ok()
-            .filter(|size| size.ws_row != 0)?;
-        BoxBuilder::default()
-            .height(size.ws_row)
-            .width(size.ws_col)
-            .build()
-            .ok()
+        let size = sys::window_size(self.fd).ok().filter(|size| size.ws_row != 0)?;
+        BoxBuilder::default().height(size.ws_row).width(size.ws_col).build().ok()
     }
 }
 
@@ -107,9 +99,7 @@ mod tests {
             (false, false, socket),
             (true, false, socket),
         ] {
-            let text = choose(wanted, detached, socket)
-                .err()
-                .map(|error| error.to_string());
+            let text = choose(wanted, detached, socket).err().map(|error| error.to_string());
             assert!(text.unwrap().contains("console socket if skep will") || wanted && detached);
         }
     }

@@ -7,11 +7,7 @@ const DAY: u64 = 24 * 60 * 60;
 /// The time now, such as `2026-11-22T18:24:05Z`.
 pub(crate) fn now() -> String {
     // A clock before 1970 is the host's error; the log line matters more than its time.
-    rfc3339(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO),
-    )
+    rfc3339(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO))
 }
 
 fn rfc3339(since_epoch: Duration) -> String {
@@ -30,16 +26,8 @@ fn civil(day: u64) -> (u64, u64, u64) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day_of_month = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 {
-        from_march + 3
-    } else {
-        from_march - 9
-    };
-    (
-        era * 400 + year_of_era + u64::from(month <= 2),
-        month,
-        day_of_month,
-    )
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day_of_month)
 }
 
 #[cfg(test)]

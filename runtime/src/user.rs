@@ -49,20 +49,8 @@ mod tests {
     #[test]
     fn numbers_are_taken() {
         assert_eq!(parse("1"), Ok(User { uid: 1, gid: None }));
-        assert_eq!(
-            parse("0:5"),
-            Ok(User {
-                uid: 0,
-                gid: Some(5)
-            })
-        );
-        assert_eq!(
-            parse("4294967294:0"),
-            Ok(User {
-                uid: u32::MAX - 1,
-                gid: Some(0)
-            })
-        );
+        assert_eq!(parse("0:5"), Ok(User { uid: 0, gid: Some(5) }));
+        assert_eq!(parse("4294967294:0"), Ok(User { uid: u32::MAX - 1, gid: Some(0) }));
         assert_eq!(parse_gid("27"), Ok(27));
     }
 
@@ -97,9 +85,6 @@ mod tests {
     #[test]
     fn refusal_names_the_flag_and_the_part() {
         let text = parse("1:x").unwrap_err().to_string();
-        assert!(
-            text.starts_with("--user \"1:x\": gid is not a number"),
-            "{text}"
-        );
+        assert!(text.starts_with("--user \"1:x\": gid is not a number"), "{text}");
     }
 }

@@ -1,2 +1,5 @@
-//! OCI seccomp profile to BPF. Not written yet: `libcontainer` refuses configs that carry a profile.
+//! OCI seccomp profiles to BPF: pure computation, usable without the rest of skep.
+//!
+//! There is nothing in here yet. Until there is, `libcontainer` refuses a config.json with
+//! `linux.seccomp` rather than run its container without the filter that was asked for.
 #![forbid(unsafe_code)]

@@ -28,6 +28,10 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(pids_max_refuses_forks).needs(CGROUP2),
         root!(limits_hold_before_the_process_runs).needs(CGROUP2),
         root!(exec_is_in_it).needs(CGROUP2),
+        root!(exec_in_sub_cgroup).needs(CGROUP2),
+        root!(exec_in_cgroup_above_refused).needs(CGROUP2).ours("the peers go there"),
+        root!(devices_are_denied_by_default).needs(CGROUP2).only_runc("crun 1.8 then allows all"),
+        root!(devices_allowed_by_a_rule).needs(CGROUP2),
         root!(kill_all_reaches_everyone).needs(CGROUP2),
         root!(kill_all_in_shared_pid_namespace).needs(CGROUP2),
         root!(delete_of_shared_pid_namespace_leaves_nobody)
@@ -169,6 +173,46 @@ fn exec_is_in_it(ctx: &Ctx) -> Res {
         .is(0)?;
     let pid = fs::read_to_string(file).doing("pid file")?;
     same!(fs::read_to_string(format!("/proc/{pid}/cgroup")).doing("its cgroup")?, init);
+    Ok(())
+}
+
+fn exec_in_sub_cgroup(ctx: &Ctx) -> Res {
+    let container = running(ctx, json!({}))?;
+    fs::create_dir(dir(&container)?.join("sub")).doing("make a cgroup below")?;
+    let out = container.exec(&["--cgroup", "sub"], &["/bin/cat", "/proc/self/cgroup"])?.is(0)?;
+    holds!(out.text().ends_with("/sub"), "it is in {}", out.text());
+    Ok(())
+}
+
+fn exec_in_cgroup_above_refused(ctx: &Ctx) -> Res {
+    let container = running(ctx, json!({}))?;
+    fs::create_dir(format!("/sys/fs/cgroup/{}-other", container.id))
+        .doing("make a cgroup beside")?;
+    let path = format!("../{}-other", container.id);
+    let out = container.exec(&["--cgroup", &path], &["/bin/echo", "ran"])?;
+    fs::remove_dir(format!("/sys/fs/cgroup/{}-other", container.id)).doing("remove it")?;
+    out.failed()?.prints("")?;
+    Ok(())
+}
+
+/// Makes a node of the kernel's log (1:11) and reads it.
+const READ_KMSG: &str = "mknod /tmp/kmsg c 1 11 && dd if=/tmp/kmsg of=/dev/null bs=8k count=1 2>&1";
+
+/// GHSA-g54h-m393-cpwq: no rules at all is no device but the default ones.
+fn devices_are_denied_by_default(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.all_capabilities().remove("/linux/resources").sh(READ_KMSG);
+    container.run()?.failed()?.has("not permitted")?;
+    Ok(())
+}
+
+fn devices_allowed_by_a_rule(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    let rules = json!([{"allow": false, "access": "rwm"},
+        {"allow": true, "type": "c", "major": 1, "minor": 11, "access": "rm"}]);
+    container.all_capabilities().set("/linux/resources/devices", rules);
+    container.sh(&format!("{READ_KMSG}; echo x 2>/dev/null >/tmp/kmsg || echo not written"));
+    container.run()?.is(0)?.has("0+1 records in")?.has("not written")?;
     Ok(())
 }
 

@@ -30,6 +30,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(additional_gids).only_runc("crun has no such flag"),
         root!(user_not_a_number_refused).only_runc("crun reads a name as 0"),
         root!(user_beyond_32_bits_refused).ours("runc and crun make it uid 0"),
+        root!(user_named_like_a_number),
         root!(home_of_user),
         either!(cap),
         either!(caps_are_the_containers),
@@ -197,6 +198,15 @@ fn user_beyond_32_bits_refused(ctx: &Ctx) -> Res {
     for user in ["4294967296", "4294967295", "1:4294967296"] {
         container.exec(&["-u", user], &["/bin/id"])?.failed()?.prints("")?;
     }
+    Ok(())
+}
+
+/// CVE-2016-3697, CVE-2026-30892: the image's passwd has a root user of that name.
+fn user_named_like_a_number(ctx: &Ctx) -> Res {
+    let container = ctx.sleeper()?;
+    fs::write(container.inside("/etc/passwd"), "1000:x:0:0:root:/root:/bin/sh\n").doing("write")?;
+    container.run_until("ready")?;
+    same!(report(&container, &["-u", "1000"])?["ids"]["uid"], json!([1000, 1000, 1000, 1000]));
     Ok(())
 }
 

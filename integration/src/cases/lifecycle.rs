@@ -13,6 +13,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(create_takes_bundle_from_cwd),
         either!(create_gives_its_streams_away),
         either!(create_writes_pid_file),
+        either!(create_sends_a_pidfd).only_runc("crun has no such flag"),
         either!(start_of_running_refused),
         either!(start_of_stopped_refused),
         either!(start_of_unknown_refused),
@@ -82,6 +83,19 @@ fn create_writes_pid_file(ctx: &Ctx) -> Res {
     let file = ctx.dir.join("pid");
     container.create_call(&["--pid-file", &shown(&file)])?.ok()?;
     same!(std::fs::read_to_string(&file).unwrap_or_default(), container.pid()?.to_string());
+    Ok(())
+}
+
+fn create_sends_a_pidfd(ctx: &Ctx) -> Res {
+    use std::os::fd::AsRawFd;
+    let container = ctx.sleeper()?;
+    let socket = crate::pty::ConsoleSocket::new(ctx)?;
+    container.create_call(&["--pidfd-socket", &socket.flag()])?.ok()?;
+    let pidfd = socket.descriptor(ctx)?;
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()));
+    let info = info.doing("fdinfo")?;
+    let pid = container.pid()?.to_string();
+    same!(crate::text::field(&info, "Pid"), Some(pid.as_str()));
     Ok(())
 }
 

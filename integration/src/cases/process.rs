@@ -410,7 +410,7 @@ fn notify_socket(ctx: &Ctx) -> Res {
     let socket = std::os::unix::net::UnixDatagram::bind(&path).doing("bind")?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).doing("chmod")?;
     socket.set_read_timeout(Some(std::time::Duration::from_millis(20))).doing("time limit")?;
-    let container = ctx.container_of(&["/bin/probe", "notify"])?;
+    let container = ctx.container_of(&["/bin/sh", "-c", "/bin/probe notify; sleep 0.3"])?;
     let mut run = container.run_call(&[])?.env("NOTIFY_SOCKET", &path).spawn()?;
     let mut buffer = [0; 4096];
     let mut text = String::new();

@@ -47,6 +47,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(null_is_a_link),
         root!(device_path_is_a_link),
         either!(cwd_is_a_link_to_the_host),
+        root!(host_binary_is_not_written),
     ],
 };
 
@@ -405,5 +406,37 @@ fn cwd_is_a_link_to_the_host(ctx: &Ctx) -> Res {
     container.set("/process/cwd", "/link");
     container.run()?.ran_or_failed("ran")?;
     same!(fs::read_dir(&outside).doing("read")?.count(), 0);
+    container.gone()
+}
+
+/// CVE-2019-5736: a container that runs `/proc/self/exe` runs the runtime, and another process of it then
+/// has a way to the file.
+fn host_binary_is_not_written(ctx: &Ctx) -> Res {
+    const ROUNDS: usize = 10;
+    let runtime = ctx.dir.join(ctx.runtime.file_name().unwrap_or_default());
+    fs::copy(&ctx.runtime, &runtime).doing("copy the runtime")?;
+    let before = fs::read(&runtime).doing("read the runtime")?;
+    // Keeps each program that is not the image's own open, and writes to it once it has ended.
+    let script = "while :; do for exe in /proc/[0-9]*/exe; do
+        case $(readlink $exe) in ''|/bin/*) continue;; esac
+        { sleep 0.05; echo x >>/proc/self/fd/7; } 7<$exe && echo wrote; done 2>/dev/null; done";
+    let container = ctx.container_of(&["/bin/sh", "-c", &format!("echo ready; {script}")])?;
+    symlink("/proc/self/exe", container.inside("/entry")).doing("link")?;
+    container.save()?;
+    let call = |args: &[&str]| {
+        ctx.program(&runtime.to_string_lossy()).arg("--root").arg(ctx.state_root()).args(args)
+    };
+    let bundle = container.bundle.to_string_lossy().into_owned();
+    call(&["run", "--detach", "--bundle", &bundle, &container.id]).done()?.is(0)?;
+    for _ in 0..ROUNDS {
+        // It may run (and then shows its help or fails) or be refused.
+        call(&["exec", &container.id, "/entry", "--version"]).done()?;
+        call(&["exec", &container.id, "/bin/sleep", "0.02"]).done()?.is(0)?;
+    }
+    container.force_delete()?;
+    holds!(
+        fs::read(&runtime).doing("read the runtime")? == before,
+        "the runtime's file has changed"
+    );
     container.gone()
 }

@@ -23,6 +23,8 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(detached_writes_pid_file),
         either!(pid_file_in_foreground),
         either!(keep),
+        either!(no_subreaper).only_runc("crun has no such flag"),
+        either!(rootless_flag).only_runc("crun has no such flag"),
         either!(forwards_signals),
         either!(orphans_are_killed_with_init),
         either!(bundle_from_cwd),
@@ -54,6 +56,7 @@ fn exit_code_of_killed(ctx: &Ctx) -> Res {
         let container = ctx.sleeper()?;
         let running = container.run_call(&[])?.spawn()?;
         container.until_output("ready")?;
+        container.until("running")?;
         container.kill(signal)?;
         running.wait()?.is(code)?;
         container.gone()?;
@@ -98,7 +101,9 @@ fn pid_file_in_foreground(ctx: &Ctx) -> Res {
     let file = ctx.dir.join("pid");
     let running = container.run_call(&["--pid-file", &shown(&file)])?.spawn()?;
     container.until_output("ready")?;
-    same!(fs::read_to_string(&file).unwrap_or_default(), container.pid()?.to_string());
+    let pid = container.pid()?.to_string();
+    let written = || fs::read_to_string(&file).ok().filter(|text| *text == pid);
+    ctx.eventually("pid file has the pid", written)?;
     container.kill("TERM")?;
     running.wait()?.is(42)?;
     Ok(())
@@ -110,6 +115,22 @@ fn keep(ctx: &Ctx) -> Res {
     same!(container.status()?, "stopped");
     container.delete()?;
     container.gone()
+}
+
+fn no_subreaper(ctx: &Ctx) -> Res {
+    let container = ctx.container_of(&["/bin/probe", "exit", "3"])?;
+    container.run_call(&["--no-subreaper"])?.done()?.is(3)?;
+    container.gone()
+}
+
+fn rootless_flag(ctx: &Ctx) -> Res {
+    let container = ctx.container_of(&["/bin/echo", "runs"])?;
+    container.save()?;
+    for value in ["auto", if ctx.is_root() { "false" } else { "true" }] {
+        let call = ctx.runtime().args(["--rootless", value, "run", "--bundle"]);
+        call.arg(&container.bundle).arg(&container.id).ok()?.prints("runs")?;
+    }
+    Ok(())
 }
 
 fn forwards_signals(ctx: &Ctx) -> Res {
@@ -128,7 +149,7 @@ fn orphans_are_killed_with_init(ctx: &Ctx) -> Res {
     let container = ctx.container_of(&[
         "/bin/sh",
         "-c",
-        "setsid /bin/probe ignore-term & sleep 0.1; echo end",
+        "setsid /bin/probe ignore-term >/tmp/said & until grep ready /tmp/said; do sleep 0.02; done; echo end",
     ])?;
     container.run()?.is(0)?.has("ready")?.has("end")?;
     container.gone()

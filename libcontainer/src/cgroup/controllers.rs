@@ -2,8 +2,8 @@
 //!
 //! A cgroup has the files of a controller if every cgroup above it lists the controller in
 //! `cgroup.subtree_control`. Engines and systemd have usually seen to that, so the new cgroup is asked
-//! first, and only for what is missing is the way down from the root walked. Controllers are only ever
-//! added: what others have turned on stays as it is.
+//! first, then the root, and only for what is missing here and to be had there is the way down walked.
+//! Controllers are only ever added: what others have turned on stays as it is.
 //!
 //! A cgroup with processes of its own refuses to give its children memory or io; cpu and pids it would
 //! give, and become threaded by it, with everything below, where no container can live. So there
@@ -13,8 +13,9 @@
 //! they are to be had: no limit, no error.
 
 use super::file::{read_file, write_file};
+use nix::NixPath;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{AT_FDCWD, OFlag, open};
 use nix::sys::stat::Mode;
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -44,10 +45,13 @@ pub(super) fn enable(
     if absent.is_empty() {
         return Ok(Missing::new());
     }
-    if read_file(cgroup, "cgroup.type")?.trim() == "domain invalid" {
+    let available = list(AT_FDCWD, &root.join("cgroup.controllers"))?;
+    let wanted: Vec<&str> =
+        absent.iter().copied().filter(|name| available.iter().any(|have| have == name)).collect();
+    if !wanted.is_empty() && read_file(cgroup, "cgroup.type")?.trim() == "domain invalid" {
         return Err(Errno::EOPNOTSUPP);
     }
-    let refused = walk(root, directory, &absent)?;
+    let refused = if wanted.is_empty() { BTreeMap::new() } else { walk(root, directory, wanted)? };
     if !absent.iter().any(|name| needed.contains(name)) {
         return Ok(Missing::new());
     }
@@ -61,11 +65,8 @@ pub(super) fn enable(
 fn walk(
     root: &Path,
     directory: &Path,
-    wanted: &[&str],
+    mut wanted: Vec<&str>,
 ) -> nix::Result<BTreeMap<String, (PathBuf, Errno)>> {
-    let available = list(open_directory(root)?.as_fd(), "cgroup.controllers")?;
-    let mut wanted: Vec<&str> = wanted.to_vec();
-    wanted.retain(|name| available.iter().any(|have| have == name));
     let mut refused = BTreeMap::new();
     let parents = directory.ancestors().skip(1).take_while(|parent| parent.starts_with(root));
     for parent in parents.collect::<Vec<_>>().into_iter().rev() {
@@ -113,7 +114,7 @@ fn open_directory(path: &Path) -> nix::Result<std::os::fd::OwnedFd> {
     open(path, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())
 }
 
-fn list(directory: BorrowedFd<'_>, file: &str) -> nix::Result<Vec<String>> {
+fn list(directory: BorrowedFd<'_>, file: &(impl NixPath + ?Sized)) -> nix::Result<Vec<String>> {
     let text = read_file(directory, file)?;
     Ok(text.split_whitespace().map(String::from).collect())
 }

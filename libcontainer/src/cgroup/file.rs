@@ -1,5 +1,6 @@
 //! Files of a cgroup directory, whole, by name.
 
+use nix::NixPath;
 use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use nix::unistd::{read, write};
@@ -15,7 +16,10 @@ pub(super) fn write_file(directory: BorrowedFd<'_>, file: &str, value: &str) -> 
 }
 
 /// Reads a file that is less than a page, as those with a word or two are.
-pub(super) fn read_file(directory: BorrowedFd<'_>, file: &str) -> nix::Result<String> {
+pub(super) fn read_file(
+    directory: BorrowedFd<'_>,
+    file: &(impl NixPath + ?Sized),
+) -> nix::Result<String> {
     let file = openat(directory, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let mut page = [0; 4096];
     let length = read(&file, &mut page)?;

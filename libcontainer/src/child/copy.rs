@@ -29,8 +29,16 @@ impl Context<'_> {
 
 /// The owner and the permissions of `stat` go to `fd`.
 fn own(fd: RawFd, stat: &libc::stat) -> Result<()> {
-    file::fchown(fd, stat.st_uid, stat.st_gid)?;
+    tolerate(file::fchown(fd, stat.st_uid, stat.st_gid))?;
     file::fchmod(fd, stat.st_mode & 0o7777)
+}
+
+/// Whose owner has no number in this user namespace stays with whoever copies.
+fn tolerate(changed: Result<()>) -> Result<()> {
+    match changed {
+        Err(Errno(libc::EINVAL | libc::EPERM)) => Ok(()),
+        changed => changed,
+    }
 }
 
 fn copy_directory(from: RawFd, to: RawFd, depth: usize) -> Result<()> {
@@ -84,11 +92,11 @@ fn copy_entry(from: RawFd, to: RawFd, name: &CStr, depth: usize) -> Result<()> {
             let target =
                 CStr::from_bytes_until_nul(&target).map_err(|_| Errno(libc::ENAMETOOLONG))?;
             file::symlinkat(target, to, name)?;
-            file::fchownat(to, name, stat.st_uid, stat.st_gid)?;
+            tolerate(file::fchownat(to, name, stat.st_uid, stat.st_gid))?;
         }
         _ => {
             file::mknodat(to, name, stat.st_mode, stat.st_rdev)?;
-            file::fchownat(to, name, stat.st_uid, stat.st_gid)?;
+            tolerate(file::fchownat(to, name, stat.st_uid, stat.st_gid))?;
         }
     }
     file::utimensat(to, name, &stat)

@@ -29,7 +29,7 @@ impl Context<'_> {
             Err(Errno(libc::EEXIST)) => existing_file(directory, &node.name)?,
             made => made?,
         };
-        mount::move_mount(tree, Some(target))?;
+        mount::move_mount(tree, target)?;
         self.state.scratch.push(target);
         self.state.scratch.push(tree);
         Ok(())

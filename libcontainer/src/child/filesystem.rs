@@ -76,10 +76,11 @@ pub(super) fn open_or_make(root: RawFd, path: &CStr, make: Make) -> Result<RawFd
 pub(super) fn make(root: RawFd, path: &CStr, make: Make) -> Result<RawFd> {
     let mut wanted = Path::from(&[path.to_bytes()])?;
     for _ in 0..MOST_LINKS {
-        match walk(root, wanted.as_bytes(), make)? {
-            Walked::There(fd) => return Ok(fd),
-            Walked::Link(path) => wanted = path,
+        let mut instead = Path::new();
+        if let Some(fd) = walk(root, wanted.as_bytes(), make, &mut instead)? {
+            return Ok(fd);
         }
+        wanted = instead;
     }
     Err(Errno(libc::ELOOP))
 }
@@ -89,14 +90,9 @@ pub(super) fn make_new(directory: RawFd, name: &CStr, make: Make) -> Result<RawF
     make_component(directory, name.to_bytes(), make)?.ok_or(Errno(libc::ELOOP))
 }
 
-enum Walked {
-    There(RawFd),
-    /// A link whose target is missing is on the way: the path to walk instead.
-    Link(Path),
-}
-
-/// Goes down `path`, making what is missing.
-fn walk(root: RawFd, path: &[u8], make: Make) -> Result<Walked> {
+/// Goes down `path`, making what is missing. When a link whose target is missing is on the way,
+/// `None`, and in `instead` the path to walk instead.
+fn walk(root: RawFd, path: &[u8], make: Make, instead: &mut Path) -> Result<Option<RawFd>> {
     let mut directory = root;
     let mut start = 0;
     loop {
@@ -114,7 +110,8 @@ fn walk(root: RawFd, path: &[u8], make: Make) -> Result<Walked> {
                 other => Some(other?),
             };
             let Some(next) = next else {
-                return link(directory, path, start, end).map(Walked::Link);
+                *instead = link(directory, path, start, end)?;
+                return Ok(None);
             };
             if directory != root {
                 file::close(directory);
@@ -122,7 +119,7 @@ fn walk(root: RawFd, path: &[u8], make: Make) -> Result<Walked> {
             directory = next;
         }
         if last {
-            return Ok(Walked::There(directory));
+            return Ok(Some(directory));
         }
         start = end + 1;
     }

@@ -1,7 +1,7 @@
 //! Entering namespaces, and making the child as a sibling of the joiner.
 
 use super::{Context, Kind};
-use crate::sys::{Errno, Result, clone, file, identity, process};
+use crate::sys::{Errno, Result, clone, file, process};
 use std::ffi::CStr;
 
 impl Context<'_> {
@@ -27,9 +27,7 @@ impl Context<'_> {
     }
 
     pub(super) fn join_user(&mut self, input: usize) -> Result<()> {
-        clone::setns(self.input(input)?, libc::CLONE_NEWUSER as u64)?;
-        // The kernel has closed our own files in procfs to us.
-        identity::set_dumpable(true)
+        clone::setns(self.input(input)?, libc::CLONE_NEWUSER as u64)
     }
 
     pub(super) fn new_user(&mut self) -> Result<()> {

@@ -14,13 +14,32 @@ impl Context<'_> {
         let Some(target) = self.existing(path)? else {
             return Ok(());
         };
-        let cover = match file::is_directory(&file::fstat(target)?) {
-            true => self.empty_directory()?,
-            false => mount::open_tree(libc::AT_FDCWD, c"/dev/null", false)?,
-        };
-        mount::move_mount(cover, Some(target))?;
         self.state.scratch.push(target);
+        // A file does not go onto a directory: that tells what the target is, and the file is kept
+        // for the next.
+        let null = self.null_device()?;
+        match mount::move_mount(null, target) {
+            Err(Errno(libc::EINVAL)) => {}
+            covered => {
+                self.state.null = -1;
+                self.state.scratch.push(null);
+                return covered;
+            }
+        }
+        let first = self.state.empty < 0;
+        let empty = self.empty_directory()?;
+        mount::move_mount(empty, target)?;
+        if !first {
+            self.state.scratch.push(empty);
+        }
         Ok(())
+    }
+
+    fn null_device(&mut self) -> Result<RawFd> {
+        if self.state.null < 0 {
+            self.state.null = mount::open_tree(libc::AT_FDCWD, c"/dev/null", false)?;
+        }
+        Ok(self.state.null)
     }
 
     fn existing(&mut self, path: &RootPath) -> Result<Option<RawFd>> {
@@ -52,7 +71,7 @@ impl Context<'_> {
             return Ok(());
         };
         let tree = self.read_only_tree(target)?;
-        mount::move_mount(tree, Some(target))?;
+        mount::move_mount(tree, target)?;
         self.state.scratch.push(target);
         self.state.scratch.push(tree);
         Ok(())

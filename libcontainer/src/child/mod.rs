@@ -42,6 +42,8 @@ pub(crate) struct Context<'a> {
     pub(crate) procfs: RawFd,
     /// The program that executes the container's in our place; -1 where there is none.
     pub(crate) trampoline: RawFd,
+    /// Ranges of descriptors that are not for it.
+    pub(crate) others: &'a [(u32, u32)],
     pub(crate) directories: &'a mut [RawFd],
     pub(crate) trees: &'a mut [RawFd],
     pub(crate) state: State<'a>,
@@ -55,6 +57,8 @@ pub(crate) struct State<'a> {
     root: RawFd,
     /// The container's side of the terminal.
     tty: RawFd,
+    /// A copy of the host's null device that is not attached yet.
+    null: RawFd,
     /// A mount of the empty directory that masks others.
     empty: RawFd,
     /// Namespaces entered so far.
@@ -75,6 +79,7 @@ impl State<'_> {
             in_joiner: false,
             root: -1,
             tty: -1,
+            null: -1,
             empty: -1,
             joined: 0,
             cwd_pending: false,
@@ -116,6 +121,7 @@ impl Scratch {
 pub(crate) fn run(mut context: Context) -> ! {
     let plan = context.plan;
     context.state.in_joiner = !plan.joiner.is_empty();
+    context.forget_others();
     // The joiner's last step returns in the child that it makes.
     context.walk(&plan.joiner);
     context.state.in_joiner = false;
@@ -126,6 +132,17 @@ pub(crate) fn run(mut context: Context) -> ! {
 }
 
 impl<'a> Context<'a> {
+    /// A clone copies whatever other threads have open for their own children and containers. Who
+    /// waits until one of those is closed must not have to wait for this child as well; and the
+    /// parent's end of our socket must be closed when the parent is gone.
+    fn forget_others(&mut self) {
+        for (first, last) in self.others {
+            if let Err(errno) = file::close_range(*first, *last) {
+                self.fail(errno);
+            }
+        }
+    }
+
     fn walk(&mut self, steps: &'a [Step]) {
         for (number, step) in steps.iter().enumerate() {
             self.state.step = number as u32;
@@ -146,7 +163,6 @@ impl<'a> Context<'a> {
             Op::JoinProcess { input, flags } => self.join_process(*input, *flags),
             Op::Chroot(input) => self.chroot(*input),
             Op::Fork(flags) => self.fork(*flags),
-            Op::DieWithParent => identity::set_parent_death_signal(libc::SIGKILL),
             Op::AwaitIdMaps => self.ask(Kind::NeedIdMaps),
             Op::BecomeSetupUser { uid, gid } => process::become_user(*uid, *gid),
             Op::NewSession => identity::setsid(),
@@ -159,7 +175,7 @@ impl<'a> Context<'a> {
             Op::Domainname(name) => identity::setdomainname(name),
             Op::Propagation { attr, recursive } => mounts::propagate(attr, *recursive),
             Op::OpenTree { tree, path, recursive } => self.open_tree(*tree, path, *recursive),
-            Op::AttachRoot { source, private } => self.attach_root(source, *private),
+            Op::AttachRoot { source, path, private } => self.attach_root(source, path, *private),
             Op::UseRoot(path) => self.use_root(path),
             Op::Mount(mount) => self.mount(mount),
             Op::OpenDirectory { path, directory } => self.open_directory(path, *directory),
@@ -261,7 +277,6 @@ impl<'a> Context<'a> {
     }
 
     fn ready(&mut self) -> Result<()> {
-        identity::set_parent_death_signal(0)?;
         self.ask(Kind::Ready)
     }
 

@@ -33,14 +33,23 @@ impl Context<'_> {
         }
     }
 
-    /// The root filesystem is mounted over `/`. This process's root directory stays below it, so
-    /// that host paths can still be reached until the change of root.
-    pub(super) fn attach_root(&mut self, source: &BindSource, private: bool) -> Result<()> {
+    /// The root filesystem is mounted over its own directory or, when this user cannot reach that,
+    /// over `/`: this process's root directory stays below it, so host paths are not lost.
+    pub(super) fn attach_root(
+        &mut self,
+        source: &BindSource,
+        path: &CStr,
+        private: bool,
+    ) -> Result<()> {
         let root = self.tree(source)?;
         if private {
             mount::mount_setattr(root, c"", true, &crate::plan::private())?;
+            make_parent_private(path)?;
         }
-        mount::move_mount(root, None)?;
+        match mount::move_mount_to(root, path) {
+            Err(Errno(libc::EACCES)) => mount::move_mount_to(root, c"/")?,
+            attached => attached?,
+        }
         self.state.root = root;
         Ok(())
     }
@@ -72,7 +81,7 @@ impl Context<'_> {
         if plan.copy_up {
             self.copy_up(target, fd)?;
         }
-        mount::move_mount(fd, Some(target))?;
+        mount::move_mount(fd, target).map_err(|errno| misfit(errno, fd, target))?;
         self.propagate(plan, fd)?;
         self.state.scratch.push(target);
         self.state.scratch.push(fd);
@@ -226,8 +235,42 @@ impl Context<'_> {
     }
 }
 
+/// The mount that holds `path` must not pass on to the host what is mounted there. It is found by
+/// going up as far as the mount reaches; without the right to, nothing is mounted there either.
+fn make_parent_private(path: &CStr) -> Result<()> {
+    let private = crate::plan::private();
+    let mut directory = match file::open(path, libc::O_PATH | libc::O_DIRECTORY) {
+        Err(Errno(libc::EACCES)) => {
+            return mount::mount_setattr(libc::AT_FDCWD, c"/", false, &private);
+        }
+        opened => opened?,
+    };
+    loop {
+        match mount::mount_setattr(directory, c"", false, &private) {
+            // Not the root of a mount.
+            Err(Errno(libc::EINVAL)) => {}
+            set => {
+                file::close(directory);
+                return set;
+            }
+        }
+        let above = file::openat(directory, c"..", libc::O_PATH | libc::O_DIRECTORY, 0)?;
+        file::close(directory);
+        directory = above;
+    }
+}
+
 fn is_directory(fd: RawFd) -> Result<bool> {
     Ok(file::is_directory(&file::fstat(fd)?))
+}
+
+/// move_mount(2) says EINVAL to many things; a directory that shall go onto a file is a common one.
+fn misfit(errno: Errno, fd: RawFd, target: RawFd) -> Errno {
+    let directory = |fd| file::fstat(fd).map(|stat| file::is_directory(&stat));
+    match (errno, directory(fd), directory(target)) {
+        (Errno(libc::EINVAL), Ok(source), Ok(target)) if source != target => Errno(libc::ENOTDIR),
+        _ => errno,
+    }
 }
 
 fn configure(context: RawFd, parameters: &[(CString, Option<CString>)]) -> Result<()> {

@@ -151,7 +151,9 @@ impl<'a> Context<'a> {
 
     pub(super) fn execute(&mut self) -> Errno {
         let process = &self.plan.process;
-        match self.state.executable {
+        // Without a step that looks for it there is one candidate.
+        let only = process.candidates.first().map(std::ffi::CString::as_c_str);
+        match self.state.executable.or(only) {
             Some(path) if self.trampoline >= 0 => {
                 // Where the trampoline waits for `start`, it has been given the listener instead.
                 if self.listener < 0

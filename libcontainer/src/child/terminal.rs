@@ -46,7 +46,7 @@ impl Context<'_> {
             made => made?,
         };
         let tree = mount::open_tree(slave, c"", false)?;
-        mount::move_mount(tree, Some(target))?;
+        mount::move_mount(tree, target)?;
         for fd in [directory, target, tree] {
             self.state.scratch.push(fd);
         }

@@ -39,14 +39,19 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)
 }
 
-fn read_all(file: File, expected: u64, path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1);
-    // The file may grow between the look at its size and the reading.
-    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| not_read(path, error))?;
-    match bytes.len() as u64 > LIMIT {
-        true => Err(too_large(path)),
-        false => Ok(bytes),
+fn read_all(mut file: File, expected: u64, path: &Path) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(expected).unwrap_or(0)];
+    let mut length = 0;
+    // As much as there was when its size was asked for: a file that grows meanwhile is cut off, and
+    // said to be, by the reader of the JSON.
+    while let Some(rest) = bytes.get_mut(length..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest).map_err(|error| not_read(path, error))? {
+            0 => break,
+            read => length += read,
+        }
     }
+    bytes.truncate(length);
+    Ok(bytes)
 }
 
 fn no_bundle(path: &Path, error: io::Error) -> Error {

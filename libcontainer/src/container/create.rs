@@ -91,6 +91,7 @@ impl Making<'_> {
             && self.hooks.none_in_creation()
             && matches!(self.console, Console::Nowhere);
         let path = unfinished.record.cgroup.clone();
+        let lock = unfinished.lock.as_raw_fd();
         let mut born = |process: Process| {
             if let Some(cgroup) = cgroup {
                 cgroup.restrict_devices(self.cgroup_plan)?;
@@ -107,6 +108,7 @@ impl Making<'_> {
             host,
             cgroup: cgroup.map(Cgroup::dir),
             listener: listener.map(OwnedFd::as_fd),
+            lock,
         };
         parent::launch(&launch, &mut midwife)
     }
@@ -223,7 +225,7 @@ impl Unfinished {
     fn finish(mut self) -> Container {
         self.finished = true;
         let directory = Directory::known(&self.directory);
-        Container { id: directory.id().to_owned(), directory, record: self.record.clone() }
+        Container::new(directory, self.record.clone())
     }
 }
 

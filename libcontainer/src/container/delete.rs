@@ -41,7 +41,7 @@ impl Container {
                 None => remove_if_empty(path),
             }
         }
-        let config = self.record.poststop.then(|| self.config()).transpose()?;
+        let config = if self.record.poststop { Some(self.config()?) } else { None };
         self.directory.remove()?;
         drop(lock);
         if let Some(config) = config {
@@ -66,7 +66,7 @@ fn remove_if_empty(cgroup: &Path) {
 }
 
 /// Kills the first process, with which the kernel kills its pid namespace, and waits for its end.
-fn kill(pidfd: &OwnedFd) -> Result<()> {
+pub(super) fn kill(pidfd: &OwnedFd) -> Result<()> {
     let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
     let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
     let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];

@@ -13,7 +13,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,12 @@ pub(super) struct Directory {
 /// The lock of a directory, held until it and the copies that children have of it are closed; a
 /// child closes its copy before it waits for anything.
 pub(super) struct Lock(OwnedFd);
+
+impl AsRawFd for Lock {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
 
 impl Directory {
     /// A new directory; the id must be free.
@@ -83,19 +89,18 @@ impl Directory {
     /// Waits for whoever is changing the container, and gives the record as it is then. A directory
     /// that has been removed meanwhile has none, even if a new one has taken its name.
     pub(super) fn lock_with_record(&self, how: Flock) -> Result<(Lock, Record)> {
-        let gone =
-            || Error::new(ErrorKind::NotFound, format!("container {:?} does not exist", self.id));
         let lock = match self.flock(how) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(gone()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(self.gone()),
             lock => lock.map_err(|error| self.failed("lock", error))?,
         };
         match openat(&lock.0, RECORD, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()) {
-            Err(Errno::ENOENT) => Err(gone()),
+            Err(Errno::ENOENT) if is_removed(&lock.0) => Err(self.gone()),
+            Err(Errno::ENOENT) => Ok((lock, Record::lost())),
             Err(errno) => Err(self.failed("open state.json in", errno.into())),
             Ok(file) => {
                 let text = crate::procfs::read_all(file.into());
                 let text = text.map_err(|error| self.failed("read state.json in", error))?;
-                Ok((lock, Record::parse(text.as_bytes())?))
+                Ok((lock, self.parse(text.as_bytes())?))
             }
         }
     }
@@ -128,8 +133,28 @@ impl Directory {
         }
     }
 
+    /// The record as it is now, without waiting for anybody.
     pub(super) fn record(&self) -> Result<Record> {
-        Record::parse(&self.read("state.json")?)
+        match fs::read(self.path.join(RECORD)) {
+            Ok(bytes) => self.parse(&bytes),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed("read state.json in", error))
+            }
+            Err(_) if self.path.exists() => Ok(Record::lost()),
+            Err(_) => Err(self.gone()),
+        }
+    }
+
+    /// A record that was cut off as it was first written is none: then nothing had been made yet.
+    fn parse(&self, bytes: &[u8]) -> Result<Record> {
+        match Record::parse(bytes) {
+            Err(error) if error.kind() == ErrorKind::System => Ok(Record::lost()),
+            parsed => parsed,
+        }
+    }
+
+    fn gone(&self) -> Error {
+        Error::new(ErrorKind::NotFound, format!("container {:?} does not exist", self.id))
     }
 
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
@@ -145,9 +170,8 @@ impl Directory {
 
     /// The old record or the new one is there at any moment, whole.
     pub(super) fn store(&self, record: &Record) -> Result<()> {
-        const NEW: &str = "state.json.new";
-        self.write(NEW, &record.render()?)?;
-        let renamed = fs::rename(self.path.join(NEW), self.path.join(RECORD));
+        self.write(NEW_RECORD, &record.render()?)?;
+        let renamed = fs::rename(self.path.join(NEW_RECORD), self.path.join(RECORD));
         renamed.map_err(|error| self.failed("write state.json in", error))
     }
 
@@ -175,21 +199,18 @@ impl Directory {
         Some((directory, path))
     }
 
-    /// Removes the directory with all that is in it, the record last: until then the container can
-    /// be found and removed again.
+    /// Removes the directory and what skep puts there, the record last: until then the container can
+    /// be found and removed again. Anything else that is there stays, and is an error.
     pub(super) fn remove(&self) -> Result<()> {
         for name in ["config.json", RECORD] {
-            match fs::remove_file(self.path.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(self.failed("empty", error));
-                }
-                _ => {}
-            }
+            self.remove_file(name)?;
         }
         let removed = match fs::remove_dir(&self.path) {
             // A socket that nobody connected to, or a record that was being written.
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-                fs::remove_dir_all(&self.path)
+                self.remove_file(START_SOCKET)?;
+                self.remove_file(NEW_RECORD)?;
+                fs::remove_dir(&self.path)
             }
             removed => removed,
         };
@@ -200,7 +221,31 @@ impl Directory {
             _ => Ok(()),
         }
     }
+
+    fn remove_file(&self, name: &str) -> Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.failed("empty", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the directory is a container's: it has a record, or a creation has only begun.
+    pub(super) fn is_container(&self) -> bool {
+        let ours = |name: &std::ffi::OsStr| {
+            ["config.json", START_SOCKET, RECORD, NEW_RECORD].iter().any(|known| name == *known)
+        };
+        let Ok(mut entries) = fs::read_dir(&self.path) else { return false };
+        entries.all(|entry| entry.is_ok_and(|entry| ours(&entry.file_name())))
+    }
+}
+
+/// A directory that is only open, and has no name any more.
+fn is_removed(directory: &OwnedFd) -> bool {
+    file::fstat(directory.as_raw_fd()).is_ok_and(|stat| stat.st_nlink == 0)
 }
 
 const START_SOCKET: &str = "start.sock";
 const RECORD: &str = "state.json";
+const NEW_RECORD: &str = "state.json.new";

@@ -1,11 +1,11 @@
 //! `exec`: a further process in a running container.
 
 use super::create::Console;
-use super::{Container, ExecOptions, Spawned, Status, status};
+use super::{Container, ExecOptions, Spawned, status};
 use crate::cgroup::Cgroup;
 use crate::config::validate_process;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hooks::namespaces_of;
+use crate::hooks::{namespaces_of, root_of};
 use crate::parent::{self, Launch, Midwife};
 use crate::plan::{ExecTarget, Host, for_exec};
 use crate::sys::file::Flock;
@@ -30,8 +30,7 @@ impl Container {
                 format!("cannot exec in container {:?}: container not running", self.id),
             )
         })?;
-        let status = status::status(&self.directory, &record);
-        if status == Status::Paused && !options.ignore_paused {
+        if !options.ignore_paused && status::is_paused(&record) {
             let text = format!(
                 "cannot exec in container {:?}: it is paused; resume it, or use --ignore-paused",
                 self.id
@@ -45,11 +44,15 @@ impl Container {
         }
         crate::labels::check_process(process)?;
         let host = Host::detect()?;
+        let namespaces = namespaces_of(config.spec(), pid, &host)?;
+        let shares_mounts = namespaces & libc::CLONE_NEWNS as u64 == 0;
+        let root = if shares_mounts { Some(root_of(pid)?) } else { None };
         let target = ExecTarget {
             id: &self.id,
             spec: config.spec(),
             pidfd: pidfd.as_raw_fd(),
-            namespaces: namespaces_of(config.spec(), pid)?,
+            namespaces,
+            root: root.as_ref().map(AsRawFd::as_raw_fd),
             keyring: self.record.keyring,
         };
         let plan = for_exec(&target, process, options, &host)?;
@@ -61,6 +64,7 @@ impl Container {
             host: &host,
             cgroup: cgroup.as_ref().map(Cgroup::dir),
             listener: None,
+            lock: -1,
         };
         let mut ready = Midwife::idle(|midwife| parent::launch(&launch, midwife))?;
         console.deliver(&mut ready)?;

@@ -25,6 +25,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::sync::OnceLock;
 
 /// A container that exists: created, running or stopped.
 #[derive(Debug)]
@@ -32,6 +33,7 @@ pub struct Container {
     id: String,
     directory: Directory,
     record: Record,
+    config: OnceLock<Config>,
 }
 
 /// What [`StateRoot::create`] and [`StateRoot::run`] give.
@@ -83,8 +85,16 @@ impl Container {
     /// # Errors
     ///
     /// When the stored copy cannot be read.
-    pub fn config(&self) -> Result<Config> {
-        Config::from_bytes(self.directory.read("config.json")?)
+    pub fn config(&self) -> Result<&Config> {
+        if let Some(config) = self.config.get() {
+            return Ok(config);
+        }
+        let config = Config::from_bytes(self.directory.read("config.json")?)?;
+        Ok(self.config.get_or_init(|| config))
+    }
+
+    fn new(directory: Directory, record: Record) -> Self {
+        Self { id: directory.id().to_owned(), directory, record, config: OnceLock::new() }
     }
 
     /// What the container is doing now.

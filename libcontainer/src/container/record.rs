@@ -65,6 +65,24 @@ impl Record {
         }
     }
 
+    /// Of a container whose creation was cut short before it had one: nothing is known but that it
+    /// is there.
+    pub(super) fn lost() -> Self {
+        Self {
+            version: VERSION,
+            oci_version: String::new(),
+            bundle: PathBuf::new(),
+            rootfs: PathBuf::new(),
+            created: String::new(),
+            owner: crate::sys::identity::effective_ids().0,
+            init: None,
+            cgroup: None,
+            keyring: false,
+            poststop: false,
+            annotations: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         let broken = |why: String| {
             Error::new(
@@ -75,10 +93,12 @@ impl Record {
         let record: Self =
             serde_json::from_slice(bytes).map_err(|error| broken(error.to_string()))?;
         if record.version > VERSION {
-            return Err(broken(format!(
-                "is of version {}, and this program knows {VERSION}",
-                record.version
-            )));
+            let text =
+                format!("is of version {}, and this program knows {VERSION}", record.version);
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("state.json: {text}; use the skep that made it"),
+            ));
         }
         Ok(record)
     }

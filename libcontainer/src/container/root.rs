@@ -51,7 +51,7 @@ impl StateRoot {
 
     /// `None` when the container has gone since it was listed.
     fn state_of(&self, id: &str) -> Option<State> {
-        let directory = Directory::open(&self.path, id).ok()?;
+        let directory = Directory::open(&self.path, id).ok().filter(Directory::is_container)?;
         Some(match directory.record() {
             Ok(record) => status::state(&directory, &record),
             Err(_) => status::unknown(&directory),
@@ -67,7 +67,7 @@ impl StateRoot {
         id::check(id)?;
         let directory = Directory::open(&self.path, id)?;
         let record = directory.record()?;
-        Ok(Container { id: id.to_owned(), directory, record })
+        Ok(Container::new(directory, record))
     }
 
     /// Makes a container from a bundle: everything but the start of its program.
@@ -103,7 +103,7 @@ impl StateRoot {
             opened => opened?,
         };
         match directory.record() {
-            Ok(record) => Container { id: id.to_owned(), directory, record }.delete(true)?,
+            Ok(record) => Container::new(directory, record).delete(true)?,
             Err(_) => {
                 let _lock = directory.lock()?;
                 directory.remove()?;

@@ -30,7 +30,7 @@ impl Container {
         let hooks = Hooks::new(&self.id, config.spec(), &record.bundle, &host, record.keyring);
         hooks
             .start_container(Process { pid, pidfd: pidfd.as_fd() }, record.cgroup.as_deref())
-            .inspect_err(|_| drop(self.kill(libc::SIGKILL, false)))?;
+            .inspect_err(|_| drop(super::delete::kill(&pidfd)))?;
         let path = CString::new(Directory::start_socket(&lock)).unwrap_or_default();
         let connection = socket::connect(&path, libc::SOCK_SEQPACKET)
             .map_err(|errno| Error::system("reach the container's process", errno))?;

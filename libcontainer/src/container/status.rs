@@ -105,10 +105,14 @@ pub(super) fn status(directory: &Directory, record: &Record) -> Status {
     if waits_for_start(directory) {
         return Status::Created;
     }
-    match record.cgroup.as_ref().map(|cgroup| fs::read(cgroup.join("cgroup.freeze"))) {
-        Some(Ok(frozen)) if frozen.starts_with(b"1") => Status::Paused,
-        _ => Status::Running,
-    }
+    if is_paused(record) { Status::Paused } else { Status::Running }
+}
+
+/// Whether the container's cgroup is frozen.
+pub(super) fn is_paused(record: &Record) -> bool {
+    let Some(cgroup) = &record.cgroup else { return false };
+    let frozen = procfs::read(cgroup.join("cgroup.freeze"));
+    frozen.is_ok_and(|frozen| frozen.starts_with('1'))
 }
 
 /// A created container listens; its socket closes when it executes its program.
@@ -127,7 +131,7 @@ fn knock(path: &str) -> bool {
 
 /// The state letter and the start time of a process: fields 3 and 22 of proc_pid_stat(5).
 fn stat(pid: i32) -> Option<(char, u64)> {
-    let text = procfs::read(&format!("/proc/{pid}/stat")).ok()?;
+    let text = procfs::read(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in parentheses, and may hold anything.
     let rest = text.get(text.rfind(')')? + 1..)?;
     let mut fields = rest.split_whitespace();

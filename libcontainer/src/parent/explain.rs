@@ -15,7 +15,7 @@ pub(super) fn failed(plan: &Plan, message: &Message) -> Error {
         return Error::new(ErrorKind::Setup, format!("an unknown step failed ({})", message.step));
     };
     if matches!(step.op, Op::FindExecutable) {
-        return not_executable(&plan.process.name, message.value);
+        return not_executable(&plan.process.name, message.value).at_step(message.step as usize);
     }
     let mut text = step.op.to_string();
     let kernel = String::from_utf8_lossy(message.text());

@@ -1,9 +1,9 @@
 //! The parent's half: opens what only the host can see, clones once, answers what the child asks
 //! for, and turns the child's numbers back into words.
 //!
-//! The caller may be a program with threads. Its working directory, umask, signal dispositions,
-//! environment and descriptors stay as they are; all that is changed, for this thread and until
-//! the child exists, is that signals are blocked, so that no handler of the caller runs in the child.
+//! The caller may be a program with threads. Its working directory, umask, signals, environment and
+//! descriptors stay as they are. No handler of the caller runs in the child: clone3(2) with
+//! CLONE_CLEAR_SIGHAND makes it begin without any.
 
 mod explain;
 mod id_maps;
@@ -14,7 +14,7 @@ use crate::child::{self, Context, Kind, Message, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Plan};
 use crate::sys::process::Ended;
-use crate::sys::{self, clone, signal, socket, trampoline};
+use crate::sys::{self, clone, socket, trampoline};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::collections::VecDeque;
@@ -28,6 +28,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) cgroup: Option<BorrowedFd<'a>>,
     /// Where `start` will connect.
     pub(crate) listener: Option<BorrowedFd<'a>>,
+    /// The lock of the container, which the child has a part in until it is ready; -1 for none.
+    pub(crate) lock: RawFd,
 }
 
 /// What the launcher does at certain points of the child's life.
@@ -118,8 +120,8 @@ pub(crate) fn launch(launch: &Launch, midwife: &mut Midwife) -> Result<Ready> {
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
     let header = Message::exec_failed_header();
     let listener = launch.listener.map_or(-1, |fd| fd.as_raw_fd());
-    let trampoline = trampoline::open(theirs.as_raw_fd(), listener, header)
-        .map_err(|errno| Error::system("make a memory file that can be executed", errno))?;
+    let trampoline =
+        trampoline::open(theirs.as_raw_fd(), listener, header).map_err(no_trampoline)?;
     let given = Given {
         inputs: &raw,
         socket: theirs.as_raw_fd(),
@@ -144,6 +146,16 @@ pub(crate) fn launch(launch: &Launch, midwife: &mut Midwife) -> Result<Ready> {
     conversation.until_ready(midwife)
 }
 
+fn no_trampoline(errno: sys::Errno) -> Error {
+    let text = match errno.0 {
+        libc::EACCES => {
+            "make a memory file that can be executed (sysctl vm.memfd_noexec must be below 2)"
+        }
+        _ => "make a memory file that can be executed",
+    };
+    Error::system(text, errno)
+}
+
 /// The descriptors of the child.
 struct Given<'a> {
     inputs: &'a [RawFd],
@@ -159,7 +171,9 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     let mut trees = vec![-1; plan.trees];
     let listener = launch.listener.map_or(-1, |fd| fd.as_raw_fd());
     let cgroup = launch.cgroup.map(|fd| fd.as_raw_fd());
-    let mask = signal::block_all();
+    let own = [given.socket, listener, launch.lock, given.procfs, given.trampoline];
+    let own = own.iter().chain(given.inputs).copied();
+    let others = descriptors_between(plan.first_own_descriptor(), own);
     let cloned = clone::clone3(plan.clone_flags, cgroup);
     if matches!(cloned, Ok(None)) {
         child::run(Context {
@@ -169,17 +183,33 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
             listener,
             procfs: given.procfs,
             trampoline: given.trampoline,
+            others: &others,
             directories: &mut directories,
             trees: &mut trees,
             state: State::new(),
         });
     }
-    signal::restore(&mask);
     match cloned {
         Ok(Some(cloned)) => Ok(Child { pid: cloned.pid, pidfd: Some(cloned.pidfd) }),
         Ok(None) => Err(Error::new(ErrorKind::System, "clone3 returned twice")),
         Err(errno) => Err(explain::clone_failed(plan, launch.host, errno)),
     }
+}
+
+/// The ranges of descriptors from `first` up that leave these out.
+fn descriptors_between(first: u32, kept: impl Iterator<Item = RawFd>) -> Vec<(u32, u32)> {
+    let mut kept: Vec<u32> = kept.filter_map(|fd| u32::try_from(fd).ok()).collect();
+    kept.sort_unstable();
+    let mut next = first;
+    let mut ranges = Vec::new();
+    for fd in kept {
+        if fd > next {
+            ranges.push((next, fd - 1));
+        }
+        next = next.max(fd + 1);
+    }
+    ranges.push((next, u32::MAX));
+    ranges
 }
 
 /// The exchange of messages with a child that is being set up.
@@ -276,8 +306,11 @@ impl Conversation<'_> {
         self.knows_child = true;
         let after = (midwife.born)(self.child.process()?)?;
         if after == After::GoOn && self.launch.plan.asks_only_when_ready() {
-            self.answer()?;
-            self.answered = true;
+            // A child that has failed already is gone; what it said is still to be read.
+            match socket::send(self.socket.as_raw_fd(), &[1], None) {
+                Ok(()) | Err(sys::Errno(libc::EPIPE)) => self.answered = true,
+                Err(errno) => return Err(cannot_answer(errno)),
+            }
         }
         Ok(())
     }
@@ -344,17 +377,37 @@ pub(crate) fn start_failure(connection: &OwnedFd, process: &str) -> Result<Optio
 }
 
 fn answer(socket: BorrowedFd) -> Result<()> {
-    socket::send(socket.as_raw_fd(), &[1], None)
-        .map_err(|errno| Error::system("answer the container's process", errno))
+    socket::send(socket.as_raw_fd(), &[1], None).map_err(cannot_answer)
+}
+
+fn cannot_answer(errno: sys::Errno) -> Error {
+    Error::system("answer the container's process", errno)
 }
 
 fn receive(socket: &OwnedFd) -> Result<(Option<Message>, Option<OwnedFd>)> {
     let mut buffer = [0; child::MESSAGE_SIZE];
-    match socket::receive(socket.as_raw_fd(), &mut buffer) {
+    let received = match socket::receive(socket.as_raw_fd(), &mut buffer) {
+        // A child that ended with our answer unread resets the connection. The kernel says so
+        // once, and then gives what the child had said before.
+        Err(sys::Errno(libc::ECONNRESET)) => socket::receive(socket.as_raw_fd(), &mut buffer),
+        received => received,
+    };
+    match received {
         Ok((0, _)) => Ok((None, None)),
         Ok((length, fd)) => Ok((Message::decode(buffer.get(..length).unwrap_or_default()), fd)),
-        // A child that ended with our answer unread resets the connection.
-        Err(sys::Errno(libc::ECONNRESET)) => Ok((None, None)),
         Err(errno) => Err(Error::system("hear from the container's process", errno)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_in_no_range() {
+        let between = |first, kept: &[RawFd]| descriptors_between(first, kept.iter().copied());
+        assert_eq!(between(3, &[]), [(3, u32::MAX)]);
+        assert_eq!(between(3, &[5, -1, 3, 8, 9, 5]), [(4, 4), (6, 7), (10, u32::MAX)]);
+        assert_eq!(between(6, &[4, 7]), [(6, 6), (8, u32::MAX)]);
     }
 }

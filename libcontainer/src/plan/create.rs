@@ -97,6 +97,8 @@ pub(super) struct Planner<'a> {
     pub(super) plan: Plan,
     /// The place at which a new, empty `/dev` is open.
     pub(super) dev: Option<usize>,
+    /// tmpfs mounts that become read-only at the end, with the fields that say so.
+    pub(super) read_only: Vec<(RootPath, String)>,
 }
 
 impl<'a> Planner<'a> {
@@ -125,11 +127,22 @@ impl<'a> Planner<'a> {
             trees: 0,
             warnings: Vec::new(),
         };
-        Ok(Self { id, spec, bundle, options, host, linux, process, namespaces, plan, dev: None })
+        Ok(Self {
+            id,
+            spec,
+            bundle,
+            options,
+            host,
+            linux,
+            process,
+            namespaces,
+            plan,
+            dev: None,
+            read_only: Vec::new(),
+        })
     }
 
     fn plan(mut self) -> Result<Plan> {
-        self.push(Op::DieWithParent, "");
         self.push(Op::Umask(0), "");
         // Becoming another user closes our own files in procfs to us, so this comes before it.
         let oom_score = oom_score(self.process, self.host)?;
@@ -149,6 +162,7 @@ impl<'a> Planner<'a> {
                 host: self.host,
                 preserve_fds: self.options.preserve_fds,
                 terminal: self.process.terminal().unwrap_or(false),
+                look_before: self.options.wait_for_start,
                 home,
                 at_root: true,
             },
@@ -194,7 +208,6 @@ impl<'a> Planner<'a> {
         let flags = self.namespaces.new & !(namespaces::CGROUP.flag | namespaces::TIME.flag);
         let joins = !self.namespaces.joined.is_empty() || self.namespaces.is_new(namespaces::TIME);
         if joins {
-            self.plan.joiner.push(Step { op: Op::DieWithParent, field: String::new() });
             self.plan.joiner.extend(oom_score);
             return self.joiner(flags);
         }
@@ -238,8 +251,15 @@ impl<'a> Planner<'a> {
         if in_user && !others.is_empty() {
             push(Op::JoinEarly(others.clone()), "linux.namespaces");
         }
+        // Whoever owns a user namespace may look into what enters it, unless it is closed before;
+        // where nobody sees this process, it needs its own files in procfs.
+        let seen = flags & namespaces::PID.flag == 0;
         if let Some((place, field)) = user {
+            push(Op::Dumpable(false), "");
             push(Op::JoinUser(place), &field);
+            if !seen {
+                push(Op::Dumpable(true), "");
+            }
         } else if new_user {
             push(Op::NewUser, "linux.namespaces");
         }
@@ -258,7 +278,6 @@ impl<'a> Planner<'a> {
         if in_user {
             push(Op::BecomeSetupUser { uid, gid }, "linux.uidMappings");
         }
-        let seen = flags & namespaces::PID.flag == 0;
         if in_user || seen {
             push(Op::Dumpable(!seen), "");
         }
@@ -395,6 +414,8 @@ pub(super) struct Entry<'a> {
     pub(super) host: &'a Host,
     pub(super) preserve_fds: u32,
     pub(super) terminal: bool,
+    /// A missing executable is an error now, not when it is executed.
+    pub(super) look_before: bool,
     /// HOME is to be looked up.
     pub(super) home: bool,
     /// The working directory is the root directory already.
@@ -404,6 +425,7 @@ pub(super) struct Entry<'a> {
 /// The steps that init and exec processes share, from stdio to the executable.
 pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -> Result<()> {
     let user = process.user();
+    let plan_has_choice = plan.process.candidates.len() != 1;
     let mut push = |op, field: &str| plan.steps.push(Step { op, field: field.to_owned() });
     if entry.terminal {
         push(Op::Stdio, "process.terminal");
@@ -446,7 +468,10 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
         let (attribute, value) = (c"self/attr/exec".to_owned(), c_string(label)?);
         push(Op::Label { attribute, value }, "process.selinuxLabel");
     }
-    push(Op::FindExecutable, "process.args[0]");
+    // Where nothing waits for `start`, and there is but one place to look, execve(2) finds out.
+    if entry.look_before || plan_has_choice {
+        push(Op::FindExecutable, "process.args[0]");
+    }
     push(Op::ResetSignals, "");
     push(Op::CloseOnExec { first: 3 + entry.preserve_fds }, "");
     Ok(())

@@ -22,6 +22,8 @@ pub(crate) struct ExecTarget<'a> {
     pub(crate) pidfd: RawFd,
     /// `CLONE_NEW*` of the namespaces in which it differs from the caller.
     pub(crate) namespaces: u64,
+    /// Its root directory, where it has no mount namespace of its own to find it in.
+    pub(crate) root: Option<RawFd>,
     /// Whether it has a session keyring of its own.
     pub(crate) keyring: bool,
 }
@@ -54,8 +56,8 @@ fn begin(args: &[String], env: &[&str]) -> Result<Plan> {
     Ok(Plan {
         inputs: Vec::new(),
         clone_flags: 0,
-        joiner: vec![step(Op::DieWithParent)],
-        steps: vec![step(Op::DieWithParent)],
+        joiner: Vec::new(),
+        steps: Vec::new(),
         id_maps: None,
         process: ProcessPlan::new(args, env)?,
         directories: 0,
@@ -67,14 +69,18 @@ fn begin(args: &[String], env: &[&str]) -> Result<Plan> {
 /// The joiner's steps: into all namespaces at once, then the process as its sibling, in them from
 /// its first instruction.
 fn join(plan: &mut Plan, target: &ExecTarget, host: &Host) {
+    // Whoever owns the user namespace may look into what enters it, unless it is closed before.
+    plan.joiner.push(step(Op::Dumpable(false)));
     let input = plan.input(Input::Given(target.pidfd));
     plan.joiner.push(step(Op::JoinProcess { input, flags: target.namespaces }));
+    if let Some(root) = target.root {
+        let input = plan.input(Input::Given(root));
+        plan.joiner.push(step(Op::Chroot(input)));
+    }
     if target.has_user_namespace() {
         let (uid, gid) = target.setup_ids(host);
         plan.joiner.push(step(Op::BecomeSetupUser { uid, gid }));
     }
-    // The container's processes see the child as soon as it exists.
-    plan.joiner.push(step(Op::Dumpable(false)));
 }
 
 /// Plans a further process of a running container.
@@ -102,8 +108,15 @@ pub(crate) fn for_exec(
     let before =
         Before { uid: target.setup_ids(host).0, user_namespace: target.has_user_namespace() };
     let home = environment::value(&env, "HOME").is_none();
-    let entry =
-        Entry { before, host, preserve_fds: options.preserve_fds, terminal, home, at_root: false };
+    let entry = Entry {
+        before,
+        host,
+        preserve_fds: options.preserve_fds,
+        terminal,
+        look_before: false,
+        home,
+        at_root: false,
+    };
     process_steps(&mut plan, process, &entry)?;
     plan.steps.push(step(Op::Ready));
     Ok(plan)
@@ -116,9 +129,9 @@ pub(crate) struct HookPlan<'a> {
     pub(crate) stdin: RawFd,
     /// Standard output and error.
     pub(crate) output: RawFd,
-    /// For createContainer: the directory that is still the container's root, on the host, where
-    /// the hook's path is looked up. startContainer hooks are looked up in the container.
-    pub(crate) root: Option<RawFd>,
+    /// createContainer hooks are the host's programs and run as root of the container;
+    /// startContainer hooks are the container's and run as its process.
+    pub(crate) as_process: bool,
 }
 
 /// Plans a createContainer or startContainer hook. The latter has the container process's own user
@@ -135,16 +148,14 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
     let mut plan = begin(&args, &env)?;
     plan.process.name = path.clone();
     plan.process.candidates = vec![c_string(&path)?];
-    let root = wanted.root.map(|root| plan.input(Input::Given(root)));
     let stdin = plan.input(Input::Given(wanted.stdin));
     let output = plan.input(Input::Given(wanted.output));
     join(&mut plan, target, host);
-    plan.joiner.extend(root.map(|root| step(Op::Chroot(root))));
     plan.joiner.push(step(Op::Fork(0)));
     for (input, to) in [(stdin, 0), (output, 1), (output, 2)] {
         plan.steps.push(step(Op::Redirect { input, to }));
     }
-    let process = target.spec.process().as_ref().filter(|_| wanted.root.is_none());
+    let process = target.spec.process().as_ref().filter(|_| wanted.as_process);
     match process {
         Some(process) => {
             let before = Before {
@@ -156,6 +167,7 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
                 host,
                 preserve_fds: 0,
                 terminal: false,
+                look_before: false,
                 home: false,
                 at_root: false,
             };

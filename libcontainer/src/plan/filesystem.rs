@@ -9,6 +9,7 @@ use super::op::Op;
 use super::paths::{RootPath, c_path, c_string};
 use crate::error::Result;
 use oci_spec::runtime::Mount;
+use std::collections::BTreeMap;
 use std::ffi::CString;
 
 /// Where a host path's tree is opened.
@@ -37,11 +38,21 @@ pub(super) fn attach(planner: &mut Planner) -> Result<()> {
             }
         });
     }
-    open(planner, trees, &mut mounts);
+    let mut unopened = open(planner, trees, &mut mounts);
     let mut empty = Empty::default();
+    let mut read_only = Vec::new();
     for (mut mount, field) in mounts {
         let directory = planner.plan.directories;
         let open = empty.mounted(&mut mount, directory).then(|| mount.target.clone());
+        // Mount points, devices and what is copied up are made in it first.
+        if mount.is_tmpfs() && mount.make_writable() {
+            read_only.push((mount.target.clone(), field.clone()));
+        }
+        if let Source::Bind(BindSource::Tree(tree)) = mount.source
+            && let Some(Opened { path, recursive, field }) = unopened.remove(&tree)
+        {
+            planner.push(Op::OpenTree { tree, path, recursive }, &field);
+        }
         planner.push(Op::Mount(Box::new(mount)), &field);
         if let Some(path) = open {
             planner.push(Op::OpenDirectory { path, directory }, &field);
@@ -49,6 +60,7 @@ pub(super) fn attach(planner: &mut Planner) -> Result<()> {
         }
     }
     planner.dev = empty.mounts.into_iter().find(|(path, _)| path == "dev").map(|(_, place)| place);
+    planner.read_only = read_only;
     Ok(())
 }
 
@@ -57,28 +69,39 @@ fn root(planner: &Planner) -> Result<Opened> {
     Ok(Opened { path, recursive: true, field: "root.path".into() })
 }
 
-/// In a user namespace other than the caller's, a path of the host may be out of reach for the
-/// child: then the parent, if it has the rights, opens the trees.
-fn open(planner: &mut Planner, trees: Vec<Opened>, mounts: &mut [(MountPlan, String)]) {
+/// Opens and attaches the root filesystem's tree. In a user namespace other than the caller's, a
+/// path of the host may be out of reach for the child: then the parent, if it has the rights, opens
+/// all trees. What is given back is to be opened just before it is mounted, by place: a config may
+/// have more bind mounts than a process may have open files. Only shared volumes are opened first
+/// of all, since attaching the root ends the sharing of the mount that it is on.
+fn open(
+    planner: &mut Planner,
+    trees: Vec<Opened>,
+    mounts: &mut [(MountPlan, String)],
+) -> BTreeMap<usize, Opened> {
     let by_parent = planner.namespaces.has(namespaces::USER)
-        && planner.host.has(caps::Capability::CAP_SYS_ADMIN);
+        && planner.host.has(caps::Capability::CAP_SYS_ADMIN)
+        && planner.host.owns_mounts;
     let shared = asked_propagation(planner).is_some_and(|(kind, _)| mount_options::is_shared(kind));
     propagate(planner);
+    let path = trees.first().map(|root| root.path.clone()).unwrap_or_default();
+    let mut later = BTreeMap::new();
     let root = if by_parent {
         BindSource::Input(by_parent_opened(planner, trees, mounts, shared))
     } else {
         planner.plan.trees = trees.len();
-        for (tree, Opened { path, recursive, field }) in trees.into_iter().enumerate() {
-            planner.push(Op::OpenTree { tree, path, recursive }, &field);
+        for (tree, opened) in trees.into_iter().enumerate() {
+            if shared || tree == 0 {
+                let Opened { path, recursive, field } = opened;
+                planner.push(Op::OpenTree { tree, path, recursive }, &field);
+            } else {
+                later.insert(tree, opened);
+            }
         }
         BindSource::Tree(0)
     };
-    if shared {
-        // What is mounted over `/` must not show on the host.
-        let attr = mount_options::private();
-        planner.push(Op::Propagation { attr, recursive: false }, "linux.rootfsPropagation");
-    }
-    planner.push(Op::AttachRoot { source: root, private: shared }, "root.path");
+    planner.push(Op::AttachRoot { source: root, path, private: shared }, "root.path");
+    later
 }
 
 /// The place of the first among the inputs. Volumes stay peers of the host's mounts if shared ones
@@ -106,8 +129,12 @@ fn asked_propagation(planner: &Planner) -> Option<(u64, bool)> {
     name.and_then(mount_options::propagation)
 }
 
-/// What happens to the host's mounts in the new namespace, before any is copied.
+/// What happens to the host's mounts in the new namespace, before any is copied. The mounts of a
+/// namespace that is joined are not ours to change.
 fn propagate(planner: &mut Planner) {
+    if !planner.namespaces.is_new(namespaces::MOUNT) {
+        return;
+    }
     let (kind, _) = asked_propagation(planner).unwrap_or(mount_options::DEFAULT_PROPAGATION);
     let kind = if mount_options::is_unbindable(kind) {
         mount_options::DEFAULT_PROPAGATION.0
@@ -159,8 +186,11 @@ pub(super) fn binds_dev(mount: &Mount) -> bool {
             || mount.options().iter().flatten().any(has_bind))
 }
 
-/// Masked and read-only paths.
+/// Masked and read-only paths, and tmpfs mounts that nothing more is to be made in.
 pub(super) fn restrict(planner: &mut Planner) -> Result<()> {
+    for (target, field) in std::mem::take(&mut planner.read_only) {
+        planner.push(Op::Mount(Box::new(MountPlan::read_only(target))), &field);
+    }
     let readonly = planner.linux.readonly_paths().clone().unwrap_or_default();
     for (number, path) in readonly.iter().enumerate() {
         planner.push(Op::ReadOnly(RootPath::new(path)?), &format!("linux.readonlyPaths[{number}]"));

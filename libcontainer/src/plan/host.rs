@@ -2,8 +2,9 @@
 
 use crate::cgroup::Layout;
 use crate::error::{Error, Result};
-use crate::procfs;
 use crate::sys;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 
 /// Facts that decide how a plan looks.
 #[derive(Clone, Debug)]
@@ -16,6 +17,9 @@ pub struct Host {
     pub capabilities: u64,
     /// Whether the caller is in a user namespace other than the initial one.
     pub in_user_namespace: bool,
+    /// Whether the caller's mount namespace is the one of its user namespace: only then may it, with
+    /// CAP_SYS_ADMIN, copy mounts.
+    pub owns_mounts: bool,
     /// Layout of the cgroup filesystem.
     pub cgroups: Layout,
 }
@@ -30,8 +34,16 @@ impl Host {
         let (euid, egid) = sys::identity::effective_ids();
         let capabilities = sys::identity::effective_capabilities()
             .map_err(|errno| Error::system("capget", errno))?;
-        let in_user_namespace = !is_initial_map(&read("/proc/self/uid_map")?);
-        Ok(Self { euid, egid, capabilities, in_user_namespace, cgroups: Layout::detect() })
+        let in_user_namespace = user_namespace()? != INITIAL_USER_NAMESPACE;
+        let owns_mounts = !in_user_namespace || owns_mounts().unwrap_or(false);
+        Ok(Self {
+            euid,
+            egid,
+            capabilities,
+            in_user_namespace,
+            owns_mounts,
+            cgroups: Layout::detect(),
+        })
     }
 
     /// Whether the caller lacks the rights of the host's root: an ordinary user, or "root" of a
@@ -52,30 +64,33 @@ impl Host {
             egid: 0,
             capabilities: u64::MAX,
             in_user_namespace: false,
+            owns_mounts: true,
             cgroups: Layout::Unified,
         }
     }
 }
 
-fn read(path: &str) -> Result<String> {
-    procfs::read(path).map_err(|error| Error::system(format!("read {path}"), error))
+/// The inode number of the initial user namespace: PROC_USER_INIT_INO of linux/proc_ns.h, part of the
+/// kernel's interface since Linux 3.8.
+const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
+
+fn user_namespace() -> Result<u64> {
+    const PATH: &str = "/proc/self/ns/user";
+    let metadata = std::fs::metadata(PATH);
+    metadata.map(|file| file.ino()).map_err(|error| Error::system(format!("stat {PATH}"), error))
 }
 
-/// The initial user namespace maps every id to itself.
-fn is_initial_map(map: &str) -> bool {
-    let mut words = map.split_whitespace();
-    [words.next(), words.next(), words.next()] == [Some("0"), Some("0"), Some("4294967295")]
+/// Compares the user namespace that owns our mount namespace with our own.
+fn owns_mounts() -> std::io::Result<bool> {
+    let mounts = std::fs::File::open("/proc/self/ns/mnt")?;
+    let owner =
+        std::fs::File::from(sys::file::owning_user_namespace(mounts.as_raw_fd())?).metadata()?;
+    Ok(user_namespace().is_ok_and(|own| owner.ino() == own))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_initial_map_is_known() {
-        assert!(is_initial_map("         0          0 4294967295\n"));
-        assert!(!is_initial_map("0 1000 1\n"));
-    }
 
     #[test]
     fn this_machine_answers() {

@@ -83,6 +83,15 @@ impl Plan {
         !self.joiner.iter().chain(&self.steps).any(asks)
     }
 
+    /// The first descriptor that the program is not given.
+    pub(crate) fn first_own_descriptor(&self) -> u32 {
+        let first = |step: &Step| match step.op {
+            Op::CloseOnExec { first } => Some(first),
+            _ => None,
+        };
+        self.steps.iter().find_map(first).unwrap_or(3)
+    }
+
     /// Whether a step writes to procfs.
     pub(crate) fn needs_procfs(&self) -> bool {
         let writes = |step: &Step| {

@@ -218,10 +218,40 @@ fn classic(options: &MountOptions, source: Option<&str>) -> Result<Option<Classi
 }
 
 impl MountPlan {
+    /// A mount that is there becomes read-only.
+    pub(crate) fn read_only(target: RootPath) -> Self {
+        Self {
+            target,
+            target_kind: TargetKind::Existing,
+            fresh: None,
+            no_follow: false,
+            source: Source::Remount(Vec::new()),
+            source_name: "read-only".to_owned(),
+            attr: mount_options::read_only(),
+            recursive_attr: MountAttr::default(),
+            propagation: Vec::new(),
+            copy_up: false,
+        }
+    }
+
+    pub(crate) fn is_tmpfs(&self) -> bool {
+        matches!(&self.source, Source::Filesystem(fs) if fs.fstype.as_c_str() == c"tmpfs")
+    }
+
     /// Whether nothing is in it when it is new.
     pub(crate) fn is_empty_tmpfs(&self) -> bool {
-        matches!(&self.source, Source::Filesystem(fs) if fs.fstype.as_c_str() == c"tmpfs")
-            && !self.copy_up
+        self.is_tmpfs() && !self.copy_up
+    }
+
+    /// Takes away that it is read-only; whether it was.
+    pub(crate) fn make_writable(&mut self) -> bool {
+        let read_only = mount_options::read_only().attr_set;
+        let was = self.attr.attr_set & read_only != 0;
+        self.attr.attr_set &= !read_only;
+        if let Source::Filesystem(Filesystem { classic: Some(classic), .. }) = &mut self.source {
+            classic.flags &= !libc::MS_RDONLY;
+        }
+        was
     }
 
     /// A fallback's attributes: whatever was asked for, and read-only.
@@ -280,7 +310,7 @@ mod tests {
         let Source::Filesystem(Filesystem { classic: Some(classic), .. }) = mount.source else {
             panic!("classic")
         };
-        assert_eq!(classic.flags, libc::MS_NOSUID as u64);
+        assert_eq!(classic.flags, libc::MS_NOSUID);
         assert_eq!(classic.data.to_str().unwrap(), lower);
     }
 

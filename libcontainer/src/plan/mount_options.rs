@@ -15,10 +15,10 @@ const STRICTATIME: u64 = 0x20;
 const NODIRATIME: u64 = 0x80;
 const NOSYMFOLLOW: u64 = 0x20_0000;
 
-const UNBINDABLE: u64 = libc::MS_UNBINDABLE as u64;
-const PRIVATE: u64 = libc::MS_PRIVATE as u64;
-const SLAVE: u64 = libc::MS_SLAVE as u64;
-const SHARED: u64 = libc::MS_SHARED as u64;
+const UNBINDABLE: u64 = libc::MS_UNBINDABLE;
+const PRIVATE: u64 = libc::MS_PRIVATE;
+const SLAVE: u64 = libc::MS_SLAVE;
+const SHARED: u64 = libc::MS_SHARED;
 
 /// What an option does.
 #[derive(Clone, Copy, Debug)]
@@ -149,21 +149,21 @@ impl MountOptions {
     /// The flags of mount(2) for the attributes and the superblock's flags that are set.
     pub(crate) fn classic_flags(&self) -> u64 {
         const CLASSIC: &[(u64, u64)] = &[
-            (RDONLY, libc::MS_RDONLY as u64),
-            (NOSUID, libc::MS_NOSUID as u64),
-            (NODEV, libc::MS_NODEV as u64),
-            (NOEXEC, libc::MS_NOEXEC as u64),
-            (NOATIME, libc::MS_NOATIME as u64),
-            (STRICTATIME, libc::MS_STRICTATIME as u64),
-            (NODIRATIME, libc::MS_NODIRATIME as u64),
+            (RDONLY, libc::MS_RDONLY),
+            (NOSUID, libc::MS_NOSUID),
+            (NODEV, libc::MS_NODEV),
+            (NOEXEC, libc::MS_NOEXEC),
+            (NOATIME, libc::MS_NOATIME),
+            (STRICTATIME, libc::MS_STRICTATIME),
+            (NODIRATIME, libc::MS_NODIRATIME),
             (NOSYMFOLLOW, 256),
         ];
         const SUPERBLOCK: &[(&str, u64)] = &[
-            ("dirsync", libc::MS_DIRSYNC as u64),
-            ("iversion", libc::MS_I_VERSION as u64),
+            ("dirsync", libc::MS_DIRSYNC),
+            ("iversion", libc::MS_I_VERSION),
             ("lazytime", 1 << 25),
-            ("mand", libc::MS_MANDLOCK as u64),
-            ("sync", libc::MS_SYNCHRONOUS as u64),
+            ("mand", libc::MS_MANDLOCK),
+            ("sync", libc::MS_SYNCHRONOUS),
         ];
         let set = self.attr.attr_set;
         let attributes = CLASSIC.iter().filter(|(bit, _)| set & bit != 0).map(|row| row.1);

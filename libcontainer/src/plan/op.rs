@@ -55,8 +55,6 @@ pub(crate) enum Op {
     Fork(u64),
 
     // Who the child is.
-    /// SIGKILL when the parent's thread dies before the container is ready.
-    DieWithParent,
     /// Waits until the parent has written the id maps.
     AwaitIdMaps,
     /// Becomes the user with which the container is set up.
@@ -88,10 +86,11 @@ pub(crate) enum Op {
         path: CString,
         recursive: bool,
     },
-    /// Attaches the root filesystem over the root directory.
+    /// Attaches the root filesystem over its own directory, where createContainer hooks look for it.
     AttachRoot {
         source: BindSource,
-        /// Takes the root filesystem out of the host's peer groups first.
+        path: CString,
+        /// Takes it, and what it is mounted on, out of the host's peer groups first.
         private: bool,
     },
     /// A directory of the host is the root filesystem as it is.
@@ -207,9 +206,10 @@ impl fmt::Display for Op {
             Self::JoinProcess { flags, .. } => {
                 write!(f, "join the container's namespaces ({})", Flags(*flags))
             }
-            Self::Chroot(_) => f.write_str("return to the host's root directory"),
+            Self::Chroot(_) => {
+                f.write_str("chroot to the root directory of the container's process")
+            }
             Self::Fork(flags) => write!(f, "clone the child ({})", Flags(*flags)),
-            Self::DieWithParent => f.write_str("die with the parent"),
             Self::AwaitIdMaps => f.write_str("wait for the id maps"),
             Self::BecomeSetupUser { uid, gid } => write!(f, "become uid {uid}, gid {gid}"),
             Self::NewSession => f.write_str("start a session"),

@@ -201,6 +201,15 @@ pub(crate) fn namespace_type(fd: RawFd) -> Result<u64> {
     check_int(unsafe { libc::ioctl(fd, NS_GET_NSTYPE as _) }).map(|flag| flag as u64)
 }
 
+/// The user namespace that owns a namespace; EPERM when it is not the caller's or below it.
+///
+/// <https://man7.org/linux/man-pages/man2/NS_GET_USERNS.2const.html>
+pub(crate) fn owning_user_namespace(fd: RawFd) -> Result<std::os::fd::OwnedFd> {
+    const NS_GET_USERNS: libc::c_ulong = 0xb701;
+    // SAFETY: NS_GET_USERNS takes no argument.
+    check_int(unsafe { libc::ioctl(fd, NS_GET_USERNS as _) }).map(super::process::own)
+}
+
 pub(crate) fn is_directory(stat: &libc::stat) -> bool {
     stat.st_mode & libc::S_IFMT == libc::S_IFDIR
 }
@@ -233,8 +242,8 @@ pub(crate) fn mode_of(path: &CStr) -> Result<u32> {
 
 /// Reads up to `buffer.len()` bytes.
 pub(crate) fn read(fd: RawFd, buffer: &mut [u8]) -> Result<usize> {
-    // SAFETY: `buffer` is valid for the length given.
     let read = retry(|| {
+        // SAFETY: `buffer` is valid for the length given.
         check(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) } as libc::c_long)
     })?;
     Ok(read as usize)
@@ -243,8 +252,8 @@ pub(crate) fn read(fd: RawFd, buffer: &mut [u8]) -> Result<usize> {
 /// Writes all of `bytes`.
 pub(crate) fn write_all(fd: RawFd, mut bytes: &[u8]) -> Result<()> {
     while !bytes.is_empty() {
-        // SAFETY: `bytes` is valid for the length given.
         let written = retry(|| {
+            // SAFETY: `bytes` is valid for the length given.
             check(unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) } as libc::c_long)
         })?;
         bytes = bytes.get(written as usize..).unwrap_or_default();

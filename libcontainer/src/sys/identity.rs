@@ -108,11 +108,6 @@ pub(crate) fn set_dumpable(dumpable: bool) -> Result<()> {
     prctl(libc::PR_SET_DUMPABLE, u64::from(dumpable), 0).map(drop)
 }
 
-/// The signal to get when the parent thread dies; 0 for none.
-pub(crate) fn set_parent_death_signal(signal: i32) -> Result<()> {
-    prctl(libc::PR_SET_PDEATHSIG, signal as u64, 0).map(drop)
-}
-
 /// <https://man7.org/linux/man-pages/man2/setsid.2.html>
 pub(crate) fn setsid() -> Result<()> {
     // SAFETY: takes no pointer.

@@ -34,8 +34,7 @@ pub(crate) type Result<T> = std::result::Result<T, Errno>;
 
 /// The error number that the last failed call of this thread left.
 fn last() -> Errno {
-    // SAFETY: the location of errno is valid for the life of the thread.
-    Errno(unsafe { *libc::__errno_location() })
+    Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or_default())
 }
 
 /// What a raw system call returned, as a `Result`.

@@ -73,14 +73,19 @@ fn tree_flags(path: &CStr, recursive: bool) -> c_uint {
     empty | deep
 }
 
-/// Attaches the mount `from` on top of what `to` is. `to` of `None` is the root directory.
+/// Attaches the mount `from` on top of what `to` is.
 ///
 /// <https://man7.org/linux/man-pages/man2/move_mount.2.html>
-pub(crate) fn move_mount(from: RawFd, to: Option<RawFd>) -> Result<()> {
-    let (dir, path, flags) = match to {
-        Some(fd) => (fd, c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH),
-        None => (libc::AT_FDCWD, c"/", MOVE_MOUNT_F_EMPTY_PATH),
-    };
+pub(crate) fn move_mount(from: RawFd, to: RawFd) -> Result<()> {
+    attach(from, to, c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
+}
+
+/// The same on top of a path that the caller trusts (of the host).
+pub(crate) fn move_mount_to(from: RawFd, path: &CStr) -> Result<()> {
+    attach(from, libc::AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+fn attach(from: RawFd, dir: RawFd, path: &CStr, flags: c_uint) -> Result<()> {
     // SAFETY: both paths are valid C strings.
     let moved = unsafe {
         libc::syscall(libc::SYS_move_mount, from, c"".as_ptr(), dir, path.as_ptr(), flags)

@@ -98,7 +98,9 @@ pub(crate) fn wait(pidfd: RawFd, block: bool) -> Result<Option<Ended>> {
     // SAFETY: `info` is valid for writing.
     retry(|| done(unsafe { libc::waitid(libc::P_PIDFD, pidfd as u32, &raw mut info, options) }))?;
     // SAFETY: waitid has filled in the fields of SIGCHLD, or left zeroes.
-    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let pid = unsafe { info.si_pid() };
+    // SAFETY: as above.
+    let status = unsafe { info.si_status() };
     Ok(match (pid, info.si_code) {
         (0, _) => None,
         (_, libc::CLD_EXITED) => Some(Ended::Exited(status)),

@@ -2,42 +2,23 @@
 
 use super::{Result, done};
 
-/// The signals that a thread had blocked before [`block_all`].
-pub(crate) struct Mask(libc::sigset_t);
-
-/// Blocks every signal for this thread.
-///
-/// <https://man7.org/linux/man-pages/man3/pthread_sigmask.3.html>
-pub(crate) fn block_all() -> Mask {
-    let mut all = empty_set();
-    // SAFETY: `all` is valid for writing.
-    unsafe { libc::sigfillset(&raw mut all) };
-    let mut before = empty_set();
-    // SAFETY: both sets are valid; with a valid `how` the call cannot fail.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before) };
-    Mask(before)
-}
-
-/// Puts back what [`block_all`] found.
-pub(crate) fn restore(mask: &Mask) {
-    // SAFETY: the set is valid; with a valid `how` the call cannot fail.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const mask.0, std::ptr::null_mut()) };
-}
-
 /// Unblocks every signal for this thread.
 pub(crate) fn unblock_all() {
-    restore(&Mask(empty_set()));
+    let none = empty_set();
+    // SAFETY: the set is valid; with a valid `how` the call cannot fail.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
 }
 
-/// Lets a program that std starts begin with no signal blocked, whatever its starter has blocked.
-pub(crate) fn unblock_in(command: &mut std::process::Command) {
+/// Lets a program that std starts begin with no signal blocked and with nothing open but stdin,
+/// stdout and stderr, whatever its starter has blocked and open.
+pub(crate) fn begin_clean(command: &mut std::process::Command) {
     use std::os::unix::process::CommandExt;
-    let unblock = || {
+    let clean = || {
         unblock_all();
-        Ok(())
+        super::file::cloexec_from(3).map_err(Into::into)
     };
-    // SAFETY: after the fork, the closure makes one system call and allocates nothing.
-    unsafe { command.pre_exec(unblock) };
+    // SAFETY: after the fork, the closure makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(clean) };
 }
 
 /// Default action for a signal that the caller's process may have ignored.

@@ -17,8 +17,8 @@ pub(crate) fn send(socket: RawFd, bytes: &[u8], fd: Option<RawFd>) -> Result<()>
     if let Some(fd) = fd {
         control.carry(&mut message, fd);
     }
-    // SAFETY: `message` and what it points to are valid for the call.
     retry(|| {
+        // SAFETY: `message` and what it points to are valid for the call.
         check(unsafe { libc::sendmsg(socket, &raw const message, libc::MSG_NOSIGNAL) }
             as libc::c_long)
     })
@@ -37,8 +37,8 @@ pub(crate) fn receive(socket: RawFd, buffer: &mut [u8]) -> Result<(usize, Option
     message.msg_iovlen = 1;
     message.msg_control = control.0.as_mut_ptr().cast();
     message.msg_controllen = size_of_val(&control.0) as _;
-    // SAFETY: `message` and what it points to are valid for the call.
     let read = retry(|| {
+        // SAFETY: `message` and what it points to are valid for the call.
         check(unsafe { libc::recvmsg(socket, &raw mut message, libc::MSG_CMSG_CLOEXEC) }
             as libc::c_long)
     })?;
@@ -46,9 +46,12 @@ pub(crate) fn receive(socket: RawFd, buffer: &mut [u8]) -> Result<(usize, Option
 }
 
 /// Room for one control message with one descriptor, aligned as cmsghdr wants it.
+///
+/// Each `unsafe` below is a step of the walk that cmsg(3) prescribes; apart they would say less.
 #[derive(Default)]
 struct Control([u64; 4]);
 
+#[allow(clippy::multiple_unsafe_ops_per_block)]
 impl Control {
     fn carry(&mut self, message: &mut libc::msghdr, fd: RawFd) {
         message.msg_control = self.0.as_mut_ptr().cast();

@@ -94,10 +94,7 @@ pub(crate) fn parse(argv: impl Iterator<Item = OsString>) -> Result<Invocation> 
     if name == "help" {
         return help(arguments.first());
     }
-    Ok(Invocation::Command(
-        Globals(Args(matches)),
-        Unread { name, arguments },
-    ))
+    Ok(Invocation::Command(Globals(Args(matches)), Unread { name, arguments }))
 }
 
 impl Unread {
@@ -150,11 +147,7 @@ pub(crate) fn typed(name: &str, arguments: &[&str]) -> Args {
 #[cfg(test)]
 fn read(name: &str, arguments: &[&str]) -> Result<Read> {
     let arguments = arguments.iter().map(OsString::from).collect();
-    Unread {
-        name: name.to_owned(),
-        arguments,
-    }
-    .read()
+    Unread { name: name.to_owned(), arguments }.read()
 }
 
 #[cfg(test)]
@@ -162,11 +155,7 @@ mod tests {
     use super::*;
 
     fn first(argv: &[&str]) -> Result<Invocation> {
-        parse(
-            std::iter::once("skep")
-                .chain(argv.iter().copied())
-                .map(OsString::from),
-        )
+        parse(std::iter::once("skep").chain(argv.iter().copied()).map(OsString::from))
     }
 
     /// The line that a wrong command line is told by.
@@ -175,10 +164,7 @@ mod tests {
             Invocation::Print(text) => panic!("{text}"),
             Invocation::Command(_, unread) => unread.read(),
         });
-        result
-            .err()
-            .map(|failure| failure.to_string())
-            .expect("a refusal")
+        result.err().map(|failure| failure.to_string()).expect("a refusal")
     }
 
     #[test]
@@ -192,19 +178,13 @@ mod tests {
                 &["--log-format", "xml", "list"],
                 "--log-format: invalid value 'xml', expected one of: text, json; see 'skep --help'",
             ),
-            (
-                &["create"],
-                "create: ID is missing; see 'skep create --help'",
-            ),
+            (&["create"], "create: ID is missing; see 'skep create --help'"),
             (&["exec"], "exec: ID is missing; see 'skep exec --help'"),
             (
                 &["create", "--bundel", "x", "y"],
                 "create: unknown flag '--bundel', did you mean '--bundle'?; see 'skep create --help'",
             ),
-            (
-                &["create", "a", "b"],
-                "create: unexpected argument 'b'; see 'skep create --help'",
-            ),
+            (&["create", "a", "b"], "create: unexpected argument 'b'; see 'skep create --help'"),
             (
                 &["delete", "--force=1", "a"],
                 "delete: --force: takes no value; see 'skep delete --help'",
@@ -213,34 +193,18 @@ mod tests {
                 &["create", "--preserve-fds", "-1", "a"],
                 "create: --preserve-fds: invalid value '-1': ",
             ),
-            (
-                &["create", "-x"],
-                "create: unknown flag '-x'; see 'skep create --help'",
-            ),
+            (&["create", "-x"], "create: unknown flag '-x'; see 'skep create --help'"),
         ] {
             let found = refusal(argv);
             assert!(found.starts_with(text), "{argv:?}: {found}");
-            assert!(
-                !found.contains('\n') && found.contains("; see 'skep "),
-                "{argv:?}: {found}"
-            );
+            assert!(!found.contains('\n') && found.contains("; see 'skep "), "{argv:?}: {found}");
         }
     }
 
     #[test]
     fn global_flags_come_before_the_command() {
-        let argv = [
-            "--log-format=json",
-            "--root",
-            "/r",
-            "--criu",
-            "x",
-            "--systemd-cgroup",
-            "list",
-        ];
-        let Ok(Invocation::Command(globals, _)) = first(&argv) else {
-            panic!("not read")
-        };
+        let argv = ["--log-format=json", "--root", "/r", "--criu", "x", "--systemd-cgroup", "list"];
+        let Ok(Invocation::Command(globals, _)) = first(&argv) else { panic!("not read") };
         assert_eq!(globals.log_format(), logger::Format::Json);
         assert_eq!(globals.root(), Ok(PathBuf::from("/r")));
         assert!(globals.systemd_cgroup() && !globals.debug());
@@ -249,27 +213,13 @@ mod tests {
 
     #[test]
     fn help_and_version_are_printed() {
-        for argv in [
-            &["--help"][..],
-            &["-h"],
-            &["help"],
-            &["--root", "/r", "--help"],
-        ] {
-            let Ok(Invocation::Print(text)) = first(argv) else {
-                panic!("{argv:?}")
-            };
-            assert!(
-                text.contains("create") && text.contains("--systemd-cgroup"),
-                "{text}"
-            );
+        for argv in [&["--help"][..], &["-h"], &["help"], &["--root", "/r", "--help"]] {
+            let Ok(Invocation::Print(text)) = first(argv) else { panic!("{argv:?}") };
+            assert!(text.contains("create") && text.contains("--systemd-cgroup"), "{text}");
         }
-        let Ok(Invocation::Print(text)) = first(&["-v"]) else {
-            panic!("no version")
-        };
+        let Ok(Invocation::Print(text)) = first(&["-v"]) else { panic!("no version") };
         assert!(text.starts_with("skep version "), "{text}");
-        let Ok(Invocation::Print(text)) = first(&["help", "exec"]) else {
-            panic!("no help")
-        };
+        let Ok(Invocation::Print(text)) = first(&["help", "exec"]) else { panic!("no help") };
         assert!(text.contains("--additional-gids"), "{text}");
         assert!(
             matches!(read("run", &["--help"]), Ok(Read::Help(text)) if text.contains("--keep"))

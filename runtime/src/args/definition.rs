@@ -60,14 +60,7 @@ pub(crate) enum Value {
 
 impl Flag {
     pub(crate) const fn new(long: &'static str, value: Value, help: &'static str) -> Self {
-        Self {
-            long,
-            short: None,
-            value,
-            default: None,
-            hidden: false,
-            help,
-        }
+        Self { long, short: None, value, default: None, hidden: false, help }
     }
 
     pub(crate) const fn short(mut self, short: char) -> Self {

@@ -5,22 +5,13 @@ use super::definition::Value::{Choice, Number, Path, Switch, Text, Texts};
 
 // Global flags.
 
-pub(crate) const DEBUG: Flag = Flag::new(
-    "debug",
-    Switch,
-    "Log what is being done, the plan of a container included",
-);
-pub(crate) const LOG: Flag = Flag::new(
-    "log",
-    Path("FILE"),
-    "Append the log to FILE [default: stderr]",
-);
-pub(crate) const LOG_FORMAT: Flag = Flag::new(
-    "log-format",
-    Choice("FORMAT", &["text", "json"]),
-    "How log lines are written",
-)
-.default("text");
+pub(crate) const DEBUG: Flag =
+    Flag::new("debug", Switch, "Log what is being done, the plan of a container included");
+pub(crate) const LOG: Flag =
+    Flag::new("log", Path("FILE"), "Append the log to FILE [default: stderr]");
+pub(crate) const LOG_FORMAT: Flag =
+    Flag::new("log-format", Choice("FORMAT", &["text", "json"]), "How log lines are written")
+        .default("text");
 pub(crate) const ROOT: Flag = Flag::new(
     "root",
     Path("DIR"),
@@ -49,28 +40,19 @@ pub(crate) const GLOBAL: &[Flag] = &[DEBUG, LOG, LOG_FORMAT, ROOT, SYSTEMD_CGROU
 
 // Making a process.
 
-pub(crate) const BUNDLE: Flag = Flag::new(
-    "bundle",
-    Path("DIR"),
-    "The directory that holds config.json",
-)
-.short('b')
-.default(".");
+pub(crate) const BUNDLE: Flag =
+    Flag::new("bundle", Path("DIR"), "The directory that holds config.json")
+        .short('b')
+        .default(".");
 pub(crate) const CONSOLE_SOCKET: Flag = Flag::new(
     "console-socket",
     Path("SOCKET"),
     "AF_UNIX socket that is sent the master end of the process's terminal",
 );
-pub(crate) const PID_FILE: Flag = Flag::new(
-    "pid-file",
-    Path("FILE"),
-    "Write the pid of the process to FILE",
-);
-pub(crate) const PIDFD_SOCKET: Flag = Flag::new(
-    "pidfd-socket",
-    Path("SOCKET"),
-    "AF_UNIX socket that is sent a pidfd of the process",
-);
+pub(crate) const PID_FILE: Flag =
+    Flag::new("pid-file", Path("FILE"), "Write the pid of the process to FILE");
+pub(crate) const PIDFD_SOCKET: Flag =
+    Flag::new("pidfd-socket", Path("SOCKET"), "AF_UNIX socket that is sent a pidfd of the process");
 pub(crate) const PRESERVE_FDS: Flag = Flag::new(
     "preserve-fds",
     Number("N"),
@@ -87,24 +69,15 @@ pub(crate) const NO_PIVOT: Flag = Flag::new(
     Switch,
     "Enter the root filesystem without pivot_root (for an initial ramdisk); weaker",
 );
-pub(crate) const NO_NEW_KEYRING: Flag = Flag::new(
-    "no-new-keyring",
-    Switch,
-    "Keep the caller's session keyring",
-);
+pub(crate) const NO_NEW_KEYRING: Flag =
+    Flag::new("no-new-keyring", Switch, "Keep the caller's session keyring");
 
 // run.
 
-pub(crate) const KEEP: Flag = Flag::new(
-    "keep",
-    Switch,
-    "Keep the container when its process has ended",
-);
-pub(crate) const NO_SUBREAPER: Flag = Flag::new(
-    "no-subreaper",
-    Switch,
-    "Leave orphans of the container to the caller's reaper",
-);
+pub(crate) const KEEP: Flag =
+    Flag::new("keep", Switch, "Keep the container when its process has ended");
+pub(crate) const NO_SUBREAPER: Flag =
+    Flag::new("no-subreaper", Switch, "Leave orphans of the container to the caller's reaper");
 
 // exec.
 
@@ -116,42 +89,22 @@ pub(crate) const PROCESS: Flag = Flag::new(
 .short('p');
 pub(crate) const TTY: Flag = Flag::new("tty", Switch, "Give the process a terminal").short('t');
 pub(crate) const USER: Flag = Flag::new("user", Text("UID[:GID]"), "Run as this user").short('u');
-pub(crate) const ADDITIONAL_GIDS: Flag = Flag::new(
-    "additional-gids",
-    Texts("GID"),
-    "Add a group; may be repeated",
-)
-.short('g');
+pub(crate) const ADDITIONAL_GIDS: Flag =
+    Flag::new("additional-gids", Texts("GID"), "Add a group; may be repeated").short('g');
 pub(crate) const CWD: Flag = Flag::new("cwd", Text("DIR"), "Working directory in the container");
-pub(crate) const ENV: Flag = Flag::new(
-    "env",
-    Texts("NAME=VALUE"),
-    "Set a variable; may be repeated",
-)
-.short('e');
-pub(crate) const CAP: Flag = Flag::new(
-    "cap",
-    Texts("CAP"),
-    "Add a capability, such as CAP_NET_RAW; may be repeated",
-)
-.short('c');
+pub(crate) const ENV: Flag =
+    Flag::new("env", Texts("NAME=VALUE"), "Set a variable; may be repeated").short('e');
+pub(crate) const CAP: Flag =
+    Flag::new("cap", Texts("CAP"), "Add a capability, such as CAP_NET_RAW; may be repeated")
+        .short('c');
 pub(crate) const NO_NEW_PRIVS: Flag =
     Flag::new("no-new-privs", Switch, "Set no_new_privs on the process");
-pub(crate) const PROCESS_LABEL: Flag = Flag::new(
-    "process-label",
-    Text("LABEL"),
-    "SELinux label of the process",
-);
-pub(crate) const APPARMOR: Flag = Flag::new(
-    "apparmor",
-    Text("PROFILE"),
-    "AppArmor profile of the process",
-);
-pub(crate) const CGROUP: Flag = Flag::new(
-    "cgroup",
-    Texts("PATH"),
-    "Put the process in this cgroup below the container's",
-);
+pub(crate) const PROCESS_LABEL: Flag =
+    Flag::new("process-label", Text("LABEL"), "SELinux label of the process");
+pub(crate) const APPARMOR: Flag =
+    Flag::new("apparmor", Text("PROFILE"), "AppArmor profile of the process");
+pub(crate) const CGROUP: Flag =
+    Flag::new("cgroup", Texts("PATH"), "Put the process in this cgroup below the container's");
 pub(crate) const IGNORE_PAUSED: Flag = Flag::new(
     "ignore-paused",
     Switch,
@@ -160,28 +113,18 @@ pub(crate) const IGNORE_PAUSED: Flag = Flag::new(
 
 // Others.
 
-pub(crate) const ALL: Flag = Flag::new(
-    "all",
-    Switch,
-    "Send the signal to every process of the container",
-)
-.short('a');
+pub(crate) const ALL: Flag =
+    Flag::new("all", Switch, "Send the signal to every process of the container").short('a');
 pub(crate) const FORCE: Flag = Flag::new(
     "force",
     Switch,
     "Kill it if it runs (SIGKILL); no error if there is no such container",
 )
 .short('f');
-pub(crate) const FORMAT: Flag = Flag::new(
-    "format",
-    Choice("FORMAT", &["table", "json"]),
-    "How it is printed",
-)
-.short('f')
-.default("table");
+pub(crate) const FORMAT: Flag =
+    Flag::new("format", Choice("FORMAT", &["table", "json"]), "How it is printed")
+        .short('f')
+        .default("table");
 pub(crate) const QUIET: Flag = Flag::new("quiet", Switch, "Print the ids only").short('q');
-pub(crate) const ROOTLESS_SPEC: Flag = Flag::new(
-    "rootless",
-    Switch,
-    "Make it one that an ordinary user can run",
-);
+pub(crate) const ROOTLESS_SPEC: Flag =
+    Flag::new("rootless", Switch, "Make it one that an ordinary user can run");

@@ -23,11 +23,7 @@ impl Args {
 
     /// The values of a flag that may be repeated.
     pub(crate) fn texts(&self, flag: &Flag) -> impl Iterator<Item = &str> {
-        self.0
-            .get_many::<String>(flag.long)
-            .into_iter()
-            .flatten()
-            .map(String::as_str)
+        self.0.get_many::<String>(flag.long).into_iter().flatten().map(String::as_str)
     }
 
     /// The value of a flag that takes a path.
@@ -49,9 +45,7 @@ impl Args {
 
     /// The id of a command that cannot be called without one.
     pub(crate) fn id(&self) -> &str {
-        self.operand("ID")
-            .or_else(|| self.operand(REST))
-            .unwrap_or_default()
+        self.operand("ID").or_else(|| self.operand(REST)).unwrap_or_default()
     }
 
     /// What follows the id: someone else's command line. `--` before it is not part of it.
@@ -76,10 +70,7 @@ mod tests {
 
     #[test]
     fn what_follows_the_id_of_exec_is_not_ours() {
-        let args = typed(
-            "exec",
-            &["-e", "A=1", "c", "ls", "-e", "B=2", "--tty", "--", "x"],
-        );
+        let args = typed("exec", &["-e", "A=1", "c", "ls", "-e", "B=2", "--tty", "--", "x"]);
         assert_eq!(args.rest(), ["ls", "-e", "B=2", "--tty", "--", "x"]);
         assert_eq!(args.texts(&flags::ENV).collect::<Vec<_>>(), ["A=1"]);
         assert!(!args.switch(&flags::TTY));
@@ -90,10 +81,7 @@ mod tests {
 
     #[test]
     fn flags_may_follow_the_id_of_other_commands_and_the_last_one_counts() {
-        let args = typed(
-            "create",
-            &["c", "--preserve-fds=2", "--preserve-fds", "3", "-b/x"],
-        );
+        let args = typed("create", &["c", "--preserve-fds=2", "--preserve-fds", "3", "-b/x"]);
         assert_eq!(args.number(&flags::PRESERVE_FDS), 3);
         assert_eq!(args.path(&flags::BUNDLE), Some(std::path::Path::new("/x")));
         assert!(typed("kill", &["c", "15", "-a"]).switch(&flags::ALL));

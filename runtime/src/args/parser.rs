@@ -24,9 +24,7 @@ const SPEC_VERSION: &str = "1.3.0";
 
 /// Everything, for man pages and completions.
 pub(crate) fn whole() -> Clap {
-    globals()
-        .subcommands(COMMANDS.iter().map(command))
-        .subcommand_required(true)
+    globals().subcommands(COMMANDS.iter().map(command)).subcommand_required(true)
 }
 
 /// The first stage: the global flags, then the command as a word and what follows it.
@@ -42,21 +40,13 @@ pub(super) fn second_stage(definition: &Command) -> Clap {
 /// What `--help` prints before a command.
 pub(super) fn help() -> String {
     let about = wrapped(&format!("{ABOUT}\n\n{DETAILS}"));
-    whole()
-        .long_about(Resettable::Reset)
-        .about(about)
-        .render_help()
-        .to_string()
+    whole().long_about(Resettable::Reset).about(about).render_help().to_string()
 }
 
 /// What `--help` prints after a command.
 pub(super) fn command_help(definition: &Command) -> String {
     let about = wrapped(&described(definition));
-    second_stage(definition)
-        .long_about(Resettable::Reset)
-        .about(about)
-        .render_help()
-        .to_string()
+    second_stage(definition).long_about(Resettable::Reset).about(about).render_help().to_string()
 }
 
 fn described(definition: &Command) -> String {
@@ -65,18 +55,13 @@ fn described(definition: &Command) -> String {
 
 /// Breaks lines between words; clap would need one more crate for it.
 fn wrapped(text: &str) -> String {
-    text.lines()
-        .map(wrapped_line)
-        .collect::<Vec<_>>()
-        .join("\n")
+    text.lines().map(wrapped_line).collect::<Vec<_>>().join("\n")
 }
 
 fn wrapped_line(text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
-        let line = lines
-            .last_mut()
-            .filter(|line| line.len() + word.len() < WIDTH);
+        let line = lines.last_mut().filter(|line| line.len() + word.len() < WIDTH);
         match line {
             Some(line) if line.is_empty() => line.push_str(word),
             Some(line) => line.extend([" ", word]),
@@ -87,10 +72,7 @@ fn wrapped_line(text: &str) -> String {
 }
 
 fn globals() -> Clap {
-    let version = Arg::new("version")
-        .short('v')
-        .long("version")
-        .help("Print the version");
+    let version = Arg::new("version").short('v').long("version").help("Print the version");
     Clap::new("skep")
         .about(ABOUT)
         .long_about(format!("{ABOUT}\n\n{DETAILS}"))
@@ -107,10 +89,7 @@ fn globals() -> Clap {
 pub(super) fn version() -> String {
     let commit = option_env!("SKEP_COMMIT").map(|commit| format!("commit: {commit}\n"));
     let commit = commit.unwrap_or_default();
-    format!(
-        "skep version {}\n{commit}spec: {SPEC_VERSION}\n",
-        env!("CARGO_PKG_VERSION")
-    )
+    format!("skep version {}\n{commit}spec: {SPEC_VERSION}\n", env!("CARGO_PKG_VERSION"))
 }
 
 fn command(definition: &Command) -> Clap {
@@ -126,19 +105,12 @@ fn command(definition: &Command) -> Clap {
 
 /// `skep kill [OPTION]... ID [SIGNAL]`.
 fn usage(definition: &Command) -> String {
-    let operands = definition
-        .operands
-        .iter()
-        .map(|operand| match operand.arity {
-            Arity::One => format!(" {}", operand.name),
-            Arity::Optional => format!(" [{}]", operand.name),
-            Arity::Rest => format!(" [{}]...", operand.name),
-        });
-    format!(
-        "skep {} [OPTION]...{}",
-        definition.name,
-        operands.collect::<String>()
-    )
+    let operands = definition.operands.iter().map(|operand| match operand.arity {
+        Arity::One => format!(" {}", operand.name),
+        Arity::Optional => format!(" [{}]", operand.name),
+        Arity::Rest => format!(" [{}]...", operand.name),
+    });
+    format!("skep {} [OPTION]...{}", definition.name, operands.collect::<String>())
 }
 
 fn flag(definition: &Flag) -> Arg {
@@ -160,26 +132,16 @@ fn flag(definition: &Flag) -> Arg {
 
 /// A value may begin with a hyphen, as with runc: `--env -x=1`.
 fn taking(flag: Arg, name: &'static str, parser: ValueParser) -> Arg {
-    flag.value_name(name)
-        .value_parser(parser)
-        .allow_hyphen_values(true)
+    flag.value_name(name).value_parser(parser).allow_hyphen_values(true)
 }
 
 fn operands(definitions: &[Operand]) -> Vec<Arg> {
-    let rest = definitions
-        .iter()
-        .any(|operand| operand.arity == Arity::Rest);
-    if rest {
-        vec![with_rest(definitions)]
-    } else {
-        definitions.iter().map(operand).collect()
-    }
+    let rest = definitions.iter().any(|operand| operand.arity == Arity::Rest);
+    if rest { vec![with_rest(definitions)] } else { definitions.iter().map(operand).collect() }
 }
 
 fn operand(definition: &Operand) -> Arg {
-    Arg::new(definition.name)
-        .required(definition.arity == Arity::One)
-        .help(definition.help)
+    Arg::new(definition.name).required(definition.arity == Arity::One).help(definition.help)
 }
 
 /// One clap argument for all: whatever comes after the first operand is taken as it is, even if it
@@ -217,11 +179,7 @@ mod tests {
     fn prose_is_broken_between_words() {
         let text = wrapped(&format!("short\n\n{}", "word ".repeat(40).trim()));
         assert!(text.starts_with("short\n\nword word"));
-        assert!(
-            text.lines()
-                .all(|line| line.len() < WIDTH && line == line.trim()),
-            "{text}"
-        );
+        assert!(text.lines().all(|line| line.len() < WIDTH && line == line.trim()), "{text}");
         assert_eq!(text.matches("word").count(), 40);
     }
 

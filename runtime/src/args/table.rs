@@ -72,10 +72,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         name: "kill",
         about: "Send a signal to the process of a container",
         details: "SIGNAL is a name with or without SIG, in either case, RTMIN+N, or a number.",
-        operands: &[
-            ID,
-            Operand::new("SIGNAL", Optional, "The signal [default: SIGTERM]"),
-        ],
+        operands: &[ID, Operand::new("SIGNAL", Optional, "The signal [default: SIGTERM]")],
         flags: &[f::ALL],
         run: commands::kill::run,
         failure_code: 1,
@@ -103,10 +100,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         about: "List the processes of a container",
         details: "The table is what ps(1) prints with PS-OPTION (-ef if there is none), cut down to the container's \
             processes; json is an array of pids. Pids are the host's.",
-        operands: &[
-            ID,
-            Operand::new("PS-OPTION", Rest, "The container, and options of ps(1)"),
-        ],
+        operands: &[ID, Operand::new("PS-OPTION", Rest, "The container, and options of ps(1)")],
         flags: &[f::FORMAT],
         run: commands::ps::run,
         failure_code: 1,
@@ -119,11 +113,7 @@ pub(crate) const COMMANDS: &[Command] = &[
             if it could not be run.",
         operands: &[
             ID,
-            Operand::new(
-                "COMMAND",
-                Rest,
-                "The container, and the command with its arguments",
-            ),
+            Operand::new("COMMAND", Rest, "The container, and the command with its arguments"),
         ],
         flags: &[
             f::PROCESS,
@@ -160,11 +150,7 @@ pub(crate) const COMMANDS: &[Command] = &[
         name: "plan",
         about: "Print what create would do, and do nothing",
         details: "Reads and checks config.json and prints each step in its order. No privilege is needed.",
-        operands: &[Operand::new(
-            "ID",
-            Optional,
-            "Name of the container [default: plan]",
-        )],
+        operands: &[Operand::new("ID", Optional, "Name of the container [default: plan]")],
         flags: &[f::BUNDLE, f::NO_PIVOT, f::NO_NEW_KEYRING, f::PRESERVE_FDS],
         run: commands::plan::run,
         failure_code: 1,

@@ -34,10 +34,7 @@ fn text(error: &Error) -> String {
             format!("{argument}: invalid value '{value}', expected one of: {valid}")
         }
         ErrorKind::ValueValidation => {
-            let reason = error
-                .source()
-                .map(|source| format!(": {source}"))
-                .unwrap_or_default();
+            let reason = error.source().map(|source| format!(": {source}")).unwrap_or_default();
             format!("{argument}: invalid value '{value}'{reason}")
         }
         ErrorKind::TooManyValues => format!("{argument}: takes no value"),

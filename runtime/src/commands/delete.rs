@@ -9,11 +9,7 @@ use crate::notify;
 /// Deletes a container. With --force it is no error if there is none, since engines clean up
 /// without knowing, and what cannot be opened (the state is cut off) is removed.
 pub(crate) fn run(line: &CommandLine) -> Result<u8> {
-    let (root, id, force) = (
-        line.root()?,
-        line.args.id(),
-        line.args.switch(&flags::FORCE),
-    );
+    let (root, id, force) = (line.root()?, line.args.id(), line.args.switch(&flags::FORCE));
     match root.open(id) {
         Ok(container) => container.delete(force)?,
         Err(error) if !force || error.kind() == ErrorKind::InvalidArgument => {

@@ -26,9 +26,7 @@ pub(crate) fn run(line: &CommandLine) -> Result<u8> {
         logger::drop_held_back();
         return Ok(0);
     }
-    let host = matches!(options.terminal, Terminal::Master)
-        .then(HostTerminal::find)
-        .flatten();
+    let host = matches!(options.terminal, Terminal::Master).then(HostTerminal::find).flatten();
     if let Some(size) = host.as_ref().and_then(HostTerminal::console_size) {
         process.set_console_size(Some(size));
     }
@@ -96,23 +94,13 @@ fn attend(
 ) -> Result<u8> {
     let relay = spawned.terminal.take().map(Relay::new).transpose();
     let relay = relay.map_err(|error| Failure::system("terminal of the process", error))?;
-    foreground.attend(
-        spawned,
-        Attached {
-            host,
-            relay,
-            proxy: None,
-        },
-    )
+    foreground.attend(spawned, Attached { host, relay, proxy: None })
 }
 
 /// Because of a failure, which is what the caller wants to hear of.
 fn kill(spawned: &Spawned) {
     let killed = sys::pidfd_send_signal(spawned.pidfd.as_fd(), libc::SIGKILL);
     if let Err(error) = killed.and_then(|()| spawned.wait()) {
-        log::warn!(
-            "process {} could not be killed after a failure: {error}",
-            spawned.pid
-        );
+        log::warn!("process {} could not be killed after a failure: {error}", spawned.pid);
     }
 }

@@ -17,10 +17,7 @@ pub(crate) fn run(line: &CommandLine) -> Result<u8> {
     let states = line.root()?.list()?;
     let json = line.args.text(&flags::FORMAT) == Some("json");
     print(&match (line.args.switch(&flags::QUIET), json) {
-        (true, _) => states
-            .iter()
-            .map(|state| format!("{}\n", state.id))
-            .collect(),
+        (true, _) => states.iter().map(|state| format!("{}\n", state.id)).collect(),
         (false, true) => as_json(&states),
         (false, false) => as_table(states.iter().map(row)),
     })?;
@@ -28,10 +25,8 @@ pub(crate) fn run(line: &CommandLine) -> Result<u8> {
 }
 
 fn as_json(states: &[State]) -> String {
-    let objects: Vec<_> = states
-        .iter()
-        .map(|state| compact(&super::state::object(state)))
-        .collect();
+    let objects: Vec<_> =
+        states.iter().map(|state| compact(&super::state::object(state))).collect();
     format!("[{}]\n", objects.join(","))
 }
 
@@ -47,15 +42,9 @@ fn row(state: &State) -> [String; 6] {
 }
 
 fn as_table(rows: impl Iterator<Item = [String; 6]>) -> String {
-    let rows: Vec<_> = std::iter::once(HEADER.map(str::to_owned))
-        .chain(rows)
-        .collect();
+    let rows: Vec<_> = std::iter::once(HEADER.map(str::to_owned)).chain(rows).collect();
     let width = |column: usize| {
-        let widest = rows
-            .iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0);
+        let widest = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         MIN_WIDTH.max(widest + SPACE)
     };
     let widths: Vec<_> = (0..HEADER.len() - 1).map(width).chain([0]).collect();
@@ -63,10 +52,7 @@ fn as_table(rows: impl Iterator<Item = [String; 6]>) -> String {
 }
 
 fn table_line(row: &[String; 6], widths: &[usize]) -> String {
-    let cells = row
-        .iter()
-        .zip(widths)
-        .map(|(cell, width)| format!("{cell:width$}"));
+    let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
     format!("{}\n", cells.collect::<String>())
 }
 
@@ -76,14 +62,7 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let row = [
-            "a-rather-long-id",
-            "7",
-            "running",
-            "/b",
-            "2026-01-01T00:00:00Z",
-            "root",
-        ];
+        let row = ["a-rather-long-id", "7", "running", "/b", "2026-01-01T00:00:00Z", "root"];
         assert_eq!(
             as_table(std::iter::once(row.map(str::to_owned))),
             "ID                 PID         STATUS      BUNDLE      CREATED                OWNER\n\

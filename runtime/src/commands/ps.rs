@@ -13,30 +13,17 @@ pub(crate) fn run(line: &CommandLine) -> Result<u8> {
     if line.args.text(&flags::FORMAT) == Some("json") {
         print(&format!("{}\n", serde_json::json!(pids)))?;
     } else {
-        print(&rows_of(
-            &host_table(&line.args.rest())?,
-            &pids.into_iter().collect(),
-        )?)?;
+        print(&rows_of(&host_table(&line.args.rest())?, &pids.into_iter().collect())?)?;
     }
     Ok(0)
 }
 
 fn host_table(options: &[&str]) -> Result<String> {
-    let options = if options.is_empty() {
-        &["-ef"]
-    } else {
-        options
-    };
+    let options = if options.is_empty() { &["-ef"] } else { options };
     let wrong = |text: &str| Failure::new(format!("ps {}: {text}", options.join(" ")));
-    let output = Command::new("ps")
-        .args(options)
-        .stdin(Stdio::null())
-        .output();
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = output.map_err(|error| Failure::system("run ps(1), or use --format json", error))?;
+    let output = Command::new("ps").args(options).stdin(Stdio::null()).output();
+    let Output { status, stdout, stderr } =
+        output.map_err(|error| Failure::system("run ps(1), or use --format json", error))?;
     if !status.success() {
         return Err(wrong(String::from_utf8_lossy(&stderr).trim()));
     }
@@ -51,17 +38,11 @@ fn rows_of(table: &str, pids: &BTreeSet<i32>) -> Result<String> {
         .position(|name| name == "PID")
         .ok_or_else(|| Failure::new("ps(1) printed no column PID: choose options that do"))?;
     let is_inside = |row: &&str| {
-        let pid = row
-            .split_whitespace()
-            .nth(column)
-            .and_then(|cell| cell.parse().ok());
+        let pid = row.split_whitespace().nth(column).and_then(|cell| cell.parse().ok());
         pid.is_some_and(|pid: i32| pids.contains(&pid))
     };
     let rows = table.lines().skip(1).filter(is_inside);
-    Ok(std::iter::once(header)
-        .chain(rows)
-        .map(|row| format!("{row}\n"))
-        .collect())
+    Ok(std::iter::once(header).chain(rows).map(|row| format!("{row}\n")).collect())
 }
 
 #[cfg(test)]

@@ -18,12 +18,7 @@ use crate::terminal::HostTerminal;
 pub(crate) fn run(line: &CommandLine) -> Result<u8> {
     let detached = line.args.switch(&flags::DETACH);
     let launch = Launch::prepare(line, detached)?;
-    let proxy = launch
-        .notify
-        .as_ref()
-        .map(Proxy::bind)
-        .transpose()?
-        .flatten();
+    let proxy = launch.notify.as_ref().map(Proxy::bind).transpose()?.flatten();
     if detached {
         run_detached(line, launch, proxy.as_ref())
     } else {
@@ -47,11 +42,8 @@ fn run_attached(line: &CommandLine, launch: &Launch, proxy: Option<Proxy>) -> Re
     let foreground = Foreground::enter(!line.args.switch(&flags::NO_SUBREAPER))?;
     // A program may ask for the size of its terminal at once: it is set before the start.
     let with_terminal = matches!(launch.options.terminal, Terminal::Master);
-    let mut created = if with_terminal {
-        launch.create(&line.args)?
-    } else {
-        launch.run(&line.args)?
-    };
+    let mut created =
+        if with_terminal { launch.create(&line.args)? } else { launch.run(&line.args)? };
     logger::show_held_back();
     match attend(&foreground, &mut created, with_terminal, proxy) {
         Ok(code) => {
@@ -73,10 +65,7 @@ fn attend(
     with_terminal: bool,
     proxy: Option<Proxy>,
 ) -> Result<u8> {
-    let mut attached = Attached {
-        proxy,
-        ..Attached::default()
-    };
+    let mut attached = Attached { proxy, ..Attached::default() };
     if with_terminal {
         attached.host = HostTerminal::find();
         attached.relay = relay(created, attached.host.as_ref())?;

@@ -45,12 +45,8 @@ fn text(rootless_ids: Option<(u32, u32)>, cgroup_namespace: bool) -> String {
     let mut text = TEMPLATE.to_owned();
     let edit = |text: &mut String, (from, to): (&str, &str)| *text = text.replacen(from, to, 1);
     if let Some((uid, gid)) = rootless_ids {
-        ROOTLESS
-            .into_iter()
-            .for_each(|change| edit(&mut text, change));
-        text = text
-            .replacen("UID", &uid.to_string(), 1)
-            .replacen("GID", &gid.to_string(), 1);
+        ROOTLESS.into_iter().for_each(|change| edit(&mut text, change));
+        text = text.replacen("UID", &uid.to_string(), 1).replacen("GID", &gid.to_string(), 1);
     }
     if !cgroup_namespace {
         edit(&mut text, NO_CGROUP_NAMESPACE);
@@ -60,15 +56,13 @@ fn text(rootless_ids: Option<(u32, u32)>, cgroup_namespace: bool) -> String {
 
 fn write(path: &Path, text: &str) -> Result<()> {
     let wrong = |error: std::io::Error| match error.kind() {
-        ErrorKind::AlreadyExists => Failure::new(format!(
-            "{} exists already; remove it first",
-            path.display()
-        )),
+        ErrorKind::AlreadyExists => {
+            Failure::new(format!("{} exists already; remove it first", path.display()))
+        }
         _ => Failure::system(path.display(), error),
     };
     let file = OpenOptions::new().write(true).create_new(true).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
-        .map_err(wrong)
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(wrong)
 }
 
 #[cfg(test)]
@@ -82,13 +76,7 @@ mod tests {
 
     fn namespaces(spec: &Spec) -> Vec<LinuxNamespaceType> {
         let linux = spec.linux().as_ref().unwrap();
-        linux
-            .namespaces()
-            .as_ref()
-            .unwrap()
-            .iter()
-            .map(|namespace| namespace.typ())
-            .collect()
+        linux.namespaces().as_ref().unwrap().iter().map(|namespace| namespace.typ()).collect()
     }
 
     #[test]
@@ -105,10 +93,7 @@ mod tests {
         assert_eq!(namespaces(&spec).len(), 6);
         assert_eq!(namespaces(&parsed(None, false)).len(), 5);
         let process = spec.process().as_ref().unwrap();
-        assert_eq!(
-            process.args().as_deref(),
-            Some(["sh".to_owned()].as_slice())
-        );
+        assert_eq!(process.args().as_deref(), Some(["sh".to_owned()].as_slice()));
         assert!(spec.linux().as_ref().unwrap().resources().is_some());
     }
 
@@ -122,10 +107,7 @@ mod tests {
         assert_eq!(linux.uid_mappings().as_ref().unwrap()[0].host_id(), 1000);
         assert_eq!(linux.gid_mappings().as_ref().unwrap()[0].host_id(), 100);
         let text = text(Some((1000, 100)), false);
-        assert!(
-            text.contains("\"rbind\"") && !text.contains("gid=5"),
-            "{text}"
-        );
+        assert!(text.contains("\"rbind\"") && !text.contains("gid=5"), "{text}");
     }
 
     #[test]

@@ -16,11 +16,7 @@ pub(crate) fn run(line: &CommandLine) -> Result<u8> {
     let root = line.root()?;
     let container = root.open(line.args.id())?;
     let directory = notify::manager().and_then(|_| Directory::find(root.path(), line.args.id()));
-    match directory
-        .map(|directory| Proxy::bind(&directory))
-        .transpose()?
-        .flatten()
-    {
+    match directory.map(|directory| Proxy::bind(&directory)).transpose()?.flatten() {
         Some(proxy) => start_and_wait(&container, &proxy)?,
         None => container.start()?,
     }

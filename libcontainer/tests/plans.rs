@@ -1,0 +1,187 @@
+//! Planning is pure: every configuration that a real engine wrote has a plan, for each kind of
+//! caller, made without privilege and without a look at the file system. What the plan of the
+//! default configuration is, is written down, so that whoever changes it sees what changes.
+
+mod common;
+
+use common::{parse, push, sample};
+use libcontainer::cgroup::Layout;
+use libcontainer::{Bundle, CreateOptions, Host, Plan};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+
+const ROOT: Host = Host {
+    euid: 0,
+    egid: 0,
+    capabilities: (1 << 41) - 1,
+    in_user_namespace: false,
+    owns_mounts: true,
+    cgroups: Layout::Unified,
+};
+
+/// "root" of a user namespace, as rootless Podman calls its runtime.
+const ROOT_OF_A_NAMESPACE: Host = Host { in_user_namespace: true, ..ROOT };
+
+const USER: Host = Host {
+    euid: 1000,
+    egid: 1000,
+    capabilities: 0,
+    in_user_namespace: false,
+    owns_mounts: false,
+    cgroups: Layout::Hybrid,
+};
+
+/// Of a bundle that is not there.
+fn plan(config: &Value, host: &Host) -> String {
+    plan_at("/nowhere/bundle", config, host)
+}
+
+fn plan_at(bundle: &str, config: &Value, host: &Host) -> String {
+    let bundle = Bundle { path: bundle.into(), config: parse(config) };
+    match Plan::for_create("c1", &bundle, &CreateOptions::default(), host) {
+        Ok(plan) => plan.to_string(),
+        Err(error) => panic!("{error}\n{config}"),
+    }
+}
+
+fn samples() -> Vec<(String, Value)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples");
+    let names = fs::read_dir(directory).unwrap().filter_map(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        Some(name.strip_suffix(".config.json")?.to_owned())
+    });
+    let mut samples: Vec<_> = names.map(|name| (without_seccomp(&name), name)).collect();
+    samples.sort_by(|one, other| one.1.cmp(&other.1));
+    samples.into_iter().map(|(config, name)| (name, config)).collect()
+}
+
+fn without_seccomp(name: &str) -> Value {
+    let mut config = sample(name);
+    config["linux"].as_object_mut().unwrap().remove("seccomp");
+    config
+}
+
+/// What can be seen of any plan: it ends with the program, after a change of root and a report.
+fn looks_right(name: &str, plan: &str) {
+    let lines: Vec<_> = plan.lines().collect();
+    let [.., ready, exec] = lines.as_slice() else { panic!("{name}: {plan}") };
+    assert!(ready.ends_with("report ready"), "{name}: {ready}");
+    assert!(exec.starts_with("exec   ["), "{name}: {exec}");
+    for step in ["attach the root filesystem", "pivot_root", "find the executable"] {
+        let count = lines.iter().filter(|line| line.contains(step)).count();
+        assert_eq!(count, 1, "{name}: {step}:\n{plan}");
+    }
+}
+
+#[test]
+fn every_configuration_has_a_plan_for_root() {
+    let samples = samples();
+    assert_eq!(samples.len(), 21);
+    for (name, config) in samples {
+        for host in [ROOT, ROOT_OF_A_NAMESPACE] {
+            looks_right(&name, &plan(&config, &host));
+        }
+    }
+}
+
+#[test]
+fn every_configuration_with_a_user_namespace_has_a_plan_for_an_ordinary_user() {
+    let mut planned = Vec::new();
+    for (name, config) in samples() {
+        let namespaces = config["linux"]["namespaces"].as_array().unwrap();
+        let new = |entry: &&Value| {
+            entry["type"] == "user" && entry["path"].as_str().unwrap_or("").is_empty()
+        };
+        if namespaces.iter().any(|entry| new(&entry)) {
+            looks_right(&name, &plan(&config, &USER));
+            planned.push(name);
+        }
+    }
+    assert_eq!(planned, ["ctr-userns", "podman-userns", "runc-rootless"]);
+}
+
+/// Everything in a plan is in the order of the configuration, or sorted: no order of a hash map.
+#[test]
+fn the_same_configuration_has_the_same_plan() {
+    for (name, mut config) in samples() {
+        let sysctls = (0..20).map(|number| (format!("net.core.s{number}"), json!("1")));
+        config["linux"]["sysctl"] = Value::Object(sysctls.collect());
+        push(&mut config["linux"]["namespaces"], json!({ "type": "time" }));
+        config["linux"]["timeOffsets"] =
+            json!({ "boottime": { "secs": 1 }, "monotonic": { "secs": 2 } });
+        let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+        if !namespaces.iter().any(|entry| entry["type"] == "network") {
+            namespaces.push(json!({ "type": "network" }));
+        }
+        let first = plan(&config, &ROOT);
+        (0..5).for_each(|_| assert_eq!(plan(&config, &ROOT), first, "{name}"));
+    }
+}
+
+/// Neither what is there nor what it is changes a plan: links, files in the place of directories,
+/// namespaces, sources.
+#[test]
+fn a_plan_is_made_without_a_look_at_the_file_system() {
+    let directory = std::env::temp_dir().join(format!("skep-plans-{}", std::process::id()));
+    let bundle = directory.join("bundle");
+    let mut config = sample("runc");
+    push(
+        &mut config["mounts"],
+        json!({ "destination": "/a/b", "source": "link", "options": ["bind"] }),
+    );
+    let source = directory.join("tree");
+    push(
+        &mut config["mounts"],
+        json!({ "destination": "/link/c", "source": source, "options": ["rbind"] }),
+    );
+    config["process"]["cwd"] = json!("/link/d");
+    let namespace = json!({ "type": "uts", "path": directory.join("namespace") });
+    let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+    namespaces.retain(|entry| entry["type"] != "uts");
+    namespaces.push(namespace);
+    config.as_object_mut().unwrap().remove("hostname");
+    let plan = || plan_at(bundle.to_str().unwrap(), &config, &ROOT);
+    let before = plan();
+    fs::create_dir_all(bundle.join("rootfs/proc")).unwrap();
+    fs::write(&source, "a file").unwrap();
+    fs::write(directory.join("namespace"), "none").unwrap();
+    std::os::unix::fs::symlink("/etc", bundle.join("rootfs/link")).unwrap();
+    std::os::unix::fs::symlink("rootfs", bundle.join("link")).unwrap();
+    let after = plan();
+    fs::remove_dir_all(&directory).unwrap();
+    assert_eq!(after, before);
+}
+
+/// `SKEP_WRITE_GOLDEN=1 cargo test --test plans` writes the plans down anew.
+fn is_as_written(name: &str, plan: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    if std::env::var_os("SKEP_WRITE_GOLDEN").is_some() {
+        fs::write(&path, format!("{plan}\n")).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap();
+    let lines = plan.lines().zip(written.lines());
+    let differ =
+        lines.filter(|(new, old)| new != old).map(|(new, old)| format!("- {old}\n+ {new}\n"));
+    let first: String = differ.take(3).collect();
+    assert!(first.is_empty(), "tests/golden/{name} says otherwise, first here:\n{first}");
+    assert_eq!(plan.lines().count(), written.lines().count(), "tests/golden/{name}: lines");
+}
+
+#[test]
+fn the_plan_of_the_default_configuration() {
+    is_as_written("runc.plan", &plan(&sample("runc"), &ROOT));
+}
+
+#[test]
+fn the_plan_of_the_default_configuration_of_an_ordinary_user() {
+    let mut config = sample("runc-rootless");
+    config["linux"]["uidMappings"] = common::map(1000, 1);
+    config["linux"]["gidMappings"] = common::map(1000, 1);
+    is_as_written("runc-rootless.plan", &plan(&config, &USER));
+}
+
+#[test]
+fn the_plan_of_a_container_in_a_pod() {
+    is_as_written("cri.plan", &plan(&without_seccomp("cri"), &ROOT));
+}
