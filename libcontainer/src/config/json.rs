@@ -26,7 +26,7 @@ const MOST: usize = 20;
 
 /// Reads `bytes`, after `mend` has made a configuration of them. `name` is what they are called when
 /// they are no JSON.
-pub(super) fn read(bytes: &[u8], name: &str, mend: Mend) -> Result<(Spec, Vec<String>)> {
+pub(super) fn read(bytes: &[u8], name: &str, mend: Mend) -> Result<(Box<Spec>, Vec<String>)> {
     let (value, report) = mended(bytes, name, mend)?;
     match typed::read(value) {
         Ok(spec) if report.problems.is_empty() => Ok((spec, report.warnings)),

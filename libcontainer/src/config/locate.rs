@@ -2,7 +2,7 @@
 //! where it reads takes a second copy of the readers of all of oci-spec's types, a tenth of the
 //! binary. The copy at hand tells the place as well when it is asked about parts of the value.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A step from a value to one inside it.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,12 +89,14 @@ impl<'a> Search<'a> {
     /// object would give the error too.
     fn emptied(&self, value: &Value) -> Value {
         match value {
-            Value::Object(object) => self
-                .absent
-                .and_then(|name| object.get_key_value(name))
-                .map(|(key, value)| (key.clone(), value.clone()))
-                .into_iter()
-                .collect(),
+            Value::Object(object) => {
+                let mut emptied = Map::new();
+                if let Some((key, value)) = self.absent.and_then(|name| object.get_key_value(name))
+                {
+                    emptied.insert(key.clone(), value.clone());
+                }
+                Value::Object(emptied)
+            }
             Value::Array(_) => Value::Array(Vec::new()),
             other => other.clone(),
         }

@@ -32,7 +32,7 @@ pub use validate::{HostIds, sysctl_path, validate, validate_process};
 /// ([config.md](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md)).
 #[derive(Clone, Debug)]
 pub struct Config {
-    spec: Spec,
+    spec: Box<Spec>,
     raw: Vec<u8>,
     warnings: Vec<String>,
 }

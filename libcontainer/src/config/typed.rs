@@ -16,8 +16,8 @@ use serde_json::Value;
 
 /// Reads a configuration. Every use of it shares one copy of the readers of all its types, 150 KiB.
 #[inline(never)]
-pub(super) fn read(value: Value) -> serde_json::Result<Spec> {
-    TopFields::deserialize(value).map(Spec::from)
+pub(super) fn read(value: Value) -> serde_json::Result<Box<Spec>> {
+    TopFields::deserialize(value).map(TopFields::into_spec)
 }
 
 #[derive(Default, serde::Deserialize)]
@@ -65,19 +65,20 @@ struct AffinityFields {
     last: Option<String>,
 }
 
-impl From<TopFields> for Spec {
-    fn from(fields: TopFields) -> Self {
-        let mut spec = Self::default();
-        spec.set_version(fields.oci_version)
-            .set_root(fields.root)
-            .set_mounts(fields.mounts)
-            .set_process(fields.process.map(Process::from))
-            .set_hostname(fields.hostname)
-            .set_domainname(fields.domainname)
-            .set_hooks(fields.hooks)
-            .set_annotations(fields.annotations)
-            .set_linux(fields.linux)
-            .set_vm(fields.vm);
+impl TopFields {
+    /// A configuration of 3,000 bytes, which is not to be copied from stack frame to stack frame.
+    fn into_spec(self) -> Box<Spec> {
+        let mut spec = Box::<Spec>::default();
+        spec.set_version(self.oci_version)
+            .set_root(self.root)
+            .set_mounts(self.mounts)
+            .set_process(self.process.map(Process::from))
+            .set_hostname(self.hostname)
+            .set_domainname(self.domainname)
+            .set_hooks(self.hooks)
+            .set_annotations(self.annotations)
+            .set_linux(self.linux)
+            .set_vm(self.vm);
         spec
     }
 }

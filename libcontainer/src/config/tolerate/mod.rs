@@ -92,8 +92,9 @@ pub(super) fn config(config: &mut Value, report: &mut Report) {
 pub(super) fn process(value: &mut Value, report: &mut Report) {
     drop_nulls(value);
     process::mend(value, report);
-    let process = ("process".to_owned(), value.take());
-    *value = [process].into_iter().collect();
+    let mut config = Object::new();
+    config.insert("process".to_owned(), value.take());
+    *value = Value::Object(config);
 }
 
 /// Go writes null for an empty slice, map or pointer; serde takes it for optional fields only.

@@ -84,7 +84,7 @@ fn overlaps(
     findings: &mut Findings,
 ) {
     let mut sorted = mappings.iter().enumerate().collect::<Vec<_>>();
-    sorted.sort_by_key(|(_, mapping)| first(mapping));
+    sorted.sort_unstable_by_key(|(index, mapping)| (first(mapping), *index));
     for pair in sorted.windows(2) {
         let [(index, lower), (other, upper)] = pair else {
             continue;

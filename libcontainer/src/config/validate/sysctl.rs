@@ -2,7 +2,7 @@
 //! only what the kernel keeps for each namespace may be set, and only in a namespace that is not
 //! the host's, for everything else would be set for the whole machine.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use oci_spec::runtime::{Linux, LinuxNamespaceType, Spec};
 
@@ -52,8 +52,9 @@ fn swapped(character: char) -> char {
 
 pub(super) fn check(spec: &Spec, linux: &Linux, findings: &mut Findings) {
     // In the order of the names, since a hash map has none and messages should not change places.
-    let sysctls = linux.sysctl().iter().flatten().collect::<BTreeMap<_, _>>();
-    for name in sysctls.into_keys() {
+    let mut names = linux.sysctl().iter().flat_map(HashMap::keys).collect::<Vec<_>>();
+    names.sort_unstable();
+    for name in names {
         if let Err(text) = one(name, spec, linux) {
             findings.add(join(FIELD, name), text);
         }
