@@ -27,6 +27,7 @@ wants() {
 needed=(
     cc:gcc busybox:busybox-static linux.uml:user-mode-linux newuidmap:uidmap debootstrap:debootstrap
     strace:strace runc:runc crun:crun setsid:util-linux unshare:util-linux stty:coreutils
+    ps:procps
 )
 
 as_admin() {
@@ -39,6 +40,8 @@ install_needed() {
     for each in "${needed[@]}"; do
         command -v "${each%%:*}" >/dev/null || missing+=("${each#*:}")
     done
+    # Only recommended by gcc, and what is linked statically needs it.
+    [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
     # The dynamic busybox cannot be a container's.
     if command -v busybox >/dev/null && ! dpkg -s busybox-static >/dev/null 2>&1; then
         missing+=(busybox-static)
@@ -56,7 +59,7 @@ lint() {
     for tool in fmt clippy; do
         cargo "$tool" --version >/dev/null 2>&1 || rustup component add "${tool/fmt/rustfmt}" || return 1
     done
-    cargo fmt --all --check &&
+    cargo fmt --all -- --check -l &&
         cargo clippy --workspace --all-targets -- -D warnings &&
         RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
 }
