@@ -140,7 +140,9 @@ proptest! {
         for part in ["", "/process", "/process/user", "/linux", "/mounts/0", "/linux/namespaces/0"] {
             config.pointer_mut(part).unwrap()[&key] = value.clone();
         }
-        let after = Config::from_bytes(config.to_string().into_bytes()).unwrap();
+        // But for a NUL, which is refused wherever it stands.
+        let text = config.to_string().replace("\\u0000", "");
+        let after = Config::from_bytes(text.into_bytes()).unwrap();
         prop_assert_eq!(before.spec(), after.spec());
     }
 

@@ -45,7 +45,6 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(shm),
         root!(ramfs),
         root!(overlay).needs(&[Need::Overlay]),
-        root!(idmapped_bind).needs(&[Need::IdmapTmpfs]),
         root!(cgroup2_read_only).needs(&[Need::Cgroup2]),
         root!(cgroup2_in_cgroup_namespace).needs(&[Need::Cgroup2]),
         either!(cgroup_mount_does_not_fail),
@@ -404,29 +403,6 @@ fn overlay(ctx: &Ctx) -> Res {
     container.mount("/mnt", "overlay", "overlay", &options);
     prints(&mut container, "cat /mnt/file; echo new >/mnt/new", "from the host")?;
     holds!(upper.join("new").exists() && !lower.join("new").exists(), "written to the wrong layer");
-    nix::mount::umount2(&tmpfs, nix::mount::MntFlags::MNT_DETACH).doing("unmount")
-}
-
-/// The files of host ids from 0 on appear under the container's own ids.
-fn idmapped_bind(ctx: &Ctx) -> Res {
-    let tmpfs = ctx.make_dir("source")?;
-    let none: Option<&str> = None;
-    mount(Some("tmpfs"), &tmpfs, Some("tmpfs"), MsFlags::empty(), none).doing("mount a tmpfs")?;
-    fs::write(tmpfs.join("file"), "").doing("write")?;
-    let map = serde_json::json!([{"containerID": 0, "hostID": 100_000, "size": 65_536}]);
-    let mut container = ctx.container()?;
-    container.map_ids(100_000, 65_536);
-    for point in ["/plain", "/mnt"] {
-        fs::create_dir(container.inside(point)).doing("mkdir")?;
-    }
-    container.bind(&tmpfs, "/plain", &["bind"]);
-    container.push(
-        "/mounts",
-        serde_json::json!({"destination": "/mnt", "type": "bind", "source": tmpfs,
-            "options": ["bind"], "uidMappings": map, "gidMappings": map}),
-    );
-    let script = "stat -c %u:%g /mnt/file /plain/file";
-    prints(&mut container, script, "0:0\n65534:65534")?;
     nix::mount::umount2(&tmpfs, nix::mount::MntFlags::MNT_DETACH).doing("unmount")
 }
 

@@ -16,8 +16,6 @@ pub(crate) enum Need {
     TimeNs,
     /// The overlay filesystem.
     Overlay,
-    /// Idmapped mounts of tmpfs: Linux 6.3.
-    IdmapTmpfs,
     /// The program `ps`, which `ps` in table form runs.
     Ps,
     /// CAP_SYS_RESOURCE, to raise hard limits and lower the OOM score.
@@ -32,7 +30,6 @@ impl Need {
             Need::SubIds => sub_ids(),
             Need::TimeNs => exists("/proc/self/ns/time", "no time namespaces in this kernel"),
             Need::Overlay => overlay(),
-            Need::IdmapTmpfs => release_from(6, 3),
             Need::Ps => ps(),
             Need::SysResource => sys_resource(),
         }
@@ -101,16 +98,5 @@ fn ps() -> Result<(), String> {
     match status {
         Ok(status) if status.success() => Ok(()),
         _ => Err("no working ps (Debian's package procps)".into()),
-    }
-}
-
-fn release_from(major: u32, minor: u32) -> Result<(), String> {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let mut parts = release.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    let here = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    if here >= (major, minor) {
-        Ok(())
-    } else {
-        Err(format!("Linux {major}.{minor} is needed, this is {release}"))
     }
 }

@@ -6,7 +6,7 @@
 use oci_spec::runtime::Spec;
 use serde_json::Value;
 
-use super::{explain, locate, typed};
+use super::{HostIds, explain, locate, strings, typed, validate};
 use crate::error::{Error, ErrorKind, Problem, Result};
 
 /// What the mending of a value has to say.
@@ -30,10 +30,14 @@ pub(super) fn read(bytes: &[u8], name: &str, mend: Mend) -> Result<(Box<Spec>, V
     let (value, report) = mended(bytes, name, mend)?;
     match typed::read(value) {
         Ok(spec) if report.problems.is_empty() => Ok((spec, report.warnings)),
-        Ok(_) => Err(Error::problems(report.problems)),
+        Ok(spec) => {
+            let mut problems = report.problems;
+            problems.extend(others(&spec, name, &problems));
+            Err(Error::problems(problems))
+        }
         Err(_) => {
             let (value, report) = mended(bytes, name, mend)?;
-            Err(wrong(value, report.problems))
+            Err(wrong(value, name, report.problems))
         }
     }
 }
@@ -42,6 +46,7 @@ fn mended(bytes: &[u8], name: &str, mend: Mend) -> Result<(Value, Report)> {
     let mut value = serde_json::from_slice(bytes).map_err(|error| explain::syntax(name, &error))?;
     let mut report = Report::default();
     mend(&mut value, &mut report);
+    strings::check(bytes, &value, &mut report.problems);
     Ok((value, report))
 }
 
@@ -49,8 +54,24 @@ fn failure(value: Value) -> Option<String> {
     typed::read(value).err().map(|error| error.to_string())
 }
 
+/// What validation has to say of a value from which the wrong fields were taken, but for what it
+/// says of their absence.
+fn others(spec: &Spec, name: &str, wrong: &[Problem]) -> Vec<Problem> {
+    let host = HostIds { privileged: true, euid: 0, egid: 0 };
+    // An element of a list with a wrong field is not looked at any further.
+    let element = |field: &str| field.rfind(']').map_or(field.len(), |end| end + 1);
+    let about = |field: &str| {
+        wrong.iter().any(|Problem { field: known, .. }| {
+            known.starts_with(field) || field.starts_with(&known[..element(known)])
+        })
+    };
+    let mut others = validate(spec, &host);
+    others.retain(|problem| problem.field.starts_with(name) && !about(&problem.field));
+    others
+}
+
 /// The error that names every field of a wrong type.
-fn wrong(mut value: Value, mut problems: Vec<Problem>) -> Error {
+fn wrong(mut value: Value, name: &str, mut problems: Vec<Problem>) -> Error {
     let mut removed = false;
     for _ in 0..MOST {
         let Some(error) = failure(value.clone()) else {
@@ -67,6 +88,9 @@ fn wrong(mut value: Value, mut problems: Vec<Problem>) -> Error {
         if !removed {
             break;
         }
+    }
+    if let Ok(spec) = typed::read(value) {
+        problems.extend(others(&spec, name, &problems));
     }
     match problems.is_empty() {
         true => Error::new(ErrorKind::InvalidConfig, "the configuration cannot be read"),

@@ -16,6 +16,7 @@ mod explain;
 mod json;
 mod locate;
 mod read;
+mod strings;
 mod tolerate;
 mod typed;
 mod validate;

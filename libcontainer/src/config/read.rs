@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -13,7 +13,10 @@ const LIMIT: u64 = 16 << 20;
 
 /// The bundle's directory by its absolute name.
 pub(super) fn bundle_directory(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).map_err(|error| no_bundle(path, error))
+    // `..` after a link leads elsewhere than it looks, so the kernel resolves it.
+    let climbs = path.components().any(|component| component == Component::ParentDir);
+    let absolute = if climbs { path.canonicalize() } else { std::path::absolute(path) };
+    absolute.map_err(|error| no_bundle(path, error))
 }
 
 /// The bytes of `config.json` in the directory `bundle`.

@@ -1,9 +1,9 @@
 //! The plan: everything that starting a container will do, computed before anything is done.
 //!
-//! [`Plan`] is flat: what the parent opens first ([`Input`]s), what a short-lived joiner does if
+//! [`Plan`] is flat: what the parent opens first (its inputs), what a short-lived joiner does if
 //! namespaces must be entered first, and the steps of the child in the order in which it takes
 //! them. Every string is a C string already and every flag a number, so that the child
-//! ([`child`](crate::child)) only walks the list. Making a plan needs no privilege and touches
+//! (module `child`) only walks the list. Making a plan needs no privilege and touches
 //! nothing; printing it is the dry run.
 
 mod create;

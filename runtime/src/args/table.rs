@@ -158,7 +158,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "completions",
         about: "Print a shell's completions",
-        details: "SHELL is bash, elvish, fish, powershell or zsh.",
+        details: "SHELL is bash, fish or zsh.",
         operands: &[Operand::new("SHELL", One, "The shell")],
         flags: &[],
         run: commands::completions::run,

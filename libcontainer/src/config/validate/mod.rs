@@ -17,7 +17,6 @@ mod mounts;
 mod namespaces;
 mod process;
 mod seccomp;
-mod strings;
 mod sysctl;
 mod time;
 mod unsupported;
@@ -86,7 +85,6 @@ pub fn validate(spec: &Spec, host: &HostIds) -> Vec<Problem> {
     }
     namespaces::check_caller(spec, host, &mut findings);
     unsupported::check(spec, &mut findings);
-    strings::check(spec, "", &mut findings);
     findings.list
 }
 
@@ -96,7 +94,6 @@ pub fn validate_process(process: &Process, linux: Option<&Linux>) -> Vec<Problem
     let mut findings = Findings::default();
     check_process(process, linux, &mut findings);
     unsupported::check_process(process, &mut findings);
-    strings::check(process, "process", &mut findings);
     findings.list
 }
 
