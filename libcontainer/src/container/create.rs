@@ -6,7 +6,7 @@
 //! before that ends by itself.
 
 use super::directory::{Directory, Lock};
-use super::options::{CreateOptions, Terminal};
+use super::options::{CreateOptions, Terminal, check_preserved};
 use super::record::Record;
 use super::{Container, Created, Spawned, StateRoot, id, status};
 use crate::cgroup::{self, Cgroup, CgroupPlan};
@@ -28,6 +28,7 @@ pub(super) fn create(
     options: &CreateOptions,
 ) -> Result<Created> {
     id::check(id)?;
+    check_preserved(options.preserve_fds)?;
     let host = Host::detect()?;
     let spec = bundle.config.spec();
     let plan = Plan::for_create(id, bundle, options, &host)?;

@@ -1,6 +1,7 @@
 //! `exec`: a further process in a running container.
 
 use super::create::Console;
+use super::options::check_preserved;
 use super::{Container, ExecOptions, Spawned, status};
 use crate::cgroup::Cgroup;
 use crate::config::validate_process;
@@ -21,6 +22,7 @@ impl Container {
     /// [`ErrorKind::NotRunning`] when the container has stopped; everything that validation finds
     /// wrong with `process`.
     pub fn exec(&self, process: &Process, options: &ExecOptions) -> Result<Spawned> {
+        check_preserved(options.preserve_fds)?;
         // Not into a container that is only half made: its root may still be the host's.
         let (lock, record) = self.directory.lock_with_record(Flock::Shared)?;
         drop(lock);

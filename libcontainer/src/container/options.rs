@@ -1,6 +1,8 @@
 //! What a caller may choose, beyond what the bundle says.
 
 use crate::cgroup::Manager;
+use crate::error::{Error, ErrorKind, Result};
+use crate::sys::file;
 use std::path::PathBuf;
 
 /// Where the other side of a process's terminal goes. Only looked at when `process.terminal` is true.
@@ -33,6 +35,22 @@ pub struct CreateOptions {
     pub env: Vec<String>,
     /// Set by [`StateRoot::create`](super::StateRoot::create).
     pub(crate) wait_for_start: bool,
+}
+
+/// The descriptors that the process is to be given must be there: what we open for ourselves would
+/// take their numbers.
+pub(super) fn check_preserved(count: u32) -> Result<()> {
+    const FIRST: u32 = 3;
+    let passed = |fd: &u32| matches!(file::is_passed_on_exec(*fd as i32), Ok(true));
+    match (FIRST..FIRST.saturating_add(count)).find(|fd| !passed(fd)) {
+        None => Ok(()),
+        Some(fd) => {
+            let text = format!(
+                "preserve-fds {count}: descriptor {fd} is not open to be passed on; open it without close-on-exec, or preserve fewer"
+            );
+            Err(Error::new(ErrorKind::InvalidArgument, text))
+        }
+    }
 }
 
 /// Options of [`Container::exec`](super::Container::exec).

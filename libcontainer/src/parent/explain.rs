@@ -39,9 +39,13 @@ fn step<'a>(plan: &'a Plan, message: &Message) -> Option<&'a Step> {
     steps.get(message.step as usize)
 }
 
+/// The oldest kernel that has every call which is made without a way round it.
+const OLD_KERNEL: &str = "skep needs Linux 5.14 or later";
+
 /// What to do, where it is known. Engines look for some of these words.
 fn hint(op: &Op, errno: i32) -> Option<&'static str> {
     match (op, errno) {
+        (_, libc::ENOSYS) => Some(OLD_KERNEL),
         (Op::Mount(_), libc::ENOTDIR) => Some(
             "the mount point or the source is not a directory: a directory goes onto a directory, a file onto a file, and procfs and sysfs onto no link",
         ),
@@ -122,6 +126,7 @@ pub(super) fn clone_failed(plan: &Plan, host: &Host, errno: Errno) -> Error {
     let error = Error::new(ErrorKind::Setup, text).field("linux.namespaces");
     let source = io::Error::from(errno);
     match errno.0 {
+        libc::ENOSYS => hinted(error, source, OLD_KERNEL),
         libc::EPERM if user => hinted(
             error,
             source,

@@ -108,6 +108,10 @@ pub(crate) fn plan(
 ) -> Result<Planned> {
     let texts = mount.options().iter().flatten().map(String::as_str);
     let options = MountOptions::parse(texts);
+    // What mappings say is looked at by validation; the option alone asks for the container's own.
+    if options.id_map && mount.uid_mappings().is_none() {
+        return Err(invalid("the option idmap is not supported by this version; take it out"));
+    }
     let target = RootPath::new(&mount.destination().to_string_lossy())?;
     let fstype = mount.typ().as_deref().unwrap_or("");
     let source = mount.source().as_ref().map(|path| path.to_string_lossy().into_owned());
@@ -325,6 +329,13 @@ mod tests {
         };
         assert_eq!(classic.flags, libc::MS_NOSUID);
         assert_eq!(classic.data.to_str().unwrap(), lower);
+    }
+
+    #[test]
+    fn idmap_is_refused() {
+        assert!(
+            mount(r#"{"destination":"/d","source":"/d","options":["rbind","ridmap"]}"#).is_err()
+        );
     }
 
     #[test]

@@ -117,6 +117,13 @@ pub(crate) fn lock(fd: RawFd, how: Flock) -> Result<()> {
     retry(|| done(unsafe { libc::flock(fd, operation) }))
 }
 
+/// Whether execve(2) would pass a descriptor on; EBADF if it is not open.
+pub(crate) fn is_passed_on_exec(fd: RawFd) -> Result<bool> {
+    // SAFETY: F_GETFD takes no argument.
+    let flags = check_int(unsafe { libc::fcntl(fd, libc::F_GETFD) })?;
+    Ok(flags & libc::FD_CLOEXEC == 0)
+}
+
 /// Lets execve(2) pass a descriptor on.
 pub(crate) fn keep_on_exec(fd: RawFd) -> Result<()> {
     // SAFETY: F_SETFD takes a number.
