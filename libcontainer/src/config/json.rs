@@ -25,19 +25,24 @@ pub(super) type Mend = fn(&mut Value, &mut Report);
 const MOST: usize = 20;
 
 /// Reads `bytes`, after `mend` has made a configuration of them. `name` is what they are called when
-/// they are no JSON.
-pub(super) fn read(bytes: &[u8], name: &str, mend: Mend) -> Result<(Box<Spec>, Vec<String>)> {
+/// they are no JSON, and `part` the field that they are (`""`: all of it).
+pub(super) fn read(
+    bytes: &[u8],
+    name: &str,
+    part: &str,
+    mend: Mend,
+) -> Result<(Box<Spec>, Vec<String>)> {
     let (value, report) = mended(bytes, name, mend)?;
     match typed::read(value) {
         Ok(spec) if report.problems.is_empty() => Ok((spec, report.warnings)),
         Ok(spec) => {
             let mut problems = report.problems;
-            problems.extend(others(&spec, name, &problems));
+            problems.extend(others(&spec, part, &problems));
             Err(Error::problems(problems))
         }
         Err(_) => {
             let (value, report) = mended(bytes, name, mend)?;
-            Err(wrong(value, name, report.problems))
+            Err(wrong(value, part, report.problems))
         }
     }
 }
@@ -56,7 +61,7 @@ fn failure(value: Value) -> Option<String> {
 
 /// What validation has to say of a value from which the wrong fields were taken, but for what it
 /// says of their absence.
-fn others(spec: &Spec, name: &str, wrong: &[Problem]) -> Vec<Problem> {
+fn others(spec: &Spec, part: &str, wrong: &[Problem]) -> Vec<Problem> {
     let host = HostIds { privileged: true, euid: 0, egid: 0 };
     // An element of a list with a wrong field is not looked at any further.
     let element = |field: &str| field.rfind(']').map_or(field.len(), |end| end + 1);
@@ -66,12 +71,12 @@ fn others(spec: &Spec, name: &str, wrong: &[Problem]) -> Vec<Problem> {
         })
     };
     let mut others = validate(spec, &host);
-    others.retain(|problem| problem.field.starts_with(name) && !about(&problem.field));
+    others.retain(|problem| problem.field.starts_with(part) && !about(&problem.field));
     others
 }
 
 /// The error that names every field of a wrong type.
-fn wrong(mut value: Value, name: &str, mut problems: Vec<Problem>) -> Error {
+fn wrong(mut value: Value, part: &str, mut problems: Vec<Problem>) -> Error {
     let mut removed = false;
     for _ in 0..MOST {
         let Some(error) = failure(value.clone()) else {
@@ -90,7 +95,7 @@ fn wrong(mut value: Value, name: &str, mut problems: Vec<Problem>) -> Error {
         }
     }
     if let Ok(spec) = typed::read(value) {
-        problems.extend(others(&spec, name, &problems));
+        problems.extend(others(&spec, part, &problems));
     }
     match problems.is_empty() {
         true => Error::new(ErrorKind::InvalidConfig, "the configuration cannot be read"),

@@ -41,7 +41,7 @@ pub struct Config {
 impl Config {
     /// Reads the text of a `config.json`. Nothing is validated beyond the types of the fields.
     pub fn from_bytes(raw: Vec<u8>) -> Result<Self> {
-        let (spec, mut warnings) = json::read(&raw, "config.json", tolerate::config)?;
+        let (spec, mut warnings) = json::read(&raw, "config.json", "", tolerate::config)?;
         warnings.extend(advice::on_spec(&spec));
         Ok(Self { spec, raw, warnings })
     }
@@ -79,7 +79,7 @@ impl Config {
 /// Reads a [process](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md#process)
 /// by itself, as `exec --process` is given it, with the warnings that go with it.
 pub fn process_from_bytes(raw: &[u8]) -> Result<(Process, Vec<String>)> {
-    let (mut spec, mut warnings) = json::read(raw, "process", tolerate::process)?;
+    let (mut spec, mut warnings) = json::read(raw, "process", "process", tolerate::process)?;
     let process = spec.process_mut().take().ok_or_else(|| {
         let text = "expected an object, found null";
         Error::problems(vec![Problem::new("process", text)])
