@@ -193,7 +193,7 @@ impl<'a> Context<'a> {
             Op::RootPropagation { attr, recursive } => {
                 mount::mount_setattr(self.state.root, c"", *recursive, attr)
             }
-            Op::Pivot => self.pivot(),
+            Op::Pivot { shared } => self.pivot(*shared),
             Op::ChrootToRoot => self.chroot_to_root(),
             Op::Redirect { input, to } => file::dup_to(self.input(*input)?, *to),
             Op::Stdio => self.stdio(),

@@ -222,10 +222,16 @@ impl Context<'_> {
     }
 
     /// The old root ends up mounted over the new one, and is taken away from there; lazily, for it
-    /// is in use by this very process.
-    pub(super) fn pivot(&mut self) -> Result<()> {
+    /// is in use by this very process. Of mounts that are shared the host's would be taken away
+    /// with ours, so they are made slaves first.
+    pub(super) fn pivot(&mut self, shared: bool) -> Result<()> {
+        let old = if shared { file::open(c"/", libc::O_PATH | libc::O_DIRECTORY)? } else { -1 };
         file::fchdir(self.state.root)?;
         mount::pivot_root_here()?;
+        if shared {
+            mount::mount_setattr(old, c"", true, &crate::plan::slave())?;
+            file::close(old);
+        }
         mount::detach_here()
     }
 

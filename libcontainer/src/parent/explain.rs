@@ -52,7 +52,9 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::Mount(_) | Op::OpenDirectory { .. } | Op::WorkingDirectory(_), libc::EROFS) => Some(
             "the mount point is missing and the root filesystem is read-only: make it in the image",
         ),
-        (Op::Pivot, libc::EINVAL) => Some("a root filesystem on ramfs or rootfs needs --no-pivot"),
+        (Op::Pivot { .. }, libc::EINVAL) => {
+            Some("a root filesystem on ramfs or rootfs needs --no-pivot")
+        }
         (Op::ChangeDirectory { .. }, libc::ELOOP) => {
             Some("a magic link such as /proc/self/fd/N is no directory of the container")
         }

@@ -98,7 +98,7 @@ fn open(
     let by_parent = planner.namespaces.has(namespaces::USER)
         && planner.host.has(caps::Capability::CAP_SYS_ADMIN)
         && planner.host.owns_mounts;
-    let shared = asked_propagation(planner).is_some_and(|(kind, _)| mount_options::is_shared(kind));
+    let shared = is_shared(planner);
     propagate(planner);
     let path = trees.first().map(|root| root.path.clone()).unwrap_or_default();
     let mut later = BTreeMap::new();
@@ -143,6 +143,11 @@ fn by_parent_opened(
 fn asked_propagation(planner: &Planner) -> Option<(u64, bool)> {
     let name = planner.linux.rootfs_propagation().as_deref().filter(|name| !name.is_empty());
     name.and_then(mount_options::propagation)
+}
+
+/// Whether mounts of the new namespace stay peers of the host's.
+fn is_shared(planner: &Planner) -> bool {
+    asked_propagation(planner).is_some_and(|(kind, _)| mount_options::is_shared(kind))
 }
 
 /// What happens to the host's mounts in the new namespace, before any is copied. The mounts of a
@@ -232,7 +237,8 @@ pub(super) fn finish(planner: &mut Planner, has_mounts: bool) {
     }
     // In a mount namespace that others are in too, pivot_root would change their root as well.
     let pivot = planner.namespaces.is_new(namespaces::MOUNT) && !planner.options.no_pivot;
-    planner.push(if pivot { Op::Pivot } else { Op::ChrootToRoot }, "");
+    planner
+        .push(if pivot { Op::Pivot { shared: is_shared(planner) } } else { Op::ChrootToRoot }, "");
     // pivot_root refuses a shared root, so it becomes one only now. Private it is in any case.
     if has_mounts
         && let Some((kind, recursive)) = asked_propagation(planner)

@@ -125,7 +125,10 @@ pub(crate) enum Op {
         attr: MountAttr,
         recursive: bool,
     },
-    Pivot,
+    /// The old root goes; if its mounts are shared with the host's, they leave their peer groups first.
+    Pivot {
+        shared: bool,
+    },
     ChrootToRoot,
 
     // The process.
@@ -270,7 +273,7 @@ impl fmt::Display for Op {
             Self::Hooks => f.write_str("let the parent run its hooks"),
             Self::WorkingDirectory(path) => write!(f, "make directory {path}"),
             Self::ReadOnlyRoot => f.write_str("make / read-only"),
-            Self::Pivot => f.write_str("pivot_root"),
+            Self::Pivot { .. } => f.write_str("pivot_root"),
             Self::ChrootToRoot => f.write_str("chroot to the root filesystem"),
             Self::Redirect { to, .. } => write!(f, "redirect descriptor {to}"),
             Self::Stdio => f.write_str("make the terminal stdin, stdout and stderr"),
