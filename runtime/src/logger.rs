@@ -9,11 +9,12 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use libcontainer::time;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use serde_json::json;
 
 use crate::failure::{Failure, Result};
-use crate::{json, timestamp};
+use crate::json;
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -147,12 +148,12 @@ fn json_line(level: Level, text: &str) -> String {
     json::compact(&vec![
         ("level", json!(level_name(level))),
         ("msg", json!(text)),
-        ("time", json!(timestamp::now())),
+        ("time", json!(time::now())),
     ])
 }
 
 fn text_line(level: Level, text: &str) -> String {
-    format!("time=\"{}\" level={} msg={text:?}", timestamp::now(), level_name(level))
+    format!("time=\"{}\" level={} msg={text:?}", time::now(), level_name(level))
 }
 
 /// The names that readers of runc's log know.

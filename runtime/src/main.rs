@@ -26,5 +26,4 @@ mod relay;
 mod signals;
 mod sys;
 mod terminal;
-mod timestamp;
 mod user;

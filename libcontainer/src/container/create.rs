@@ -12,7 +12,7 @@ use super::{Container, Created, Spawned, StateRoot, id, status};
 use crate::cgroup::{self, Cgroup, CgroupPlan};
 use crate::config::Bundle;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hooks::{self, Hooks};
+use crate::hooks::Hooks;
 use crate::parent::{self, After, Launch, Midwife, Process, Ready};
 use crate::plan::{Host, Plan};
 use crate::sys::socket;
@@ -239,7 +239,7 @@ impl Unfinished {
 
     fn finish(mut self) -> Container {
         self.finished = true;
-        let directory = Directory::known(&self.directory);
+        let directory = self.directory.clone();
         Container::new(directory, self.record.clone())
     }
 }
@@ -255,9 +255,4 @@ impl Drop for Unfinished {
         }
         let _ = self.directory.remove();
     }
-}
-
-/// Runs the poststop hooks.
-pub(super) fn run_poststop(container: &Container, spec: &Spec) {
-    hooks::poststop(&container.id, spec, &container.record.bundle);
 }

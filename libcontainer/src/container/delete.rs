@@ -3,6 +3,7 @@
 use super::{Container, Status, status};
 use crate::cgroup::Cgroup;
 use crate::error::{Error, ErrorKind, Result};
+use crate::hooks;
 use crate::sys;
 use crate::sys::file::Flock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -45,7 +46,7 @@ impl Container {
         self.directory.remove()?;
         drop(lock);
         if let Some(config) = config {
-            super::create::run_poststop(&self, config.spec());
+            hooks::poststop(&self.id, config.spec(), &self.record.bundle);
         }
         Ok(())
     }

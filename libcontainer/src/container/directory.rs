@@ -18,7 +18,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// A container's directory.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Directory {
     path: PathBuf,
     id: String,
@@ -59,11 +59,6 @@ impl Directory {
             }
             _ => Err(Error::new(ErrorKind::NotFound, format!("container {id:?} does not exist"))),
         }
-    }
-
-    /// The same directory once more.
-    pub(super) fn known(other: &Self) -> Self {
-        Self { path: other.path.clone(), id: other.id.clone() }
     }
 
     pub(super) fn id(&self) -> &str {

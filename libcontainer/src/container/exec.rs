@@ -60,7 +60,7 @@ impl Container {
         let plan = for_exec(&target, process, options, &host)?;
         log::debug!("plan of a process in {}:\n{plan}", self.id);
         let console = Console::for_process(process.terminal().unwrap_or(false), &options.terminal)?;
-        let cgroup = self.cgroup_for(options, pid)?;
+        let cgroup = self.cgroup_for(options)?;
         let launch = Launch {
             plan: &plan,
             host: &host,
@@ -75,7 +75,7 @@ impl Container {
     }
 
     /// The container's cgroup, or the one below it that was asked for.
-    fn cgroup_for(&self, options: &ExecOptions, _init: i32) -> Result<Option<Cgroup>> {
+    fn cgroup_for(&self, options: &ExecOptions) -> Result<Option<Cgroup>> {
         let cgroup = self.cgroup()?;
         match (cgroup, &options.cgroup) {
             (Some(cgroup), Some(below)) => cgroup.child(&below.to_string_lossy()).map(Some),

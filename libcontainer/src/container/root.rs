@@ -2,6 +2,7 @@
 
 use super::directory::Directory;
 use super::options::CreateOptions;
+use super::record::Record;
 use super::{Container, Created, State, id, status};
 use crate::config::Bundle;
 use crate::error::{Error, ErrorKind, Result};
@@ -52,10 +53,8 @@ impl StateRoot {
     /// `None` when the container has gone since it was listed.
     fn state_of(&self, id: &str) -> Option<State> {
         let directory = Directory::open(&self.path, id).ok().filter(Directory::is_container)?;
-        Some(match directory.record() {
-            Ok(record) => status::state(&directory, &record),
-            Err(_) => status::unknown(&directory),
-        })
+        let record = directory.record().unwrap_or_else(|_| Record::lost());
+        Some(status::state(&directory, &record))
     }
 
     /// The container `id`.

@@ -80,21 +80,6 @@ pub(super) fn state(directory: &Directory, record: &Record) -> State {
     }
 }
 
-/// A directory without a readable record: a creation that has only begun, or was cut short.
-pub(super) fn unknown(directory: &Directory) -> State {
-    State {
-        oci_version: String::new(),
-        id: directory.id().to_owned(),
-        status: if directory.is_locked() { Status::Creating } else { Status::Stopped },
-        pid: 0,
-        bundle: PathBuf::new(),
-        rootfs: PathBuf::new(),
-        created: String::new(),
-        owner: String::new(),
-        annotations: BTreeMap::new(),
-    }
-}
-
 pub(super) fn status(directory: &Directory, record: &Record) -> Status {
     let Some(init) = record.init else {
         return if directory.is_locked() { Status::Creating } else { Status::Stopped };
