@@ -133,8 +133,8 @@ impl<'a> Hooks<'a> {
             };
             let plan = for_hook(&target, &wanted, self.host)?;
             let cgroup = cgroup.as_ref().map(Cgroup::dir);
-            let launch = Launch { plan: &plan, host: self.host, cgroup, listener: None };
-            let started = Midwife::idle(|midwife| parent::launch(&launch, midwife))
+            let launch = Launch { plan: &plan, host: self.host, cgroup, start_fifo: None };
+            let started = Midwife::idle(|midwife| parent::launch(launch, midwife))
                 .and_then(|ready| ready.execute(&plan));
             let (_, pidfd, _) = started.map_err(|error| failed(&name, &error.to_string()))?;
             finish(&name, hook, &pidfd, output)

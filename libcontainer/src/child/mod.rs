@@ -36,8 +36,8 @@ pub(crate) struct Context<'a> {
     pub(crate) inputs: &'a [RawFd],
     /// To the parent.
     pub(crate) socket: RawFd,
-    /// Where `start` connects; -1 when nobody will.
-    pub(crate) listener: RawFd,
+    /// Where it waits for `start`; -1 where it does not.
+    pub(crate) start_fifo: RawFd,
     /// The host's procfs.
     pub(crate) procfs: RawFd,
     /// The program that executes the container's in our place; -1 where there is none.
@@ -68,6 +68,8 @@ pub(crate) struct State<'a> {
     /// The kernel has no open_tree_attr(2).
     no_tree_attr: bool,
     executable: Option<&'a CStr>,
+    /// `start` has come, and the parent has gone.
+    started: bool,
     scratch: Scratch,
     message: Message,
 }
@@ -85,6 +87,7 @@ impl State<'_> {
             cwd_pending: false,
             no_tree_attr: false,
             executable: None,
+            started: false,
             scratch: Scratch::default(),
             message: Message::new(Kind::Failed),
         }
@@ -260,9 +263,13 @@ impl<'a> Context<'a> {
         message.step = self.state.step;
         message.in_joiner = self.state.in_joiner;
         message.value = value;
-        let sent = socket::send(self.socket, &message.encode(), fd);
+        let bytes = message.encode();
         message.clear_text();
-        sent
+        // A failure is told where the trampoline would tell it.
+        if self.state.started {
+            return file::write_all(self.start_fifo, &bytes);
+        }
+        socket::send(self.socket, &bytes, fd)
     }
 
     /// Tells the parent of something that was asked for and could not be done, and goes on.
@@ -280,26 +287,15 @@ impl<'a> Context<'a> {
         self.ask(Kind::Ready)
     }
 
-    /// `start` connects and sends a byte; whoever connects and sends nothing only asks whether
-    /// somebody waits here. A container may wait for long: it holds nothing of the caller's open.
+    /// `start` sends a byte. A container may wait for long: it holds nothing of the caller's open.
     fn await_start(&mut self, first: u32) -> Result<()> {
-        self.close_all_but(first, self.listener, self.trampoline)?;
+        self.close_all_but(first, self.start_fifo, self.trampoline)?;
         if self.trampoline >= 0 {
-            return file::keep_on_exec(self.listener);
+            return file::keep_on_exec(self.start_fifo);
         }
-        loop {
-            let connection = socket::accept(self.listener)?;
-            let mut go = [0u8; 1];
-            let told = file::read(connection, &mut go) == Ok(1);
-            if told {
-                // Failures are reported where the trampoline will report them.
-                file::dup_to(connection, self.socket)?;
-            }
-            file::close(connection);
-            if told {
-                return Ok(());
-            }
-        }
+        file::read(self.start_fifo, &mut [0u8; 1])?;
+        self.state.started = true;
+        Ok(())
     }
 
     fn close_all_but(&self, first: u32, one: RawFd, other: RawFd) -> Result<()> {

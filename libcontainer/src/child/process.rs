@@ -153,8 +153,8 @@ impl<'a> Context<'a> {
         let process = &self.plan.process;
         match self.state.executable {
             Some(path) if self.trampoline >= 0 => {
-                // Where the trampoline waits for `start`, it has been given the listener instead.
-                if self.listener < 0
+                // Where the trampoline waits for `start`, it has been given the FIFO instead.
+                if self.start_fifo < 0
                     && let Err(errno) = file::keep_on_exec(self.socket)
                 {
                     return errno;

@@ -17,8 +17,7 @@ use crate::parent::{self, After, Launch, Midwife, Process, Ready};
 use crate::plan::{Host, Plan};
 use crate::sys::socket;
 use oci_spec::runtime::Spec;
-use std::ffi::CString;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 pub(super) fn create(
@@ -62,8 +61,7 @@ impl Making<'_> {
     fn make(&self, mut unfinished: Unfinished, host: &Host) -> Result<Created> {
         let start = !self.options.wait_for_start;
         let cgroup = unfinished.make_cgroup(self.cgroup_plan)?;
-        let listener = if start { None } else { Some(unfinished.listen()?) };
-        let mut ready = self.launch(&mut unfinished, host, cgroup.as_ref(), listener.as_ref())?;
+        let mut ready = self.launch(&mut unfinished, host, cgroup.as_ref())?;
         self.console.deliver(&mut ready)?;
         if unfinished.record.init.is_none() {
             unfinished.record_init(ready.child.pid)?;
@@ -88,13 +86,14 @@ impl Making<'_> {
         unfinished: &mut Unfinished,
         host: &Host,
         cgroup: Option<&Cgroup>,
-        listener: Option<&OwnedFd>,
     ) -> Result<Ready> {
         // Others look at the record: `create` is not to be taken for done before it is, and a
         // program that is started at once is watched by nobody if there are no hooks.
         let alone = !self.options.wait_for_start
             && self.hooks.none_in_creation()
             && matches!(self.console, Console::Nowhere);
+        let waits = self.options.wait_for_start;
+        let start_fifo = waits.then(|| unfinished.directory.make_start_fifo()).transpose()?;
         let path = unfinished.record.cgroup.clone();
         let mut born = |process: Process| {
             if let Some(cgroup) = cgroup {
@@ -107,13 +106,8 @@ impl Making<'_> {
         };
         let mut before_pivot = |process: Process| self.hooks.before_pivot(process, path.as_deref());
         let mut midwife = Midwife { born: &mut born, before_pivot: &mut before_pivot };
-        let launch = Launch {
-            plan: self.plan,
-            host,
-            cgroup: cgroup.map(Cgroup::dir),
-            listener: listener.map(OwnedFd::as_fd),
-        };
-        parent::launch(&launch, &mut midwife)
+        let launch = Launch { plan: self.plan, host, cgroup: cgroup.map(Cgroup::dir), start_fifo };
+        parent::launch(launch, &mut midwife)
     }
 }
 
@@ -170,7 +164,7 @@ impl Console {
             (true, Terminal::Master) => Ok(Self::Caller),
             (true, Terminal::Socket(path)) => {
                 let name = crate::plan::c_path(path)?;
-                socket::connect(&name, libc::SOCK_STREAM).map(Self::Socket).map_err(|errno| {
+                socket::connect(&name).map(Self::Socket).map_err(|errno| {
                     Error::system(format!("connect to console socket {}", path.display()), errno)
                 })
             }
@@ -196,7 +190,7 @@ impl Console {
 /// A container that is being made. Dropped before it is finished, all of it is taken back.
 struct Unfinished {
     directory: Directory,
-    lock: Lock,
+    _lock: Lock,
     record: Record,
     /// The cgroup is one that we have made or taken over.
     owns_cgroup: bool,
@@ -207,7 +201,8 @@ impl Unfinished {
     fn begin(root: &StateRoot, id: &str, record: Record, bundle: &Bundle) -> Result<Self> {
         let directory = Directory::make(root, id)?;
         let lock = directory.lock().inspect_err(|_| drop(directory.remove()))?;
-        let unfinished = Self { directory, lock, record, owns_cgroup: false, finished: false };
+        let unfinished =
+            Self { directory, _lock: lock, record, owns_cgroup: false, finished: false };
         unfinished.directory.write("config.json", bundle.config.raw())?;
         Ok(unfinished)
     }
@@ -228,13 +223,6 @@ impl Unfinished {
     fn record_init(&mut self, pid: i32) -> Result<()> {
         self.record.init = Some(status::identify(pid)?);
         self.directory.store(&self.record)
-    }
-
-    fn listen(&self) -> Result<OwnedFd> {
-        let path = CString::new(Directory::start_socket(&self.lock)).unwrap_or_default();
-        socket::listen(&path, libc::SOCK_SEQPACKET).map_err(|errno| {
-            Error::system(format!("listen in {}", self.directory.path().display()), errno)
-        })
     }
 
     fn finish(mut self) -> Container {

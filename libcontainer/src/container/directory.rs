@@ -1,12 +1,14 @@
 //! The directory of one container.
 //!
 //! It holds `config.json` (the raw bytes), `state.json` (written to another name and renamed) and,
-//! until it is started, the socket `start.sock`. Whoever changes the container holds the lock of
+//! until it is started, the FIFO `start.fifo`. Whoever changes the container holds the lock of
 //! the directory itself (flock(2)); who only looks needs none.
 
 use super::StateRoot;
 use super::record::Record;
+use super::start_fifo::StartFifo;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys;
 use crate::sys::file::{self, Flock};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -63,10 +65,6 @@ impl Directory {
 
     pub(super) fn id(&self) -> &str {
         &self.id
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Waits for whoever else is changing the container.
@@ -163,28 +161,24 @@ impl Directory {
         renamed.map_err(|error| self.failed("write state.json in", error))
     }
 
-    /// The path of the socket at which a created container waits, short enough for `sun_path`
-    /// however long the root's is.
-    pub(super) fn start_socket(lock: &Lock) -> String {
-        format!("/proc/self/fd/{}/{START_SOCKET}", lock.0.as_raw_fd())
+    /// Where the process that is about to be made will wait.
+    pub(super) fn make_start_fifo(&self) -> Result<OwnedFd> {
+        StartFifo::make(&self.path.join(START_FIFO))
+            .map_err(|errno| self.failed("make start.fifo in", errno.into()))
     }
 
-    pub(super) fn forget_start_socket(&self) -> Result<()> {
-        match fs::remove_file(self.path.join(START_SOCKET)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(self.failed("tidy", error))
+    /// Where a process waits, or did; `None` when the container was started and nothing is left.
+    pub(super) fn start_fifo(&self) -> Result<Option<StartFifo>> {
+        match StartFifo::open(&self.path.join(START_FIFO)) {
+            Err(sys::Errno(libc::ENOENT)) => Ok(None),
+            opened => {
+                opened.map(Some).map_err(|errno| self.failed("open start.fifo in", errno.into()))
             }
-            _ => Ok(()),
         }
     }
 
-    /// The same for somebody who only asks, with the descriptor that the path goes through; `None`
-    /// when there is no socket.
-    pub(super) fn start_socket_for_reading(&self) -> Option<(fs::File, String)> {
-        fs::symlink_metadata(self.path.join(START_SOCKET)).ok()?;
-        let directory = fs::File::open(&self.path).ok()?;
-        let path = format!("/proc/self/fd/{}/{START_SOCKET}", directory.as_raw_fd());
-        Some((directory, path))
+    pub(super) fn remove_start_fifo(&self) -> Result<()> {
+        self.remove_file(START_FIFO)
     }
 
     /// Removes the directory and what skep puts there, the record last: until then the container can
@@ -194,9 +188,9 @@ impl Directory {
             self.remove_file(name)?;
         }
         let removed = match fs::remove_dir(&self.path) {
-            // A socket that nobody connected to, or a record that was being written.
+            // A FIFO that no `start` has removed, or a record that was being written.
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-                self.remove_file(START_SOCKET)?;
+                self.remove_start_fifo()?;
                 self.remove_file(NEW_RECORD)?;
                 fs::remove_dir(&self.path)
             }
@@ -222,7 +216,7 @@ impl Directory {
     /// Whether the directory is a container's: it has a record, or a creation has only begun.
     pub(super) fn is_container(&self) -> bool {
         let ours = |name: &std::ffi::OsStr| {
-            ["config.json", START_SOCKET, RECORD, NEW_RECORD].iter().any(|known| name == *known)
+            ["config.json", START_FIFO, RECORD, NEW_RECORD].iter().any(|known| name == *known)
         };
         let Ok(mut entries) = fs::read_dir(&self.path) else { return false };
         entries.all(|entry| entry.is_ok_and(|entry| ours(&entry.file_name())))
@@ -234,6 +228,6 @@ fn is_removed(directory: &OwnedFd) -> bool {
     file::fstat(directory.as_raw_fd()).is_ok_and(|stat| stat.st_nlink == 0)
 }
 
-const START_SOCKET: &str = "start.sock";
+const START_FIFO: &str = "start.fifo";
 const RECORD: &str = "state.json";
 const NEW_RECORD: &str = "state.json.new";

@@ -65,9 +65,9 @@ impl Container {
             plan: &plan,
             host: &host,
             cgroup: cgroup.as_ref().map(Cgroup::dir),
-            listener: None,
+            start_fifo: None,
         };
-        let mut ready = Midwife::idle(|midwife| parent::launch(&launch, midwife))?;
+        let mut ready = Midwife::idle(|midwife| parent::launch(launch, midwife))?;
         console.deliver(&mut ready)?;
         plan.warnings().iter().chain(&ready.notes).for_each(|line| log::warn!("{line}"));
         let (pid, pidfd, terminal) = ready.execute(&plan)?;

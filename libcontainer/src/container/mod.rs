@@ -9,6 +9,7 @@ mod options;
 mod record;
 mod root;
 mod start;
+mod start_fifo;
 mod status;
 
 pub use options::{CreateOptions, ExecOptions, Terminal};

@@ -4,9 +4,8 @@ use super::directory::Directory;
 use super::record::{Init, Record};
 use crate::error::{Error, Result};
 use crate::procfs;
-use crate::sys::{self, process, socket};
+use crate::sys::process;
 use std::collections::BTreeMap;
-use std::ffi::CString;
 use std::fmt;
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -87,7 +86,8 @@ pub(super) fn status(directory: &Directory, record: &Record) -> Status {
     if !is_alive(init) {
         return Status::Stopped;
     }
-    if waits_for_start(directory) {
+    let start_fifo = directory.start_fifo().ok().flatten();
+    if start_fifo.is_some_and(|fifo| fifo.is_awaited()) {
         return Status::Created;
     }
     if is_paused(record) { Status::Paused } else { Status::Running }
@@ -98,20 +98,6 @@ pub(super) fn is_paused(record: &Record) -> bool {
     let Some(cgroup) = &record.cgroup else { return false };
     let frozen = procfs::read(cgroup.join("cgroup.freeze"));
     frozen.is_ok_and(|frozen| frozen.starts_with('1'))
-}
-
-/// A created container listens; its socket closes when it executes its program.
-pub(super) fn waits_for_start(directory: &Directory) -> bool {
-    directory.start_socket_for_reading().is_some_and(|(_directory, path)| knock(&path))
-}
-
-/// Connects and hangs up. A full backlog means that somebody listens, too.
-fn knock(path: &str) -> bool {
-    let Ok(path) = CString::new(path) else {
-        return false;
-    };
-    let connected = socket::connect(&path, libc::SOCK_SEQPACKET | libc::SOCK_NONBLOCK);
-    matches!(connected, Ok(_) | Err(sys::Errno(libc::EAGAIN)))
 }
 
 /// The state letter and the start time of a process: fields 3 and 22 of proc_pid_stat(5).

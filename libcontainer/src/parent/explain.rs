@@ -97,7 +97,7 @@ fn not_executable(name: &str, errno: i32) -> Error {
 }
 
 /// The program was found, and the kernel would not execute it.
-pub(super) fn exec_failed(name: &str, errno: i32) -> Error {
+pub(crate) fn exec_failed(name: &str, errno: i32) -> Error {
     let source = io::Error::from_raw_os_error(errno);
     let text = format!("exec {name}: {}", go_text(errno));
     Error::new(ErrorKind::Setup, text).hide(source).field("process.args[0]")

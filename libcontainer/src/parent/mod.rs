@@ -10,6 +10,8 @@ mod id_maps;
 mod inputs;
 mod procfs;
 
+pub(crate) use explain::exec_failed;
+
 use crate::child::{self, Context, Kind, Message, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Plan};
@@ -26,8 +28,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) host: &'a Host,
     /// The cgroup that it begins its life in.
     pub(crate) cgroup: Option<BorrowedFd<'a>>,
-    /// Where `start` will connect.
-    pub(crate) listener: Option<BorrowedFd<'a>>,
+    /// Where it waits for `start`, locked. Closed here as soon as the child has its copy.
+    pub(crate) start_fifo: Option<OwnedFd>,
 }
 
 /// What the launcher does at certain points of the child's life.
@@ -111,25 +113,28 @@ impl Drop for Child {
 }
 
 /// Starts the child and answers it until it is ready.
-pub(crate) fn launch(launch: &Launch, midwife: &mut Midwife) -> Result<Ready> {
+pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready> {
     let inputs = inputs::open(&launch.plan.inputs)?;
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
     let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
     let header = Message::exec_failed_header();
-    let listener = launch.listener.map_or(-1, |fd| fd.as_raw_fd());
-    let trampoline =
-        trampoline::open(theirs.as_raw_fd(), listener, header).map_err(no_trampoline)?;
+    let trampoline = match &launch.start_fifo {
+        Some(fifo) => trampoline::open(fifo.as_raw_fd(), true, header),
+        None => trampoline::open(theirs.as_raw_fd(), false, header),
+    };
+    let trampoline = trampoline.map_err(no_trampoline)?;
     let given = Given {
         inputs: &raw,
         socket: theirs.as_raw_fd(),
         procfs: procfs.as_ref().map_or(-1, OwnedFd::as_raw_fd),
         trampoline: trampoline.as_ref().map_or(-1, OwnedFd::as_raw_fd),
     };
-    let child = fork(launch, &given)?;
+    let child = fork(&launch, &given)?;
     drop(theirs);
+    drop(launch.start_fifo.take());
     let mut conversation = Conversation {
-        launch,
+        launch: &launch,
         socket: ours,
         child,
         terminal: None,
@@ -167,9 +172,9 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     let plan = launch.plan;
     let mut directories = vec![-1; plan.directories];
     let mut trees = vec![-1; plan.trees];
-    let listener = launch.listener.map_or(-1, |fd| fd.as_raw_fd());
+    let start_fifo = launch.start_fifo.as_ref().map_or(-1, OwnedFd::as_raw_fd);
     let cgroup = launch.cgroup.map(|fd| fd.as_raw_fd());
-    let own = [given.socket, listener, given.procfs, given.trampoline];
+    let own = [given.socket, start_fifo, given.procfs, given.trampoline];
     let own = own.iter().chain(given.inputs).copied();
     let others = descriptors_between(plan.first_own_descriptor(), own);
     let cloned = clone::clone3(plan.clone_flags, cgroup);
@@ -178,7 +183,7 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
             plan,
             inputs: given.inputs,
             socket: given.socket,
-            listener,
+            start_fifo,
             procfs: given.procfs,
             trampoline: given.trampoline,
             others: &others,
@@ -366,12 +371,6 @@ fn await_exec(socket: &OwnedFd, plan: &Plan) -> Result<()> {
         )),
         None => Ok(()),
     }
-}
-
-/// What a container that is started says on `start`'s connection; `None` is success.
-pub(crate) fn start_failure(connection: &OwnedFd, process: &str) -> Result<Option<Error>> {
-    let (message, _) = receive(connection)?;
-    Ok(message.map(|message| explain::exec_failed(process, message.value)))
 }
 
 fn answer(socket: BorrowedFd) -> Result<()> {

@@ -181,7 +181,7 @@ pub(crate) enum Op {
     ResetSignals,
     /// Tells the parent that all is ready, and waits until it has written that down.
     Ready,
-    /// Closes every descriptor from this one up but the listener, and waits for `start`.
+    /// Closes every descriptor from this one up but the start FIFO, and waits for `start`.
     AwaitStart {
         first: u32,
     },

@@ -1,7 +1,7 @@
 //! Unix sockets with message boundaries, which carry descriptors; and the loopback interface.
 
 use super::{Result, check, check_int, done, retry};
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_void};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// Sends one message, with a descriptor if `fd` is given. Never raises SIGPIPE.
@@ -79,13 +79,6 @@ impl Control {
     }
 }
 
-/// <https://man7.org/linux/man-pages/man2/accept4.2.html>
-pub(crate) fn accept(socket: RawFd) -> Result<RawFd> {
-    let (address, length) = (std::ptr::null_mut(), std::ptr::null_mut());
-    // SAFETY: null pointers mean that the peer's address is not wanted.
-    retry(|| check_int(unsafe { libc::accept4(socket, address, length, libc::SOCK_CLOEXEC) }))
-}
-
 /// `struct ifreq` of netdevice(7), for the flags.
 #[repr(C)]
 struct InterfaceFlags {
@@ -111,33 +104,19 @@ pub(crate) fn loopback_up() -> Result<()> {
     done(unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS as _, &raw mut request) })
 }
 
-/// A unix socket of message boundaries that is connected to, or listens at, `name` in the directory `dir`.
-pub(crate) fn connect(path: &CStr, kind: c_int) -> Result<OwnedFd> {
-    let socket = unix_socket(kind)?;
+/// A unix stream socket that is connected to the one at `path`.
+///
+/// <https://man7.org/linux/man-pages/man2/connect.2.html>
+pub(crate) fn connect(path: &CStr) -> Result<OwnedFd> {
+    let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
+    // SAFETY: takes no pointer.
+    let fd = check_int(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
+    // SAFETY: the kernel has just opened this descriptor for us.
+    let socket = unsafe { OwnedFd::from_raw_fd(fd) };
     let (address, length) = address(path)?;
-    let fd = std::os::fd::AsRawFd::as_raw_fd(&socket);
     // SAFETY: `address` is valid for the length given.
     retry(|| done(unsafe { libc::connect(fd, (&raw const address).cast(), length) }))?;
     Ok(socket)
-}
-
-/// A socket that listens at `path`, which must not exist.
-pub(crate) fn listen(path: &CStr, kind: c_int) -> Result<OwnedFd> {
-    let socket = unix_socket(kind)?;
-    let (address, length) = address(path)?;
-    let fd = std::os::fd::AsRawFd::as_raw_fd(&socket);
-    // SAFETY: `address` is valid for the length given.
-    done(unsafe { libc::bind(fd, (&raw const address).cast(), length) })?;
-    // SAFETY: takes no pointer.
-    done(unsafe { libc::listen(fd, 8) })?;
-    Ok(socket)
-}
-
-fn unix_socket(kind: c_int) -> Result<OwnedFd> {
-    // SAFETY: takes no pointer.
-    let fd = check_int(unsafe { libc::socket(libc::AF_UNIX, kind | libc::SOCK_CLOEXEC, 0) })?;
-    // SAFETY: the kernel has just opened this descriptor for us.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Fails with ENAMETOOLONG when the path is longer than `sun_path`.

@@ -11,7 +11,8 @@
 //! memory, and open to whoever owns its user namespace, as a process that was executed there is.
 //!
 //! `argv[0]` is the path to execute, the rest its arguments. What it holds open is made
-//! close-on-exec first; a failure is reported as the twelve bytes of a
+//! close-on-exec first of all: from when it waits it makes no calls but read(2) and execve(2), which
+//! a seccomp filter may permit and no others. A failure is reported as the twelve bytes of a
 //! [`Message`](crate::child::Message) without text.
 
 use super::Result;
@@ -44,45 +45,30 @@ std::arch::global_asm!(
     ".long 0x6474e551, 6",
     ".quad 0, 0, 0, 0, 0, 16",
     "20:",
+    // fcntl(fd, F_SETFD, FD_CLOEXEC); without it the payload would inherit it.
     "mov ebx, dword ptr [rip + 30f]",
-    "mov r12d, dword ptr [rip + 31f]",
     "mov edi, ebx",
-    "test r12d, r12d",
-    "js 23f",
-    // accept4(listener, 0, 0, SOCK_CLOEXEC) until somebody sends a byte; others only ask whether we wait.
-    "21:",
-    "mov edi, r12d",
-    "xor esi, esi",
-    "xor edx, edx",
-    "mov r10d, 0x80000",
-    "mov eax, 288",
-    "syscall",
-    "cmp rax, -4",
-    "je 21b",
-    "test rax, rax",
-    "js 25f",
-    "mov ebx, eax",
-    "mov edi, ebx",
-    "lea rsi, [rsp - 8]",
-    "mov edx, 1",
-    "xor eax, eax",
-    "syscall",
-    "mov edi, r12d",
-    "cmp rax, 1",
-    "je 23f",
-    "mov edi, ebx",
-    "mov eax, 3",
-    "syscall",
-    "jmp 21b",
-    // fcntl(what we were given, F_SETFD, FD_CLOEXEC); without it the payload would inherit it.
-    "23:",
     "mov esi, 2",
     "mov edx, 1",
     "mov eax, 72",
     "syscall",
     "test rax, rax",
     "js 25f",
+    "cmp dword ptr [rip + 31f], 0",
+    "je 23f",
+    // read(fd, below the stack, 1), again after a signal's handler; whatever is not one byte is no go.
+    "21:",
+    "mov edi, ebx",
+    "lea rsi, [rsp - 8]",
+    "mov edx, 1",
+    "xor eax, eax",
+    "syscall",
+    "cmp rax, -4",
+    "je 21b",
+    "cmp rax, 1",
+    "jne 25f",
     // execve(argv[0], argv + 1, envp)
+    "23:",
     "mov rcx, [rsp]",
     "mov rdi, [rsp + 8]",
     "lea rsi, [rsp + 16]",
@@ -102,6 +88,7 @@ std::arch::global_asm!(
     "mov edi, 1",
     "mov eax, 231",
     "syscall",
+    "hlt",
     ".balign 8",
     ".globl skep_trampoline_fd",
     ".hidden skep_trampoline_fd",
@@ -135,16 +122,15 @@ fn program() -> (&'static [u8], usize) {
     (unsafe { std::slice::from_raw_parts(begin, length) }, fd as usize - begin as usize)
 }
 
-/// The program in a memory file. It reports on `socket`, with `header` in front of the errno, or,
-/// if there is a `listener` (not -1), waits there first and reports to whoever started it. `None`
-/// on architectures for which it has not been written.
+/// The program in a memory file. It reports on `fd`, with `header` in front of the errno, and, if it
+/// `waits`, first reads a byte from there. `None` on architectures for which it has not been written.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn open(socket: RawFd, listener: RawFd, header: [u8; 8]) -> Result<Option<OwnedFd>> {
+pub(crate) fn open(fd: RawFd, waits: bool, header: [u8; 8]) -> Result<Option<OwnedFd>> {
     let (program, at) = program();
     let mut image = program.to_vec();
     let patches = [
-        (at, &socket.to_ne_bytes()[..]),
-        (at + 4, &listener.to_ne_bytes()[..]),
+        (at, &fd.to_ne_bytes()[..]),
+        (at + 4, &i32::from(waits).to_ne_bytes()[..]),
         (at + 8, &header[..]),
     ];
     for (at, bytes) in patches {
@@ -159,8 +145,8 @@ pub(crate) fn open(socket: RawFd, listener: RawFd, header: [u8; 8]) -> Result<Op
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn open(
-    _socket: std::os::fd::RawFd,
-    _listener: std::os::fd::RawFd,
+    _fd: std::os::fd::RawFd,
+    _waits: bool,
     _header: [u8; 8],
 ) -> Result<Option<OwnedFd>> {
     Ok(None)
