@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::json;
 
 use crate::call::Running;
 use crate::container::Container;
@@ -33,14 +34,23 @@ fn both(first: crate::call::Call, second: crate::call::Call) -> Res<[crate::call
     Ok([first.wait()?, second.wait()?])
 }
 
+/// A hook makes the time long in which both may find the container created.
 fn two_starts(ctx: &Ctx) -> Res {
-    for _ in 0..5 {
-        let container = ctx.sleeper()?;
+    for round in 0..5 {
+        let mut container = ctx.sleeper()?;
+        if round % 2 == 0 {
+            let args = ["sh", "-c", "echo >>/started; sleep 0.2; cat >/dev/null"];
+            container.push("/hooks/startContainer", json!({"path": "/bin/sh", "args": args}));
+        }
         container.create()?;
         let outs = both(container.command("start", &[]), container.command("start", &[]))?;
         same!(outs.iter().filter(|out| out.code == 0).count(), 1);
         container.until_output("ready")?;
         same!(container.status()?, "running");
+        if round % 2 == 0 {
+            let started = std::fs::read(container.inside("started")).doing("read")?;
+            same!(started, b"\n");
+        }
         container.force_delete()?;
         container.gone()?;
     }
