@@ -7,8 +7,33 @@
 pub(crate) use crate::table::Column;
 use crate::table::{COLUMNS, NO, ROWS};
 
+/// The place of a name: the same in all columns, so a name is looked up once for all of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Name(u16);
+
+impl Name {
+    /// Smaller than [`LEN`].
+    pub(crate) const fn place(self) -> usize {
+        self.0 as usize
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        NAMES[self.place()]
+    }
+
+    /// Its number; `None` when the architecture has no such call. x32's numbers are without its bit,
+    /// 0x40000000.
+    pub(crate) fn number(self, column: Column) -> Option<u32> {
+        match NUMBERS[column as usize][self.place()] {
+            NO => None,
+            private @ PRIVATE.. => Some(PRIVATE_BASE + u32::from(private - PRIVATE)),
+            number => Some(u32::from(number)),
+        }
+    }
+}
+
 /// How many names there are; an index is smaller than this.
-const LEN: usize = ROWS.len();
+pub(crate) const LEN: usize = ROWS.len();
 
 static NAMES: [&str; LEN] = names();
 static NUMBERS: [[u16; LEN]; COLUMNS] = numbers_of_columns();
@@ -23,44 +48,39 @@ const EMPTY: u16 = u16::MAX;
 const PRIVATE: u16 = 0xf000;
 const PRIVATE_BASE: u32 = 0x0f_0000;
 
-/// Returns the place of a name: the same in all columns, so a name is looked up once for all of them.
-pub(crate) fn index_of(name: &str) -> Option<usize> {
+/// Finds a name.
+pub(crate) const fn find(name: &str) -> Option<Name> {
     let mut slot = hash(name.as_bytes());
     while SLOTS[slot] != EMPTY {
-        let index = usize::from(SLOTS[slot]);
-        if NAMES[index] == name {
-            return Some(index);
+        let place = SLOTS[slot];
+        if same(NAMES[place as usize].as_bytes(), name.as_bytes()) {
+            return Some(Name(place));
         }
         slot = (slot + 1) % SLOT_COUNT;
     }
     None
 }
 
-/// Returns the number of the call at `index`, which is one that `index_of` returned; `None` when the
-/// architecture has no such call. x32's numbers are without its bit, 0x40000000.
-pub(crate) fn number_at(column: Column, index: usize) -> Option<u32> {
-    match NUMBERS[column as usize][index] {
-        NO => None,
-        private @ PRIVATE.. => Some(PRIVATE_BASE + u32::from(private - PRIVATE)),
-        number => Some(u32::from(number)),
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
     }
-}
-
-/// Returns the number of the call `name`, as `number_at` does.
-pub(crate) fn number(column: Column, name: &str) -> Option<u32> {
-    number_at(column, index_of(name)?)
+    at == one.len() && at == other.len()
 }
 
 /// Returns the name of the call `number`, x32's without its bit. Where two names have one number,
 /// it is the first of them in the alphabet: arm's 341 is `arm_sync_file_range`, which is what the
 /// kernel calls it, and not `sync_file_range2`. It looks at the whole column: it is for texts, not for work.
+#[cfg_attr(not(test), expect(dead_code, reason = "for what explains a filter"))]
 pub(crate) fn name(column: Column, number: u32) -> Option<&'static str> {
     numbers(column).find(|&(_, other)| other == number).map(|(name, _)| name)
 }
 
 /// Returns the names and numbers of all calls of an architecture, in the order of the names.
 pub(crate) fn numbers(column: Column) -> impl Iterator<Item = (&'static str, u32)> {
-    (0..LEN).filter_map(move |index| Some((NAMES[index], number_at(column, index)?)))
+    let names = (0..LEN).map(|place| Name(place as u16));
+    names.filter_map(move |name| Some((name.as_str(), name.number(column)?)))
 }
 
 /// FNV-1a, cut to a slot. Whoever writes a profile can do no harm with names of one hash: the table

@@ -1,6 +1,10 @@
 use super::*;
 use Column::*;
 
+fn number(column: Column, name: &str) -> Option<u32> {
+    find(name)?.number(column)
+}
+
 const ALL: [Column; COLUMNS] = [
     X86_64,
     X86,
@@ -30,10 +34,10 @@ fn names_are_sorted_and_none_is_there_twice() {
 #[test]
 fn every_name_is_found_and_nothing_else() {
     for (index, name) in NAMES.iter().enumerate() {
-        assert_eq!(index_of(name), Some(index), "{name}");
+        assert_eq!(find(name).map(Name::place), Some(index), "{name}");
     }
     for name in ["", "rea", "readd", "READ", "read\0", "socketcal", "unused18", "\u{e9}"] {
-        assert_eq!(index_of(name), None, "{name}");
+        assert_eq!(find(name), None, "{name}");
     }
 }
 

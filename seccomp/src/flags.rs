@@ -1,0 +1,76 @@
+//! Flags of seccomp(2).
+
+use oci_spec::runtime::LinuxSeccompFilterFlag as OciFlag;
+
+/// How a filter is loaded: a set of `SECCOMP_FILTER_FLAG_*`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Flags(u32);
+
+/// Names in config.json, and the kernel's bits.
+const ROWS: &[(OciFlag, &str, u32)] = &[
+    (OciFlag::SeccompFilterFlagTsync, "SECCOMP_FILTER_FLAG_TSYNC", TSYNC),
+    (OciFlag::SeccompFilterFlagLog, "SECCOMP_FILTER_FLAG_LOG", LOG),
+    (OciFlag::SeccompFilterFlagSpecAllow, "SECCOMP_FILTER_FLAG_SPEC_ALLOW", SPEC_ALLOW),
+    (
+        OciFlag::SeccompFilterFlagWaitKillableRecv,
+        "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
+        WAIT_KILLABLE_RECV,
+    ),
+];
+
+const TSYNC: u32 = libc::SECCOMP_FILTER_FLAG_TSYNC as u32;
+const LOG: u32 = libc::SECCOMP_FILTER_FLAG_LOG as u32;
+const SPEC_ALLOW: u32 = libc::SECCOMP_FILTER_FLAG_SPEC_ALLOW as u32;
+const NEW_LISTENER: u32 = libc::SECCOMP_FILTER_FLAG_NEW_LISTENER as u32;
+/// Lets TSYNC and NEW_LISTENER be used together: linux/seccomp.h.
+const TSYNC_ESRCH: u32 = 1 << 4;
+const WAIT_KILLABLE_RECV: u32 = 1 << 5;
+
+impl Flags {
+    /// Those of config.json, and what a listener needs. Where nothing is said about flags, engines
+    /// count on runtimes not to slow programs down: runc and crun set SPEC_ALLOW then.
+    pub(crate) fn of_oci(asked: Option<&[OciFlag]>, notifies: bool) -> Self {
+        let asked = asked.unwrap_or(&[OciFlag::SeccompFilterFlagSpecAllow]);
+        let bit = |flag: &OciFlag| ROWS.iter().find(|row| row.0 == *flag).map_or(0, |row| row.2);
+        let bits = asked.iter().map(bit).fold(0, |bits, bit| bits | bit);
+        Self(match (notifies, bits & TSYNC) {
+            // Without a listener there is nobody to wait for, and the kernel refuses the flag.
+            (false, _) => bits & !WAIT_KILLABLE_RECV,
+            (true, 0) => bits | NEW_LISTENER,
+            (true, _) => bits | NEW_LISTENER | TSYNC_ESRCH,
+        })
+    }
+
+    /// As seccomp(2) takes them.
+    #[must_use]
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Whether loading the filter gives a listener.
+    #[must_use]
+    pub fn listens(self) -> bool {
+        self.0 & NEW_LISTENER != 0
+    }
+
+    /// Each flag alone, with its name, of those that can be asked for.
+    #[expect(dead_code, reason = "for what explains a filter")]
+    pub(crate) fn each(self) -> impl Iterator<Item = (&'static str, Self)> {
+        ROWS.iter().filter(move |row| self.0 & row.2 != 0).map(|row| (row.1, Self(row.2)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_goes_with_all() {
+        let all: Vec<OciFlag> = ROWS.iter().map(|row| row.0).collect();
+        assert_eq!(Flags::of_oci(Some(&all), true).bits(), 0b11_1111);
+        assert_eq!(Flags::of_oci(Some(&all), false).bits(), 0b111);
+        assert_eq!(Flags::of_oci(Some(&[]), true).bits(), NEW_LISTENER);
+        assert_eq!(Flags::of_oci(Some(&[]), false).bits(), 0);
+        assert_eq!(Flags::of_oci(None, false).bits(), SPEC_ALLOW);
+    }
+}
