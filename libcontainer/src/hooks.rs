@@ -16,7 +16,7 @@ use crate::procfs;
 use crate::sys::{self, process::Ended};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use oci_spec::runtime::{Hook, Hooks as Configured, Spec};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::cell::Cell;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -59,6 +59,11 @@ impl<'a> Hooks<'a> {
     pub(crate) fn none_in_creation(&self) -> bool {
         let hooks = self.spec.hooks().as_ref();
         self.list(Configured::start_container).is_empty() && !hooks.is_some_and(run_before_pivot)
+    }
+
+    /// The state of a container that is being made.
+    pub(crate) fn creating(&self, pid: i32) -> Value {
+        state(self.id, self.spec, self.bundle, "creating", pid)
     }
 
     fn list(&self, get: fn(&Configured) -> &Option<Vec<Hook>>) -> &'a [Hook] {
@@ -135,14 +140,14 @@ impl<'a> Hooks<'a> {
             let cgroup = cgroup.as_ref().map(Cgroup::dir);
             let launch = Launch { plan: &plan, host: self.host, cgroup, start_fifo: None };
             let started = Midwife::idle(|midwife| parent::launch(launch, midwife))
-                .and_then(|ready| ready.execute(&plan));
+                .and_then(|ready| ready.execute(&plan, &mut |_| Ok(())));
             let (_, pidfd, _) = started.map_err(|error| failed(&name, &error.to_string()))?;
             finish(&name, hook, &pidfd, output)
         })
     }
 
     fn state(&self, status: &str, pid: i32) -> Vec<u8> {
-        state(self.id, self.spec, self.bundle, status, pid)
+        state(self.id, self.spec, self.bundle, status, pid).to_string().into_bytes()
     }
 }
 
@@ -173,7 +178,7 @@ pub(crate) fn has_poststop(spec: &Spec) -> bool {
 pub(crate) fn poststop(id: &str, spec: &Spec, bundle: &Path) {
     let hooks =
         spec.hooks().as_ref().and_then(|hooks| hooks.poststop().as_deref()).unwrap_or_default();
-    warn("poststop", hooks, &state(id, spec, bundle, "stopped", 0));
+    warn("poststop", hooks, state(id, spec, bundle, "stopped", 0).to_string().as_bytes());
 }
 
 fn warn(kind: &str, hooks: &[Hook], state: &[u8]) {
@@ -188,8 +193,8 @@ fn name(kind: &str, number: usize, hook: &Hook) -> String {
     format!("hooks.{kind}[{number}] ({})", hook.path().display())
 }
 
-/// The state that a hook reads from its standard input.
-fn state(id: &str, spec: &Spec, bundle: &Path, status: &str, pid: i32) -> Vec<u8> {
+/// The state of a container (runtime-spec runtime.md, "State") at a point of its life, for others to read.
+pub(crate) fn state(id: &str, spec: &Spec, bundle: &Path, status: &str, pid: i32) -> Value {
     let mut state = json!({
         "ociVersion": spec.version(),
         "id": id,
@@ -200,7 +205,7 @@ fn state(id: &str, spec: &Spec, bundle: &Path, status: &str, pid: i32) -> Vec<u8
     if pid != 0 {
         state["pid"] = pid.into();
     }
-    state.to_string().into_bytes()
+    state
 }
 
 /// A hook that does not read its state must not block us, so it is given a file rather than a pipe.

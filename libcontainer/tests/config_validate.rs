@@ -612,13 +612,6 @@ fn what_is_not_supported_is_refused_by_name() {
         assert_eq!(problems(&with(pointer, value)), [expected]);
     }
     check(&[
-        (
-            "linux/seccomp",
-            json!({"defaultAction": "SCMP_ACT_ALLOW"}),
-            &[
-                "linux.seccomp: seccomp is not supported by this version; leave the profile out to run without one",
-            ],
-        ),
         ("linux/seccomp", json!(null), &[]),
         ("linux/netDevices", json!({}), &[]),
         ("process/execCPUAffinity", json!({"initial": ""}), &[]),
@@ -630,6 +623,61 @@ fn what_is_not_supported_is_refused_by_name() {
             ],
         ),
         ("annotations", json!({"org.example": "x"}), &[]),
+    ]);
+}
+
+#[test]
+fn seccomp_profiles() {
+    let profile =
+        |syscall: Value| json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [syscall]});
+    check(&[
+        ("linux/seccomp", json!({"defaultAction": "SCMP_ACT_ALLOW"}), &[]),
+        (
+            "linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/run/agent"}),
+            &[
+                "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be the default: the call that hands the listener over would wait for itself; name the calls in syscalls",
+            ],
+        ),
+        (
+            "linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 4096}),
+            &["linux.seccomp.defaultErrnoRet: 4096 is out of range; it goes from 0 to 4095"],
+        ),
+        (
+            "linux/seccomp",
+            profile(json!({"names": [], "action": "SCMP_ACT_ERRNO", "errnoRet": 70000})),
+            &[
+                "linux.seccomp.syscalls[0].names: is empty; name the system calls that the rule is about",
+                "linux.seccomp.syscalls[0].errnoRet: 70000 is out of range; it goes from 0 to 4095",
+            ],
+        ),
+        (
+            "linux/seccomp",
+            profile(json!({"names": ["read"], "action": "SCMP_ACT_KILL", "errnoRet": 1})),
+            &[
+                "linux.seccomp.syscalls[0].errnoRet: SCMP_ACT_KILL_THREAD returns no errno; leave it out",
+            ],
+        ),
+        (
+            "linux/seccomp",
+            profile(json!({"names": ["read"], "action": "SCMP_ACT_NOTIFY"})),
+            &[
+                "linux.seccomp.listenerPath: is missing; SCMP_ACT_NOTIFY needs the socket of whoever answers",
+            ],
+        ),
+        (
+            "linux/seccomp",
+            profile(json!({
+                "names": ["read"],
+                "action": "SCMP_ACT_ERRNO",
+                "args": [
+                    {"index": 0, "value": 0, "op": "SCMP_CMP_EQ"},
+                    {"index": 6, "value": 0, "op": "SCMP_CMP_EQ"},
+                ],
+            })),
+            &["linux.seccomp.syscalls[0].args[1].index: 6 is no argument; they go from 0 to 5"],
+        ),
     ]);
 }
 

@@ -297,7 +297,7 @@ fn configurations_of_engines() {
             config.as_object_mut().unwrap().remove("hooks");
             config["mounts"].as_array_mut().unwrap().retain(|mount| mount["type"] != "bind");
             let linux = config["linux"].as_object_mut().unwrap();
-            for field in ["seccomp", "cgroupsPath", "mountLabel"] {
+            for field in ["cgroupsPath", "mountLabel"] {
                 linux.remove(field);
             }
             let process = config["process"].as_object_mut().unwrap();

@@ -23,6 +23,16 @@ pub struct Instruction {
     pub k: u32,
 }
 
+impl Instruction {
+    /// As it is in memory.
+    #[must_use]
+    pub fn bytes(self) -> [u8; 8] {
+        let [a, b] = self.code.to_ne_bytes();
+        let [c, d, e, f] = self.k.to_ne_bytes();
+        [a, b, self.jt, self.jf, c, d, e, f]
+    }
+}
+
 /// A filter, ready to be loaded.
 #[derive(Clone, Debug)]
 pub struct Filter {

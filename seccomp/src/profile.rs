@@ -33,6 +33,14 @@ pub(crate) struct Rule {
 const HIGHEST_ERRNO: u32 = 4095;
 const HIGHEST_VALUE: u32 = u16::MAX as u32;
 
+fn highest_errno(action: OciAction) -> Option<u32> {
+    match action {
+        OciAction::ScmpActErrno => Some(HIGHEST_ERRNO),
+        OciAction::ScmpActTrace => Some(HIGHEST_VALUE),
+        _ => None,
+    }
+}
+
 impl Profile {
     /// Reads a profile for this machine.
     ///
@@ -197,16 +205,15 @@ impl Reader {
         known
     }
 
+    /// The specification has a runtime refuse an errno where there is nothing to return.
     fn errno(&mut self, field: &str, action: OciAction, errno: Option<u32>) {
         let Some(errno) = errno else { return };
-        let highest = match action {
-            OciAction::ScmpActErrno => HIGHEST_ERRNO,
-            OciAction::ScmpActTrace => HIGHEST_VALUE,
-            _ => return,
+        let text = match highest_errno(action) {
+            Some(highest) if errno <= highest => return,
+            Some(highest) => format!("{errno} is out of range; it goes from 0 to {highest}"),
+            None => format!("{} returns no errno; leave it out", Action::of_oci(action, None)),
         };
-        if errno > highest {
-            self.wrong(field, format!("{errno} is out of range; it goes from 0 to {highest}"));
-        }
+        self.wrong(field, text);
     }
 
     fn listener(&mut self, oci: &LinuxSeccomp, notifies: bool) {

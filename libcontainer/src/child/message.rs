@@ -13,18 +13,21 @@ pub(crate) enum Kind {
     Terminal,
     /// Something asked for could not be done; `value` is the errno.
     Note,
+    /// The listener of the seccomp filter comes with this message.
+    Listener,
     /// All is set up; answer when it is written down.
     Ready,
     /// The step failed; `value` is the errno.
     Failed,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind::NeedIdMaps,
     Kind::Forked,
     Kind::Hooks,
     Kind::Terminal,
     Kind::Note,
+    Kind::Listener,
     Kind::Ready,
     Kind::Failed,
 ];
@@ -79,12 +82,12 @@ impl Message {
         bytes
     }
 
-    /// The first eight bytes of the message that execve(2) of the program failed; the errno follows.
-    pub(crate) fn exec_failed_header() -> [u8; 8] {
-        let mut message = Self::new(Kind::Failed);
-        message.step = super::EXEC_STEP;
-        let bytes = message.encode();
-        bytes.first_chunk().copied().unwrap_or_default()
+    /// The first bytes of a message of this kind about this step. Of a failure, the errno follows eight.
+    pub(crate) fn begin<const N: usize>(kind: Kind, step: u32) -> [u8; N] {
+        let bytes = Self { step, ..Self::new(kind) }.encode();
+        let mut begin = [0; N];
+        begin.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+        begin
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
@@ -101,6 +104,7 @@ impl Message {
 
 #[cfg(test)]
 mod tests {
+    use super::super::EXEC_STEP;
     use super::*;
 
     #[test]
@@ -122,13 +126,10 @@ mod tests {
 
     #[test]
     fn a_header_and_an_errno_are_a_message() {
-        let mut bytes = Message::exec_failed_header().to_vec();
+        let mut bytes = Message::begin::<8>(Kind::Failed, EXEC_STEP).to_vec();
         bytes.extend(libc::ENOENT.to_le_bytes());
         let read = Message::decode(&bytes).unwrap();
-        assert_eq!(
-            (read.kind, read.step, read.value),
-            (Kind::Failed, super::super::EXEC_STEP, libc::ENOENT)
-        );
+        assert_eq!((read.kind, read.step, read.value), (Kind::Failed, EXEC_STEP, libc::ENOENT));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 mod copy;
 mod devices;
 mod filesystem;
+mod filter;
 mod join;
 mod masks;
 mod message;
@@ -24,7 +25,7 @@ use crate::plan::{Op, Plan, Step};
 use crate::sys::{Errno, Result, identity, process as sys_process, socket};
 use crate::sys::{file, mount};
 use std::ffi::CStr;
-use std::os::fd::RawFd;
+use std::os::fd::{OwnedFd, RawFd};
 
 /// The number of the last step of all, execve(2), in a [`Message`].
 pub(crate) const EXEC_STEP: u32 = u32::MAX;
@@ -68,6 +69,8 @@ pub(crate) struct State<'a> {
     /// The kernel has no open_tree_attr(2).
     no_tree_attr: bool,
     executable: Option<&'a CStr>,
+    /// Of the filter, until the parent has it.
+    filter_listener: Option<OwnedFd>,
     /// `start` has come, and the parent has gone.
     started: bool,
     scratch: Scratch,
@@ -87,6 +90,7 @@ impl State<'_> {
             cwd_pending: false,
             no_tree_attr: false,
             executable: None,
+            filter_listener: None,
             started: false,
             scratch: Scratch::default(),
             message: Message::new(Kind::Failed),
@@ -220,6 +224,9 @@ impl<'a> Context<'a> {
             Op::FindExecutable { as_root } => self.find_executable(*as_root),
             Op::ResetSignals => process::reset_signals(),
             Op::Ready => self.ready(),
+            Op::LoadFilter { .. } => self.load_filter(),
+            Op::SendListener => self.send_listener(),
+            Op::GiveUpAdmin { inheritable_too } => self.give_up_admin(*inheritable_too),
             Op::AwaitStart { first } => self.await_start(*first),
             Op::CloseOnExec { first } => file::cloexec_from(*first),
         }
@@ -289,7 +296,9 @@ impl<'a> Context<'a> {
 
     /// `start` sends a byte. A container may wait for long: it holds nothing of the caller's open.
     fn await_start(&mut self, first: u32) -> Result<()> {
-        self.close_all_but(first, self.start_fifo, self.trampoline)?;
+        // The trampoline still has a listener to send.
+        let socket = if self.plan.listens() { self.socket } else { -1 };
+        self.close_all_but(first, [self.start_fifo, self.trampoline, socket])?;
         if self.trampoline >= 0 {
             return file::keep_on_exec(self.start_fifo);
         }
@@ -298,12 +307,10 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    fn close_all_but(&self, first: u32, one: RawFd, other: RawFd) -> Result<()> {
+    fn close_all_but(&self, first: u32, mut kept: [RawFd; 3]) -> Result<()> {
+        kept.sort_unstable();
         let mut next = first;
-        for kept in [one.min(other), one.max(other)] {
-            let Ok(kept) = u32::try_from(kept) else {
-                continue;
-            };
+        for kept in kept.into_iter().filter_map(|fd| u32::try_from(fd).ok()) {
             if kept > next {
                 file::close_range(next, kept - 1)?;
             }

@@ -154,7 +154,7 @@ impl<'a> Context<'a> {
         match self.state.executable {
             Some(path) if self.trampoline >= 0 => {
                 // Where the trampoline waits for `start`, it has been given the FIFO instead.
-                if self.start_fifo < 0
+                if (self.start_fifo < 0 || self.plan.listens())
                     && let Err(errno) = file::keep_on_exec(self.socket)
                 {
                     return errno;

@@ -5,6 +5,7 @@
 //! then may the child go on to wait for `start`, or to its program. A child whose parent is gone
 //! before that ends by itself.
 
+use super::agent::Agent;
 use super::directory::{Directory, Lock};
 use super::options::{CreateOptions, Terminal, check_preserved};
 use super::record::Record;
@@ -35,11 +36,13 @@ pub(super) fn create(
     let cgroup_plan = plan_cgroup(id, spec, options, &host)?;
     crate::labels::check(spec)?;
     let console = Console::open(spec, &options.terminal)?;
+    let agent = Agent::connect(spec, plan.listens())?;
     let keyring = !options.no_new_keyring;
     let record = Record::new(spec, bundle.path.clone(), bundle.rootfs(), keyring, host.euid);
     let hooks = Hooks::new(id, spec, &bundle.path, &host, keyring);
     let unfinished = Unfinished::begin(root, id, record, bundle)?;
-    let making = Making { plan: &plan, cgroup_plan: &cgroup_plan, console, hooks: &hooks, options };
+    let making =
+        Making { plan: &plan, cgroup_plan: &cgroup_plan, console, agent, hooks: &hooks, options };
     // A creation that fails after the first hook ends as a life does: with the last ones.
     making.make(unfinished, &host).map_err(|error| {
         hooks.poststop_if_begun();
@@ -53,6 +56,7 @@ struct Making<'a> {
     plan: &'a Plan,
     cgroup_plan: &'a CgroupPlan,
     console: Console,
+    agent: Option<Agent>,
     hooks: &'a Hooks<'a>,
     options: &'a CreateOptions,
 }
@@ -72,8 +76,16 @@ impl Making<'_> {
         }
         let notes = self.plan.warnings().iter().chain(&ready.notes);
         notes.for_each(|line| log::warn!("{line}"));
-        let (pid, pidfd, terminal) =
-            if start { ready.execute(self.plan)? } else { ready.release()? };
+        let pid = ready.child.pid;
+        let mut listening = |listener| match &self.agent {
+            Some(agent) => agent.deliver(&listener, pid, self.hooks.creating(pid)),
+            None => Ok(()),
+        };
+        let (pid, pidfd, terminal) = if start {
+            ready.execute(self.plan, &mut listening)?
+        } else {
+            ready.release(self.plan, &mut listening)?
+        };
         let container = unfinished.finish();
         if start {
             self.hooks.poststart(pid);

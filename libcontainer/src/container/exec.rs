@@ -1,12 +1,13 @@
 //! `exec`: a further process in a running container.
 
+use super::agent::Agent;
 use super::create::Console;
 use super::options::check_preserved;
 use super::{Container, ExecOptions, Spawned, status};
 use crate::cgroup::Cgroup;
 use crate::config::validate_process;
 use crate::error::{Error, ErrorKind, Result};
-use crate::hooks::{namespaces_of, root_of};
+use crate::hooks::{namespaces_of, root_of, state};
 use crate::parent::{self, Launch, Midwife};
 use crate::plan::{ExecTarget, Host, for_exec};
 use crate::sys::file::Flock;
@@ -59,6 +60,7 @@ impl Container {
         };
         let plan = for_exec(&target, process, options, &host)?;
         log::debug!("plan of a process in {}:\n{plan}", self.id);
+        let agent = Agent::connect(config.spec(), plan.listens())?;
         let console = Console::for_process(process.terminal().unwrap_or(false), &options.terminal)?;
         let cgroup = self.cgroup_for(options)?;
         let launch = Launch {
@@ -70,7 +72,15 @@ impl Container {
         let mut ready = Midwife::idle(|midwife| parent::launch(launch, midwife))?;
         console.deliver(&mut ready)?;
         plan.warnings().iter().chain(&ready.notes).for_each(|line| log::warn!("{line}"));
-        let (pid, pidfd, terminal) = ready.execute(&plan)?;
+        let process_pid = ready.child.pid;
+        let mut listening = |listener| match &agent {
+            Some(agent) => {
+                let state = state(&self.id, config.spec(), &record.bundle, "running", pid);
+                agent.deliver(&listener, process_pid, state)
+            }
+            None => Ok(()),
+        };
+        let (pid, pidfd, terminal) = ready.execute(&plan, &mut listening)?;
         Ok(Spawned { pid, pidfd, terminal })
     }
 

@@ -1,5 +1,6 @@
 //! Containers: one directory of state each below a [`StateRoot`], and what can be done with them.
 
+mod agent;
 mod create;
 mod delete;
 mod directory;

@@ -33,7 +33,9 @@ impl Container {
             fifo.start().map_err(|errno| Error::system("start the container's process", errno))?;
         match outcome {
             Outcome::Executed => self.directory.remove_start_fifo()?,
-            Outcome::Failed(errno) => return Err(parent::exec_failed(&program(config), errno)),
+            Outcome::Failed(step, errno) => {
+                return Err(parent::start_failed(&program(config), step, errno));
+            }
             // Killed just now, or let go by a `start` that was killed itself.
             Outcome::Unread => return Err(self.wrong_state("does not wait any more")),
         }

@@ -26,8 +26,8 @@ pub(super) struct StartFifo(OwnedFd);
 pub(super) enum Outcome {
     /// It executed its program, or was killed while it did.
     Executed,
-    /// execve(2) failed with this number.
-    Failed(i32),
+    /// This step failed with this errno.
+    Failed(u32, i32),
     /// It did not wait any more.
     Unread,
 }
@@ -79,7 +79,7 @@ fn errno(errno: nix::errno::Errno) -> Errno {
 fn outcome(left: &[u8]) -> Outcome {
     let answer = left.iter().position(|byte| *byte != GO).unwrap_or(left.len());
     match left.get(answer..).and_then(Message::decode) {
-        Some(message) => Outcome::Failed(message.value),
+        Some(message) => Outcome::Failed(message.step, message.value),
         None => Outcome::Unread,
     }
 }
@@ -87,6 +87,7 @@ fn outcome(left: &[u8]) -> Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::child::{EXEC_STEP, Kind};
 
     /// A FIFO in a directory of its own, as `create` makes it, and as others have it.
     fn fifo(test: &str) -> (OwnedFd, StartFifo) {
@@ -128,10 +129,10 @@ mod tests {
         let process = std::thread::spawn(move || {
             go(&made);
             let errno = libc::ENOEXEC.to_le_bytes();
-            let answer = [&Message::exec_failed_header()[..], &errno].concat();
+            let answer = [&Message::begin::<8>(Kind::Failed, EXEC_STEP)[..], &errno].concat();
             file::write_all(made.as_raw_fd(), &answer).unwrap();
         });
-        assert_eq!(opened.start(), Ok(Outcome::Failed(libc::ENOEXEC)));
+        assert_eq!(opened.start(), Ok(Outcome::Failed(EXEC_STEP, libc::ENOEXEC)));
         process.join().unwrap();
     }
 

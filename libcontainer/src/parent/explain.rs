@@ -64,6 +64,19 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::Terminal { .. }, libc::ENOENT) => {
             Some("a terminal needs a devpts at /dev/pts in mounts")
         }
+        (Op::LoadFilter { .. }, libc::EACCES) => {
+            Some("loading a filter takes CAP_SYS_ADMIN or process.noNewPrivileges")
+        }
+        (Op::LoadFilter { .. }, libc::EBUSY) => {
+            Some("a filter with a listener is in force already, and there can only be one")
+        }
+        (Op::LoadFilter { .. }, libc::EINVAL) => {
+            Some("the kernel is built without seccomp filters, or lacks one of linux.seccomp.flags")
+        }
+        (Op::GiveUpAdmin { .. }, _) => {
+            Some("without process.noNewPrivileges, the profile must permit capset")
+        }
+        (Op::SendListener, _) => Some("with SCMP_ACT_NOTIFY, the profile must permit sendmsg"),
         (Op::Groups(_), libc::EPERM) => Some(
             "groups cannot be set in a user namespace that an ordinary user made without newgidmap: leave process.user.additionalGids empty",
         ),
@@ -97,10 +110,20 @@ fn not_executable(name: &str, errno: i32) -> Error {
 }
 
 /// The program was found, and the kernel would not execute it.
-pub(crate) fn exec_failed(name: &str, errno: i32) -> Error {
+fn exec_failed(name: &str, errno: i32) -> Error {
     let source = io::Error::from_raw_os_error(errno);
     let text = format!("exec {name}: {}", go_text(errno));
     Error::new(ErrorKind::Setup, text).hide(source).field("process.args[0]")
+}
+
+/// A process that waited for `start` could not execute its program, or load its filter before that.
+pub(crate) fn start_failed(name: &str, step: u32, errno: i32) -> Error {
+    if step == EXEC_STEP {
+        return exec_failed(name, errno);
+    }
+    let source = io::Error::from_raw_os_error(errno);
+    let text = "load the seccomp filter and wait for start under it";
+    Error::new(ErrorKind::Setup, text).because(source).field("linux.seccomp")
 }
 
 /// What a note of the child means for whoever wrote the config.

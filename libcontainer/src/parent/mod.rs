@@ -10,15 +10,17 @@ mod id_maps;
 mod inputs;
 mod procfs;
 
-pub(crate) use explain::exec_failed;
+pub(crate) use explain::start_failed;
 
 use crate::child::{self, Context, Kind, Message, State};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Host, Plan};
+use crate::plan::{Host, Op, Plan};
 use crate::sys::process::Ended;
-use crate::sys::{self, clone, socket, trampoline};
+use crate::sys::trampoline::{self, Orders};
+use crate::sys::{self, clone, socket};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use skep_seccomp::Filter;
 use std::collections::VecDeque;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -118,12 +120,9 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
     let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
-    let header = Message::exec_failed_header();
-    let trampoline = match &launch.start_fifo {
-        Some(fifo) => trampoline::open(fifo.as_raw_fd(), true, header),
-        None => trampoline::open(theirs.as_raw_fd(), false, header),
-    };
-    let trampoline = trampoline.map_err(no_trampoline)?;
+    let orders = orders(launch.plan, launch.start_fifo.as_ref(), &theirs);
+    let filter = launch.plan.filter.as_ref().map_or(&[][..], Filter::instructions);
+    let trampoline = trampoline::open(orders, filter).map_err(no_trampoline)?;
     let given = Given {
         inputs: &raw,
         socket: theirs.as_raw_fd(),
@@ -148,6 +147,36 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
     }
     conversation.until_ready(midwife)
 }
+
+/// What the trampoline is to do, and how it reports what fails: by the numbers of the plan's steps.
+fn orders(plan: &Plan, start_fifo: Option<&OwnedFd>, socket: &OwnedFd) -> Orders {
+    let failed = |kind: fn(&Op) -> bool| {
+        let step = plan.find_step(kind).unwrap_or(child::EXEC_STEP);
+        Message::begin(Kind::Failed, step)
+    };
+    let keep = plan.steps.iter().find_map(|step| match step.op {
+        Op::GiveUpAdmin { inheritable_too: true } => Some([!ADMIN, !ADMIN]),
+        Op::GiveUpAdmin { inheritable_too: false } => Some([!ADMIN, u32::MAX]),
+        _ => None,
+    });
+    Orders {
+        fd: start_fifo.unwrap_or(socket).as_raw_fd(),
+        waits: start_fifo.is_some().into(),
+        socket: if plan.listens() { socket.as_raw_fd() } else { -1 },
+        flags: plan.filter.as_ref().map_or(0, |filter| filter.flags().bits()),
+        keep: keep.unwrap_or([u32::MAX; 2]),
+        program: [0; 2],
+        exec: Message::begin(Kind::Failed, child::EXEC_STEP),
+        load: failed(|op| matches!(op, Op::LoadFilter { .. })),
+        send: failed(|op| matches!(op, Op::SendListener)),
+        give_up: failed(|op| matches!(op, Op::GiveUpAdmin { .. })),
+        wait: failed(|op| matches!(op, Op::AwaitStart { .. })),
+        listener: Message::begin(Kind::Listener, 0),
+    }
+}
+
+/// The bit of CAP_SYS_ADMIN.
+const ADMIN: u32 = 1 << 21;
 
 fn no_trampoline(errno: sys::Errno) -> Error {
     let text = match errno.0 {
@@ -252,6 +281,7 @@ impl Conversation<'_> {
                 Kind::Terminal => self.terminal = fd,
                 Kind::Note => self.notes.push(explain::note(self.launch.plan, &message)),
                 Kind::Ready => break,
+                Kind::Listener => return Err(out_of_turn(&message)),
                 Kind::Failed => return Err(explain::failed(self.launch.plan, &message)),
             }
         }
@@ -345,30 +375,63 @@ impl Ready {
         if self.answered { Ok(()) } else { answer(self.socket.as_fd()) }
     }
 
-    /// Lets the child go on to wait for `start`.
-    pub(crate) fn release(self) -> Result<(i32, OwnedFd, Option<OwnedFd>)> {
+    /// Lets the child go on to wait for `start`. If it has a filter with a listener, `listening` gets that.
+    pub(crate) fn release(self, plan: &Plan, listening: Listening) -> Result<Started> {
         self.answer()?;
-        let (pid, pidfd) = self.child.keep()?;
-        Ok((pid, pidfd, self.terminal))
+        if plan.listens() {
+            await_listener(&self.socket, plan)?.map_or_else(|| Err(ended_early()), listening)?;
+        }
+        self.keep()
     }
 
-    /// Lets the child go on to its execve(2), and waits until that has happened.
-    pub(crate) fn execute(self, plan: &Plan) -> Result<(i32, OwnedFd, Option<OwnedFd>)> {
+    /// Lets the child go on to its execve(2), and waits until that has happened. Until then the
+    /// program may already have to wait for whoever has the listener.
+    pub(crate) fn execute(self, plan: &Plan, listening: Listening) -> Result<Started> {
         self.answer()?;
+        if plan.listens()
+            && let Some(listener) = await_listener(&self.socket, plan)?
+        {
+            listening(listener)?;
+        }
         await_exec(&self.socket, plan)?;
+        self.keep()
+    }
+
+    fn keep(self) -> Result<Started> {
         let (pid, pidfd) = self.child.keep()?;
         Ok((pid, pidfd, self.terminal))
     }
+}
+
+/// The first process, and the other side of its terminal.
+type Started = (i32, OwnedFd, Option<OwnedFd>);
+
+/// Takes the listener of a filter.
+type Listening<'a> = &'a mut dyn FnMut(OwnedFd) -> Result<()>;
+
+/// `None` when the process has ended.
+fn await_listener(socket: &OwnedFd, plan: &Plan) -> Result<Option<OwnedFd>> {
+    match receive(socket)? {
+        (Some(message), _) if message.kind == Kind::Failed => Err(explain::failed(plan, &message)),
+        (Some(message), None) => Err(out_of_turn(&message)),
+        (_, listener) => Ok(listener),
+    }
+}
+
+fn ended_early() -> Error {
+    Error::new(ErrorKind::Setup, "the container's process ended while it loaded its seccomp filter")
+}
+
+fn out_of_turn(message: &Message) -> Error {
+    let text = format!("the container's process said {:?} out of turn", message.kind);
+    Error::new(ErrorKind::Setup, text)
 }
 
 /// The socket closes when the child executes its program; before that a message says what failed.
 fn await_exec(socket: &OwnedFd, plan: &Plan) -> Result<()> {
     match receive(socket)?.0 {
         Some(message) if message.kind == Kind::Failed => Err(explain::failed(plan, &message)),
-        Some(message) => Err(Error::new(
-            ErrorKind::Setup,
-            format!("the container's process said {:?} out of turn", message.kind),
-        )),
+        Some(message) => Err(out_of_turn(&message)),
         None => Ok(()),
     }
 }

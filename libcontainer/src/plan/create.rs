@@ -4,6 +4,7 @@ use super::credentials::{self, Before};
 use super::devices::DeviceSteps;
 use super::exec_process::ProcessPlan;
 use super::filesystem;
+use super::filter::{self, GiveUpAdmin};
 use super::host::Host;
 use super::identity::{self, IdMaps};
 use super::namespaces::{self, Namespace};
@@ -116,17 +117,10 @@ impl<'a> Planner<'a> {
         let args = process.args().clone().unwrap_or_default();
         let env =
             environment::merge(process.env().iter().flatten().map(String::as_str), &options.env);
-        let plan = Plan {
-            inputs: Vec::new(),
-            clone_flags: 0,
-            joiner: Vec::new(),
-            steps: Vec::new(),
-            id_maps: None,
-            process: ProcessPlan::new(&args, &env)?,
-            directories: 0,
-            trees: 0,
-            warnings: Vec::new(),
-        };
+        let mut warnings = Vec::new();
+        let filter = filter::compile(spec, &mut warnings)?;
+        let process_plan = ProcessPlan::new(&args, &env)?;
+        let plan = Plan { filter, warnings, ..Plan::new(process_plan) };
         Ok(Self {
             id,
             spec,
@@ -151,7 +145,7 @@ impl<'a> Planner<'a> {
         self.root_filesystem()?;
         let setup_uid = self.setup_ids().0;
         let home = environment::value(&self.environment(), "HOME").is_none();
-        process_steps(
+        let give_up = process_steps(
             &mut self.plan,
             self.process,
             &Entry {
@@ -167,6 +161,7 @@ impl<'a> Planner<'a> {
             },
         )?;
         self.push(Op::Ready, "");
+        filter::add_steps(&mut self.plan, give_up);
         if self.options.wait_for_start {
             self.push(Op::AwaitStart { first: 3 + self.options.preserve_fds }, "");
         }
@@ -419,8 +414,13 @@ pub(super) struct Entry<'a> {
     pub(super) at_root: bool,
 }
 
-/// The steps that init and exec processes share, from stdio to the executable.
-pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -> Result<()> {
+/// The steps that init and exec processes share, from stdio to the executable. What has to be done
+/// about CAP_SYS_ADMIN when the plan's filter is loaded comes back.
+pub(super) fn process_steps(
+    plan: &mut Plan,
+    process: &Process,
+    entry: &Entry,
+) -> Result<Option<GiveUpAdmin>> {
     let user = process.user();
     let mut push = |op, field: &str| plan.steps.push(Step { op, field: field.to_owned() });
     if entry.terminal {
@@ -438,11 +438,13 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
         push(Op::Home { uid: user.uid() }, "process.env");
     }
     plan.steps.extend(credentials::rlimits(process.rlimits().as_deref().unwrap_or_default()));
-    let credentials = credentials::steps(
+    let no_new_privileges = process.no_new_privileges().unwrap_or(false);
+    let (credentials, give_up) = credentials::steps(
         user,
         process.capabilities().as_ref(),
         &entry.before,
         entry.host,
+        plan.filter.is_some() && !no_new_privileges,
         &mut plan.warnings,
     );
     plan.steps.extend(credentials);
@@ -451,7 +453,7 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
         push(Op::ChangeDirectory { path: cwd, last_try: true }, "process.cwd");
     }
     push(Op::Umask(user.umask().unwrap_or(DEFAULT_UMASK)), "process.user.umask");
-    if process.no_new_privileges().unwrap_or(false) {
+    if no_new_privileges {
         push(Op::NoNewPrivileges, "process.noNewPrivileges");
     }
     if let Some(profile) = process.apparmor_profile().as_ref().filter(|profile| !profile.is_empty())
@@ -467,5 +469,5 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
     push(Op::FindExecutable { as_root: user.uid() == 0 }, "process.args[0]");
     push(Op::ResetSignals, "");
     push(Op::CloseOnExec { first: 3 + entry.preserve_fds }, "");
-    Ok(())
+    Ok(give_up)
 }

@@ -1,5 +1,6 @@
 //! Capabilities, user and groups, resource limits: who the process will be.
 
+use super::filter::{self, GiveUpAdmin};
 use super::host::Host;
 use super::op::{Op, Step};
 use crate::sys::identity::CapabilitySets;
@@ -19,30 +20,43 @@ pub(crate) struct Before {
     pub(crate) user_namespace: bool,
 }
 
-/// Steps from the setup user to the process's own: bounding set, groups, ids, capability sets.
-pub(crate) fn steps(
+/// Steps from the setup user to the process's own: bounding set, groups, ids, capability sets. With
+/// what is to be done about CAP_SYS_ADMIN in the end, if the process `needs_admin` so far.
+pub(super) fn steps(
     user: &User,
     capabilities: Option<&LinuxCapabilities>,
     before: &Before,
     host: &Host,
+    needs_admin: bool,
     warnings: &mut Vec<String>,
-) -> Vec<Step> {
-    let sets = Sets::new(capabilities, before, host, warnings);
-    let groups = user.additional_gids().clone().unwrap_or_default();
+) -> (Vec<Step>, Option<GiveUpAdmin>) {
+    let mut sets = Sets::new(capabilities, before, host, warnings);
     let drop = (0..WIDEST).filter(|bit| sets.bounding & (1 << bit) == 0).collect();
+    let groups = user.additional_gids().clone().unwrap_or_default();
     let keep_capabilities = user.uid() != before.uid;
+    let carries = needs_admin && sets.can_carry_admin(user.uid());
+    let give_up =
+        carries.then_some(GiveUpAdmin { inheritable_too: sets.set.inheritable & ADMIN == 0 });
+    let mut steps = Vec::new();
+    if carries {
+        // What is not in the bounding set cannot become inheritable, so this comes before.
+        sets.carry_admin();
+        let all = sets.held;
+        let set = CapabilitySets { effective: all, permitted: all, ..sets.set };
+        steps.push(step(Op::Capabilities(set), filter::FIELD));
+    }
     let ambient = (0..WIDEST).filter(|bit| sets.ambient & (1 << bit) != 0).collect();
-    let mut steps = vec![
+    steps.extend([
         step(Op::BoundingSet { drop }, "process.capabilities.bounding"),
         step(Op::Groups(groups), "process.user.additionalGids"),
         step(Op::Ids { uid: user.uid(), gid: user.gid(), keep_capabilities }, "process.user"),
         step(Op::Capabilities(sets.set), "process.capabilities"),
-    ];
+    ]);
     // What is not inheritable is not ambient either: capset(2) has emptied the caller's set then.
     if sets.set.inheritable != 0 {
         steps.push(step(Op::Ambient(ambient), "process.capabilities.ambient"));
     }
-    steps
+    (steps, give_up)
 }
 
 fn step(op: Op, field: &str) -> Step {
@@ -54,7 +68,12 @@ struct Sets {
     bounding: u64,
     ambient: u64,
     set: CapabilitySets,
+    /// What there is to choose from.
+    held: u64,
 }
+
+/// The bit of CAP_SYS_ADMIN.
+const ADMIN: u64 = 1 << 21;
 
 impl Sets {
     fn new(
@@ -88,7 +107,21 @@ impl Sets {
         };
         // What is not inheritable cannot be ambient: exec'ing with a capability more than the
         // config's inheritable set is what CVE-2022-29162 was.
-        Self { bounding: bounding & held, ambient: ambient & set.permitted & set.inheritable, set }
+        let ambient = ambient & set.permitted & set.inheritable;
+        Self { bounding: bounding & held, ambient, set, held }
+    }
+
+    /// Whether CAP_SYS_ADMIN is there and would be lost when an ordinary program is executed:
+    /// capabilities(7), "Transformation of capabilities during execve()".
+    fn can_carry_admin(&self, uid: u32) -> bool {
+        let kept = if uid == 0 { self.bounding | self.set.inheritable } else { self.ambient };
+        self.held & !kept & ADMIN != 0
+    }
+
+    fn carry_admin(&mut self) {
+        self.ambient |= ADMIN;
+        self.set.permitted |= ADMIN;
+        self.set.inheritable |= ADMIN;
     }
 }
 
@@ -148,7 +181,10 @@ mod tests {
         let mut warnings = Vec::new();
         let host = Host { capabilities: held, ..Host::for_tests() };
         let before = Before { uid: 0, user_namespace: false };
-        let steps = steps(&User::default(), Some(&capabilities), &before, &host, &mut warnings);
+        let user = User::default();
+        let (steps, give_up) =
+            steps(&user, Some(&capabilities), &before, &host, false, &mut warnings);
+        assert_eq!(give_up, None);
         (steps, warnings)
     }
 

@@ -3,6 +3,7 @@
 use super::create::{Entry, console_size, keyring_name, oom_score, process_steps};
 use super::credentials::Before;
 use super::exec_process::ProcessPlan;
+use super::filter;
 use super::host::Host;
 use super::identity::{self, IdMaps};
 use super::namespaces;
@@ -53,17 +54,7 @@ fn step(op: Op) -> Step {
 
 /// An empty plan for `args`.
 fn begin(args: &[String], env: &[&str]) -> Result<Plan> {
-    Ok(Plan {
-        inputs: Vec::new(),
-        clone_flags: 0,
-        joiner: Vec::new(),
-        steps: Vec::new(),
-        id_maps: None,
-        process: ProcessPlan::new(args, env)?,
-        directories: 0,
-        trees: 0,
-        warnings: Vec::new(),
-    })
+    Ok(Plan::new(ProcessPlan::new(args, env)?))
 }
 
 /// The joiner's steps: into all namespaces at once, then the process as its sibling, in them from
@@ -93,6 +84,7 @@ pub(crate) fn for_exec(
     let env = environment::merge(process.env().iter().flatten().map(String::as_str), &options.env);
     let args = process.args().clone().unwrap_or_default();
     let mut plan = begin(&args, &env)?;
+    plan.filter = filter::compile(target.spec, &mut plan.warnings)?;
     plan.joiner.extend(oom_score(process, host)?);
     join(&mut plan, target, host);
     plan.joiner.push(step(Op::Fork(0)));
@@ -110,8 +102,9 @@ pub(crate) fn for_exec(
     let home = environment::value(&env, "HOME").is_none();
     let entry =
         Entry { before, host, preserve_fds: options.preserve_fds, terminal, home, at_root: false };
-    process_steps(&mut plan, process, &entry)?;
+    let give_up = process_steps(&mut plan, process, &entry)?;
     plan.steps.push(step(Op::Ready));
+    filter::add_steps(&mut plan, give_up);
     Ok(plan)
 }
 

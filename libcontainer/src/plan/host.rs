@@ -32,7 +32,8 @@ impl Host {
     /// When `/proc` is not readable.
     pub fn detect() -> Result<Self> {
         let (euid, egid) = sys::identity::effective_ids();
-        let capabilities = sys::identity::effective_capabilities()
+        let capabilities = sys::identity::capabilities()
+            .map(|sets| sets.effective)
             .map_err(|errno| Error::system("capget", errno))?;
         let in_user_namespace = user_namespace()? != INITIAL_USER_NAMESPACE;
         let owns_mounts = !in_user_namespace || owns_mounts().unwrap_or(false);

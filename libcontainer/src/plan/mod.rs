@@ -13,6 +13,7 @@ mod environment;
 mod exec;
 mod exec_process;
 mod filesystem;
+mod filter;
 mod host;
 mod identity;
 mod mount;
@@ -33,6 +34,7 @@ pub(crate) use namespaces::{ALL as ALL_NAMESPACES, Namespace};
 pub(crate) use op::{MakeNode, Op, Step};
 pub(crate) use paths::{RootPath, c_path};
 
+use skep_seccomp::Filter;
 use std::ffi::CString;
 use std::fmt;
 
@@ -78,6 +80,8 @@ pub struct Plan {
     pub(crate) steps: Vec<Step>,
     pub(crate) id_maps: Option<IdMaps>,
     pub(crate) process: ProcessPlan,
+    /// What the last steps load.
+    pub(crate) filter: Option<Filter>,
     /// How many directories the steps hold open at once.
     pub(crate) directories: usize,
     /// How many copies of host mounts the child makes before it attaches them.
@@ -86,6 +90,22 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// One in which nothing is done yet.
+    fn new(process: ProcessPlan) -> Self {
+        Self {
+            inputs: Vec::new(),
+            clone_flags: 0,
+            joiner: Vec::new(),
+            steps: Vec::new(),
+            id_maps: None,
+            process,
+            filter: None,
+            directories: 0,
+            trees: 0,
+            warnings: Vec::new(),
+        }
+    }
+
     /// What the configuration asks for and will not get, one line each.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
@@ -115,6 +135,16 @@ impl Plan {
             )
         };
         self.joiner.iter().chain(&self.steps).any(writes)
+    }
+
+    /// The number of the first step of a kind.
+    pub(crate) fn find_step(&self, kind: impl Fn(&Op) -> bool) -> Option<u32> {
+        self.steps.iter().position(|step| kind(&step.op)).map(|place| place as u32)
+    }
+
+    /// Whether the filter's listener is to be waited for.
+    pub(crate) fn listens(&self) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.flags().listens())
     }
 
     /// Adds an input and gives its place.

@@ -181,6 +181,17 @@ pub(crate) enum Op {
     ResetSignals,
     /// Tells the parent that all is ready, and waits until it has written that down.
     Ready,
+    // Taken by the trampoline, where there is one: child/filter.rs.
+    /// Loads the plan's seccomp filter.
+    LoadFilter {
+        instructions: usize,
+    },
+    /// Hands the filter's listener to the parent.
+    SendListener,
+    /// Gives up CAP_SYS_ADMIN, which loading the filter took.
+    GiveUpAdmin {
+        inheritable_too: bool,
+    },
     /// Closes every descriptor from this one up but the start FIFO, and waits for `start`.
     AwaitStart {
         first: u32,
@@ -304,6 +315,11 @@ impl fmt::Display for Op {
             Self::FindExecutable { .. } => f.write_str("find the executable"),
             Self::ResetSignals => f.write_str("reset signals"),
             Self::Ready => f.write_str("report ready"),
+            Self::LoadFilter { instructions } => {
+                write!(f, "load the seccomp filter of {instructions} instructions")
+            }
+            Self::SendListener => f.write_str("hand over the listener of the seccomp filter"),
+            Self::GiveUpAdmin { .. } => f.write_str("give up CAP_SYS_ADMIN"),
             Self::AwaitStart { .. } => f.write_str("wait for start"),
             Self::CloseOnExec { first } => write!(f, "close descriptors from {first} up"),
         }

@@ -48,15 +48,21 @@ struct CapData {
     inheritable: u32,
 }
 
-/// The effective capabilities of this thread, bit N for capability N.
+/// The capabilities of this thread, bit N for capability N.
 ///
 /// <https://man7.org/linux/man-pages/man2/capget.2.html>
-pub(crate) fn effective_capabilities() -> Result<u64> {
+pub(crate) fn capabilities() -> Result<CapabilitySets> {
     let mut header = CapHeader { version: LINUX_CAPABILITY_VERSION_3, pid: 0 };
     let mut data = [CapData { effective: 0, permitted: 0, inheritable: 0 }; 2];
     // SAFETY: version 3 takes a header and two data elements.
     check(unsafe { libc::syscall(libc::SYS_capget, &raw mut header, data.as_mut_ptr()) })?;
-    Ok(u64::from(data[0].effective) | u64::from(data[1].effective) << 32)
+    let whole =
+        |half: fn(&CapData) -> u32| u64::from(half(&data[0])) | u64::from(half(&data[1])) << 32;
+    Ok(CapabilitySets {
+        effective: whole(|data| data.effective),
+        permitted: whole(|data| data.permitted),
+        inheritable: whole(|data| data.inheritable),
+    })
 }
 
 /// <https://man7.org/linux/man-pages/man2/capset.2.html>

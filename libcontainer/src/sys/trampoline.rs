@@ -10,14 +10,24 @@
 //! the library as well. A container that waits for `start` waits in it: with none of its maker's
 //! memory, and open to whoever owns its user namespace, as a process that was executed there is.
 //!
-//! `argv[0]` is the path to execute, the rest its arguments. What it holds open is made
-//! close-on-exec first of all: from when it waits it makes no calls but read(2) and execve(2), which
-//! a seccomp filter may permit and no others. A failure is reported as the twelve bytes of a
-//! [`Message`](crate::child::Message) without text.
+//! It is also what loads the container's seccomp filter: as late as that can be, so that the profile
+//! need permit as little as possible for our sake. The order is
+//!
+//! 1. fcntl(2): what it holds open becomes close-on-exec.
+//! 2. seccomp(2). From here on the filter has a say.
+//! 3. sendmsg(2), only if there is a listener: hands it to the parent.
+//! 4. capset(2), only if CAP_SYS_ADMIN was carried here to load the filter with: gives it up.
+//! 5. read(2), only if the container waits for `start`.
+//! 6. execve(2). `argv[0]` is the path to execute, the rest its arguments.
+//!
+//! A failure is reported as the twelve bytes of a [`Message`](crate::child::Message) without text.
+//! What fails before `start` has come, with nobody there to hear of it, is told to `start`.
 
 use super::Result;
 #[cfg(target_arch = "x86_64")]
 use super::check;
+use skep_seccomp::Instruction;
+use std::mem::offset_of;
 #[cfg(target_arch = "x86_64")]
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -45,8 +55,13 @@ std::arch::global_asm!(
     ".long 0x6474e551, 6",
     ".quad 0, 0, 0, 0, 0, 16",
     "20:",
+    "mov r13, rsp",
+    "sub rsp, 192",
+    "lea r12, [rip + 30f]",
+    "lea r14, [r12 + {EXEC}]",
+    "xor r15d, r15d",
     // fcntl(fd, F_SETFD, FD_CLOEXEC); without it the payload would inherit it.
-    "mov ebx, dword ptr [rip + 30f]",
+    "mov ebx, [r12 + {FD}]",
     "mov edi, ebx",
     "mov esi, 2",
     "mov edx, 1",
@@ -54,32 +69,127 @@ std::arch::global_asm!(
     "syscall",
     "test rax, rax",
     "js 25f",
-    "cmp dword ptr [rip + 31f], 0",
-    "je 23f",
-    // read(fd, below the stack, 1), again after a signal's handler; whatever is not one byte is no go.
+    "mov edi, [r12 + {SOCKET}]",
+    "test edi, edi",
+    "js 21f",
+    "mov eax, 72",
+    "syscall",
+    "test rax, rax",
+    "js 25f",
     "21:",
+    "cmp word ptr [r12 + {PROGRAM}], 0",
+    "je 23f",
+    "lea r14, [r12 + {LOAD}]",
+    "cmp dword ptr [r12 + {KEEP}], -1",
+    "je 28f",
+    // capget({{_LINUX_CAPABILITY_VERSION_3, 0}}, data), less what is to be given up
+    "mov ecx, 0x20080522",
+    "mov [rsp + 96], rcx",
+    "lea rdi, [rsp + 96]",
+    "lea rsi, [rsp + 104]",
+    "mov eax, 125",
+    "syscall",
+    "test rax, rax",
+    "js 22f",
+    "mov ecx, [r12 + {KEEP}]",
+    "and [rsp + 104], ecx",
+    "and [rsp + 108], ecx",
+    "mov ecx, [r12 + {KEEP} + 4]",
+    "and [rsp + 112], ecx",
+    // seccomp(SECCOMP_SET_MODE_FILTER, flags, program)
+    "28:",
+    "mov edi, 1",
+    "mov esi, [r12 + {FLAGS}]",
+    "lea rdx, [r12 + {PROGRAM}]",
+    "mov eax, 317",
+    "syscall",
+    "test rax, rax",
+    "js 22f",
+    // sendmsg(socket, {{the header, SCM_RIGHTS: the listener}}, MSG_NOSIGNAL)
+    "mov edi, [r12 + {SOCKET}]",
+    "test edi, edi",
+    "js 26f",
+    "xor ecx, ecx",
+    "mov [rsp], rcx",
+    "mov [rsp + 8], rcx",
+    "mov [rsp + 48], rcx",
+    "lea rdx, [rsp + 56]",
+    "mov [rsp + 16], rdx",
+    "lea rdx, [rsp + 72]",
+    "mov [rsp + 32], rdx",
+    "lea r14, [r12 + {LISTENER}]",
+    "mov [rsp + 56], r14",
+    "mov ecx, 1",
+    "mov [rsp + 24], rcx",
+    "mov [rsp + 80], ecx",
+    "mov [rsp + 84], ecx",
+    "mov ecx, 12",
+    "mov [rsp + 64], rcx",
+    "mov ecx, 20",
+    "mov [rsp + 72], rcx",
+    "mov ecx, 24",
+    "mov [rsp + 40], rcx",
+    "mov [rsp + 88], rax",
+    "mov rsi, rsp",
+    "mov edx, 0x4000",
+    "mov eax, 46",
+    "syscall",
+    "lea r14, [r12 + {SEND}]",
+    "test rax, rax",
+    "js 22f",
+    // capset(the same header, data)
+    "26:",
+    "cmp dword ptr [r12 + {KEEP}], -1",
+    "je 23f",
+    "lea r14, [r12 + {GIVE_UP}]",
+    "lea rdi, [rsp + 96]",
+    "lea rsi, [rsp + 104]",
+    "mov eax, 126",
+    "syscall",
+    "test rax, rax",
+    "jns 23f",
+    // What failed is told to the parent, if it is there to hear it, or else to whoever starts us.
+    "22:",
+    "mov ecx, [r12 + {SOCKET}]",
+    "test ecx, ecx",
+    "cmovns ebx, ecx",
+    "jns 25f",
+    "mov r15, rax",
+    "23:",
+    "cmp dword ptr [r12 + {WAITS}], 0",
+    "je 24f",
+    "lea rcx, [r12 + {WAIT}]",
+    "test r15, r15",
+    "cmovz r14, rcx",
+    // read(fd, on the stack, 1), again after a signal's handler; whatever is not one byte is no go.
+    "27:",
     "mov edi, ebx",
-    "lea rsi, [rsp - 8]",
+    "mov rsi, rsp",
     "mov edx, 1",
     "xor eax, eax",
     "syscall",
     "cmp rax, -4",
-    "je 21b",
+    "je 27b",
     "cmp rax, 1",
     "jne 25f",
+    "24:",
+    "mov rax, r15",
+    "test rax, rax",
+    "jnz 25f",
     // execve(argv[0], argv + 1, envp)
-    "23:",
-    "mov rcx, [rsp]",
-    "mov rdi, [rsp + 8]",
-    "lea rsi, [rsp + 16]",
-    "lea rdx, [rsp + rcx * 8 + 16]",
+    "lea r14, [r12 + {EXEC}]",
+    "mov rcx, [r13]",
+    "mov rdi, [r13 + 8]",
+    "lea rsi, [r13 + 16]",
+    "lea rdx, [r13 + rcx * 8 + 16]",
     "mov eax, 59",
     "syscall",
     // write(fd, {{header, errno}}, 12)
     "25:",
     "neg rax",
-    "push rax",
-    "push qword ptr [rip + 32f]",
+    "mov rcx, [r14]",
+    "mov [rsp], rcx",
+    "mov [rsp + 8], rax",
     "mov edi, ebx",
     "mov rsi, rsp",
     "mov edx, 12",
@@ -89,53 +199,102 @@ std::arch::global_asm!(
     "mov eax, 231",
     "syscall",
     "hlt",
+    // Orders, and the filter's instructions, come right behind.
     ".balign 8",
-    ".globl skep_trampoline_fd",
-    ".hidden skep_trampoline_fd",
-    "skep_trampoline_fd:",
-    "30: .long 0",
-    "31: .long 0",
-    "32: .quad 0",
+    "30:",
     ".globl skep_trampoline_end",
     ".hidden skep_trampoline_end",
     "skep_trampoline_end:",
     ".popsection",
+    FD = const offset_of!(Orders, fd),
+    WAITS = const offset_of!(Orders, waits),
+    SOCKET = const offset_of!(Orders, socket),
+    FLAGS = const offset_of!(Orders, flags),
+    KEEP = const offset_of!(Orders, keep),
+    PROGRAM = const offset_of!(Orders, program),
+    EXEC = const offset_of!(Orders, exec),
+    LOAD = const offset_of!(Orders, load),
+    SEND = const offset_of!(Orders, send),
+    GIVE_UP = const offset_of!(Orders, give_up),
+    WAIT = const offset_of!(Orders, wait),
+    LISTENER = const offset_of!(Orders, listener),
 );
+
+/// The first eight bytes of a message.
+pub(crate) type Header = [u8; 8];
+
+/// What the trampoline is to do. It reads this behind its own instructions.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Orders {
+    /// Where it reports, and waits.
+    pub(crate) fd: i32,
+    /// Not 0: it reads a byte first.
+    pub(crate) waits: u32,
+    /// Where the listener goes, and failures before it has gone; -1 where there is none.
+    pub(crate) socket: i32,
+    /// For seccomp(2).
+    pub(crate) flags: u32,
+    /// Which capabilities of the first 32 are kept once the filter is loaded: effective and
+    /// permitted, and inheritable. All of them: none is given up.
+    pub(crate) keep: [u32; 2],
+    /// `struct sock_fprog`. Length 0: there is no filter.
+    pub(crate) program: [u64; 2],
+    /// Begin the messages that execve, seccomp, sendmsg, capset and read failed.
+    pub(crate) exec: Header,
+    pub(crate) load: Header,
+    pub(crate) send: Header,
+    pub(crate) give_up: Header,
+    pub(crate) wait: Header,
+    /// The message with which the listener goes.
+    pub(crate) listener: [u8; 16],
+}
+
+impl Orders {
+    fn bytes(&self) -> impl Iterator<Item = u8> {
+        let words = [self.fd as u32, self.waits, self.socket as u32, self.flags];
+        let words = words.into_iter().chain(self.keep).flat_map(u32::to_ne_bytes);
+        let headers = [self.exec, self.load, self.send, self.give_up, self.wait];
+        words
+            .chain(self.program.into_iter().flat_map(u64::to_ne_bytes))
+            .chain(headers.into_iter().flatten())
+            .chain(self.listener)
+    }
+}
 
 #[cfg(target_arch = "x86_64")]
 unsafe extern "C" {
     static skep_trampoline_begin: u8;
-    static skep_trampoline_fd: u8;
     static skep_trampoline_end: u8;
 }
 
-/// The program as it is in our image, and where in it the descriptor is.
+/// The program as it is in our image.
 #[cfg(target_arch = "x86_64")]
-fn program() -> (&'static [u8], usize) {
-    let (begin, fd, end) = (
-        &raw const skep_trampoline_begin,
-        &raw const skep_trampoline_fd,
-        &raw const skep_trampoline_end,
-    );
-    let length = end as usize - begin as usize;
+fn program() -> &'static [u8] {
+    let (begin, end) = (&raw const skep_trampoline_begin, &raw const skep_trampoline_end);
     // SAFETY: the assembler puts the bytes between the two symbols into read-only data.
-    (unsafe { std::slice::from_raw_parts(begin, length) }, fd as usize - begin as usize)
+    unsafe { std::slice::from_raw_parts(begin, end as usize - begin as usize) }
 }
 
-/// The program in a memory file. It reports on `fd`, with `header` in front of the errno, and, if it
-/// `waits`, first reads a byte from there. `None` on architectures for which it has not been written.
+/// Where the program is mapped.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn open(fd: RawFd, waits: bool, header: [u8; 8]) -> Result<Option<OwnedFd>> {
-    let (program, at) = program();
-    let mut image = program.to_vec();
-    let patches = [
-        (at, &fd.to_ne_bytes()[..]),
-        (at + 4, &i32::from(waits).to_ne_bytes()[..]),
-        (at + 8, &header[..]),
-    ];
-    for (at, bytes) in patches {
-        if let Some(place) = image.get_mut(at..at + bytes.len()) {
-            place.copy_from_slice(bytes);
+const ADDRESS: u64 = 0x40_0000;
+/// Where the only segment's size in the file and in memory stand: elf(5), `p_filesz` and `p_memsz`.
+#[cfg(target_arch = "x86_64")]
+const SIZES: [usize; 2] = [64 + 32, 64 + 40];
+
+/// The program in a memory file, with its orders and a filter. `None` on architectures for which it
+/// has not been written.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn open(orders: Orders, filter: &[Instruction]) -> Result<Option<OwnedFd>> {
+    let mut image = program().to_vec();
+    let address = ADDRESS + (image.len() + size_of::<Orders>()) as u64;
+    image.extend(Orders { program: [filter.len() as u64, address], ..orders }.bytes());
+    image.extend(filter.iter().flat_map(|instruction| instruction.bytes()));
+    let size = (image.len() as u64).to_ne_bytes();
+    for at in SIZES {
+        if let Some(place) = image.get_mut(at..at + size.len()) {
+            place.copy_from_slice(&size);
         }
     }
     let file = memory_file()?;
@@ -144,11 +303,7 @@ pub(crate) fn open(fd: RawFd, waits: bool, header: [u8; 8]) -> Result<Option<Own
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn open(
-    _fd: std::os::fd::RawFd,
-    _waits: bool,
-    _header: [u8; 8],
-) -> Result<Option<OwnedFd>> {
+pub(crate) fn open(_orders: Orders, _filter: &[Instruction]) -> Result<Option<OwnedFd>> {
     Ok(None)
 }
 

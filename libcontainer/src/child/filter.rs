@@ -1,0 +1,40 @@
+//! The last steps, which the trampoline takes where there is one: there they are only names for what
+//! it may report. Elsewhere they are taken here, and the filter must permit what follows them.
+
+use super::{Context, Kind};
+use crate::sys::{Errno, Result, identity};
+use std::os::fd::AsRawFd;
+
+/// The bit of CAP_SYS_ADMIN.
+const ADMIN: u64 = 1 << 21;
+
+impl Context<'_> {
+    pub(super) fn load_filter(&mut self) -> Result<()> {
+        let Some(filter) = self.plan.filter.as_ref().filter(|_| self.trampoline < 0) else {
+            return Ok(());
+        };
+        let loaded = filter.install().map_err(|error| Errno(error.raw_os_error().unwrap_or(0)))?;
+        self.state.filter_listener = loaded;
+        Ok(())
+    }
+
+    pub(super) fn send_listener(&mut self) -> Result<()> {
+        match self.state.filter_listener.take() {
+            Some(listener) => self.send(Kind::Listener, 0, Some(listener.as_raw_fd())),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn give_up_admin(&mut self, inheritable_too: bool) -> Result<()> {
+        if self.trampoline >= 0 {
+            return Ok(());
+        }
+        let mut sets = identity::capabilities()?;
+        sets.effective &= !ADMIN;
+        sets.permitted &= !ADMIN;
+        if inheritable_too {
+            sets.inheritable &= !ADMIN;
+        }
+        identity::capset(&sets)
+    }
+}
