@@ -636,7 +636,7 @@ fn seccomp_profiles() {
             "linux/seccomp",
             json!({"defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/run/agent"}),
             &[
-                "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be the default: the call that hands the listener over would wait for itself; name the calls in syscalls",
+                "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be the default; name the calls in syscalls",
             ],
         ),
         (
@@ -664,6 +664,13 @@ fn seccomp_profiles() {
             profile(json!({"names": ["read"], "action": "SCMP_ACT_NOTIFY"})),
             &[
                 "linux.seccomp.listenerPath: is missing; SCMP_ACT_NOTIFY needs the socket of whoever answers",
+            ],
+        ),
+        (
+            "linux/seccomp",
+            json!({"defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "x"}),
+            &[
+                "linux.seccomp.listenerMetadata: is for whoever listens at listenerPath, which is missing",
             ],
         ),
         (

@@ -41,6 +41,12 @@ impl Flags {
         })
     }
 
+    /// The same for a process that has no other threads, or none that the filter is to be for.
+    #[must_use]
+    pub fn for_one_thread(self) -> Self {
+        Self(self.0 & !(TSYNC | TSYNC_ESRCH))
+    }
+
     /// As seccomp(2) takes them.
     #[must_use]
     pub fn bits(self) -> u32 {

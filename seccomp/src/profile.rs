@@ -125,7 +125,7 @@ impl Reader {
         if oci.default_action() == OciAction::ScmpActNotify {
             self.wrong(
                 ".defaultAction",
-                "SCMP_ACT_NOTIFY cannot be the default: the call that hands the listener over would wait for itself; name the calls in syscalls",
+                "SCMP_ACT_NOTIFY cannot be the default; name the calls in syscalls",
             );
         }
         let errno = oci.default_errno_ret();
@@ -143,17 +143,10 @@ impl Reader {
             return Vec::new();
         };
         let mut arches = vec![native];
-        for (at, oci) in oci.architectures().iter().flatten().enumerate() {
+        for oci in oci.architectures().iter().flatten() {
             let arch = Arch::of_oci(*oci).unwrap_or(native);
-            if arch.is_little_endian() != native.is_little_endian() {
-                self.wrong(
-                    &format!(".architectures[{at}]"),
-                    format!(
-                        "{arch} has another byte order than this machine's {native}; leave it out"
-                    ),
-                );
-            }
-            if !arches.contains(&arch) {
+            // What has the other byte order is not on this machine.
+            if arch.is_little_endian() == native.is_little_endian() && !arches.contains(&arch) {
                 arches.push(arch);
             }
         }
@@ -218,6 +211,13 @@ impl Reader {
 
     fn listener(&mut self, oci: &LinuxSeccomp, notifies: bool) {
         let path = oci.listener_path().as_ref().filter(|path| !path.as_os_str().is_empty());
+        let metadata = oci.listener_metadata().as_ref().filter(|text| !text.is_empty());
+        if metadata.is_some() && path.is_none() {
+            self.wrong(
+                ".listenerMetadata",
+                "is for whoever listens at listenerPath, which is missing",
+            );
+        }
         if notifies && path.is_none() {
             self.wrong(
                 ".listenerPath",

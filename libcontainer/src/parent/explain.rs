@@ -76,7 +76,6 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::GiveUpAdmin { .. }, _) => {
             Some("without process.noNewPrivileges, the profile must permit capset")
         }
-        (Op::SendListener, _) => Some("with SCMP_ACT_NOTIFY, the profile must permit sendmsg"),
         (Op::Groups(_), libc::EPERM) => Some(
             "groups cannot be set in a user namespace that an ordinary user made without newgidmap: leave process.user.additionalGids empty",
         ),

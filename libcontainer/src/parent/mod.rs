@@ -163,7 +163,7 @@ fn orders(plan: &Plan, start_fifo: Option<&OwnedFd>, socket: &OwnedFd) -> Orders
         fd: start_fifo.unwrap_or(socket).as_raw_fd(),
         waits: start_fifo.is_some().into(),
         socket: if plan.listens() { socket.as_raw_fd() } else { -1 },
-        flags: plan.filter.as_ref().map_or(0, |filter| filter.flags().bits()),
+        flags: plan.filter.as_ref().map_or(0, |filter| filter.flags().for_one_thread().bits()),
         keep: keep.unwrap_or([u32::MAX; 2]),
         program: [0; 2],
         exec: Message::begin(Kind::Failed, child::EXEC_STEP),

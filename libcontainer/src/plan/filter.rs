@@ -2,7 +2,7 @@
 //!
 //! Loading takes no_new_privs or CAP_SYS_ADMIN. Where a process is to have neither, it keeps
 //! CAP_SYS_ADMIN over the execve(2) of the trampoline, as an ambient capability, and gives it up
-//! when the filter is loaded: so nothing but capset(2), read(2) and execve(2) is made under the filter.
+//! when the filter is loaded: so nothing but capset(2), read(2) and execve(2) is called under the filter.
 
 use super::Plan;
 use super::op::{Op, Step};
