@@ -184,6 +184,12 @@ impl Arch {
         self != Self::X32 && token & TOKEN_64BIT != 0 && token & TOKEN_N32 == 0
     }
 
+    /// Whether the kernel makes 0 of a number that it does not know: there that is setup(2), which has
+    /// not been a call of any program for decades.
+    pub(crate) fn unknown_is_zero(self) -> bool {
+        matches!(self, Self::S390 | Self::S390x)
+    }
+
     /// What is compared of an argument, or of a value for one.
     pub(crate) fn cut(self, value: u64) -> u64 {
         if self.compares_64_bits() { value } else { value & 0xffff_ffff }

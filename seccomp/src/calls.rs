@@ -39,9 +39,7 @@ impl Calls {
             for name in &says.names {
                 let number = arch.number_of(*name);
                 let subcall = multiplexers.making(*name);
-                if subcall.is_none() {
-                    newest = newest.max(number);
-                }
+                newest = newest.max(number).max(subcall.map(|(number, _)| number));
                 if counts {
                     let mention =
                         |(number, subcall)| Mention { number, rule: rule as u32, subcall };

@@ -24,7 +24,7 @@ use crate::profile::Profile;
 use crate::{Arch, Instruction};
 use emit::MOST;
 use graph::{Compare, Graph, Id, Node};
-use search::{Range, push};
+use search::{Range, set};
 
 /// Why there is no program.
 pub(crate) enum Failed {
@@ -121,10 +121,10 @@ impl Compiler<'_> {
         let x86_64_end = self.add_half(x86_64, 0, ranges)?;
         let x32_end = self.add_half(x32, X32_BIT, ranges)?;
         let upper = if x32.is_none() && x86_64_end == self.default { self.bad } else { x86_64_end };
-        push(ranges, 2 * X32_BIT, upper);
-        push(ranges, 3 * X32_BIT, x32_end);
+        set(ranges, 2 * X32_BIT, upper);
+        set(ranges, 3 * X32_BIT, x32_end);
         // A tracer that skips a call makes -1 of it: of no architecture, so not of a bad one.
-        push(ranges, u32::MAX, if x32.is_none() { self.default } else { x32_end });
+        set(ranges, u32::MAX, if x32.is_none() { self.default } else { x32_end });
         Ok(())
     }
 
@@ -137,7 +137,7 @@ impl Compiler<'_> {
         match calls {
             Some(calls) => self.add_calls(calls, start, ranges),
             None => {
-                push(ranges, start, self.bad);
+                set(ranges, start, self.bad);
                 Ok(self.bad)
             }
         }
@@ -146,23 +146,19 @@ impl Compiler<'_> {
     /// Adds the ranges of an architecture from its first number on, and gives the decision about
     /// all that is behind its last.
     fn add_calls(&mut self, calls: &Calls, start: u32, ranges: &mut Vec<Range>) -> Result<Id> {
-        let mut next = start;
+        set(ranges, start, self.default);
+        if calls.newest.is_some() && calls.arch.unknown_is_zero() {
+            set(ranges, start, self.unknown);
+            set(ranges, start + 1, self.default);
+        }
         for (number, decision) in calls.decisions(self.profile) {
-            if number > next {
-                push(ranges, next, self.default);
-            }
-            let decided =
-                self.add_decision(calls.arch, &decision.map_err(Failed::Contradiction)?)?;
-            push(ranges, number, decided);
-            next = number + 1;
+            let decision = decision.map_err(Failed::Contradiction)?;
+            set(ranges, number, self.add_decision(calls.arch, &decision)?);
+            set(ranges, number + 1, self.default);
         }
-        let newest = calls.newest.map_or(next, |newest| next.max(newest + 1));
-        if newest > next || newest == start {
-            push(ranges, next, self.default);
-        }
-        let end = if calls.newest.is_some() { self.unknown } else { self.default };
-        push(ranges, newest, end);
-        Ok(end)
+        let Some(newest) = calls.newest else { return Ok(self.default) };
+        set(ranges, newest + 1, self.unknown);
+        Ok(self.unknown)
     }
 
     fn add_decision(&mut self, arch: Arch, decision: &Decision) -> Result<Id> {

@@ -17,8 +17,9 @@ pub(super) struct Range {
     pub(super) decision: Id,
 }
 
-/// Adds a range, or makes the last one longer.
-pub(super) fn push(ranges: &mut Vec<Range>, start: u32, decision: Id) {
+/// Says what the numbers from `start` on lead to; ranges are added from low to high.
+pub(super) fn set(ranges: &mut Vec<Range>, start: u32, decision: Id) {
+    ranges.pop_if(|last| last.start == start);
     if ranges.last().is_none_or(|last| last.decision != decision) {
         ranges.push(Range { start, decision });
     }
