@@ -35,10 +35,25 @@ plan_run() {
 }
 
 plan_create() {
+    plan_life create true
+}
+
+# crun keeps what it has compiled in /run and finds it there; the others compile each time.
+plan_seccomp() {
+    plan_life seccomp filtered
+}
+
+plan_life() {
     for runtime in $runtimes; do
         path=$here/$runtime
-        echo "create $runtime $path create --bundle /tmp/true bench ; $path start bench ; $path delete bench"
+        echo "$1 $runtime $path create --bundle /tmp/$2 bench ; $path start bench ; $path delete bench"
     done
+}
+
+# As Docker starts a container: with its profile, and without noNewPrivileges.
+add_profile() {
+    sed -i "/\"linux\": {/r $here/seccomp.json" "$1/config.json"
+    sed -i 's/"noNewPrivileges": true/"noNewPrivileges": false/' "$1/config.json"
 }
 
 # Each runtime enters a container that it made itself; the bare program enters the last one made.
@@ -79,6 +94,8 @@ facts() {
 
 make_bundle true '/bin/true'
 make_bundle sleep '/bin/sleep", "1000'
+make_bundle filtered '/bin/true'
+add_profile /tmp/filtered
 facts >$here/facts
 for name in $cases; do
     "plan_$name" >"/tmp/plan.$name"

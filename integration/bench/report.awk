@@ -100,6 +100,7 @@ function budgets() {
     budget("run, of the bare program's time", ratio("run", "skep", bare_like("run", "skep")), 1.5, "%6.2f")
     budget("run, system calls", (("run", "skep") in calls) ? calls["run", "skep"] : -1, 250, "%6d")
     budget("create + start + delete, of crun's time", ratio("create", "skep", "crun"), 0.5, "%6.2f")
+    budget("the same with Docker's profile, of crun's time", ratio("seccomp", "skep", "crun"), 0.5, "%6.2f")
     budget("exec, of crun's time", ratio("exec", "skep", "crun"), 0.5, "%6.2f")
     budget("binary, MiB", size["skep"] / 1048576, 3, "%6.2f")
     budget("run, peak RSS, MiB", (("run", "skep") in peak) ? peak["run", "skep"] / 1024 : -1, 2, "%6.2f")
@@ -108,6 +109,7 @@ function budgets() {
 function report(  i, name) {
     title["run"] = "run: the default `spec`, a static busybox `true`"
     title["create"] = "create + start + delete: the same bundle, without seccomp"
+    title["seccomp"] = "create + start + delete with Docker's default seccomp profile, three architectures"
     title["exec"] = "exec: a static busybox `true` in a running container"
     printf "%d paired rounds; kernel %s\n", fact["rounds"], fact["kernel"]
     if (fact["load"] > fact["cpus"] / 2)

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Benchmark of skep beside crun and runc, and beside a program that makes the kernel calls and nothing else.
 #
-#   integration/bench/run.sh [--rounds N] [--skep PATH|none] [--cases "run create exec"] [--keep DIR]
+#   integration/bench/run.sh [--rounds N] [--skep PATH|none] [--cases "run create seccomp exec"] [--keep DIR]
 #
 #   --rounds N    paired rounds of each case (default 40, after 3 that are not counted)
 #   --skep PATH   the binary to measure (default: the release build of this checkout, made if need be);
 #                 any runtime with runc's command line will do; `none` measures the peers alone
-#   --cases LIST  only these: run, create (create + start + delete), exec
+#   --cases LIST  only these: run, create (create + start + delete), seccomp (the same with Docker's profile), exec
 #   --keep DIR    leave the samples and the strace logs there
 #
 # Needs root, gcc and debootstrap, and the network for the first run (see testing-root.sh). Prints plain text, with
@@ -14,7 +14,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
-rounds=40 skep= cases="run create exec" keep=
+rounds=40 skep= cases="run create seccomp exec" keep=
 
 die() {
     echo "bench: $*" >&2
@@ -46,6 +46,7 @@ for program in bare measure; do
     gcc -O2 -static -o "$work/$program" "$here/$program.c"
 done
 cp "$here/inside.sh" "$work"
+sed -n '/^  "seccomp": {/,/^  }/p' "$here/../../libcontainer/tests/samples/docker.config.json" >"$work/seccomp.json"
 if [ "$skep" != none ]; then
     [ -n "$skep" ] || skep=$(release_build)
     # The root sees this directory and nothing else of the host.
