@@ -1,5 +1,6 @@
 //! Flags of seccomp(2).
 
+use crate::sys;
 use oci_spec::runtime::LinuxSeccompFilterFlag as OciFlag;
 
 /// How a filter is loaded: a set of `SECCOMP_FILTER_FLAG_*`.
@@ -59,16 +60,28 @@ impl Flags {
         self.0 & NEW_LISTENER != 0
     }
 
-    /// Each flag alone, with its name, of those that can be asked for.
-    #[expect(dead_code, reason = "for what explains a filter")]
-    pub(crate) fn each(self) -> impl Iterator<Item = (&'static str, Self)> {
-        ROWS.iter().filter(move |row| self.0 & row.2 != 0).map(|row| (row.1, Self(row.2)))
+    /// The name of a flag that this kernel does not have; `None` when it has all.
+    #[must_use]
+    pub fn missing(self) -> Option<&'static str> {
+        let mut asked = ROWS.iter().filter(|row| self.0 & row.2 != 0);
+        asked.find(|row| !sys::supports(Self(row.2).alone())).map(|row| row.1)
+    }
+
+    /// With what the kernel takes it only together with.
+    fn alone(self) -> Self {
+        if self.0 == WAIT_KILLABLE_RECV { Self(self.0 | NEW_LISTENER) } else { self }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_flag_that_no_kernel_has_is_missing() {
+        assert_eq!(Flags(TSYNC | LOG | SPEC_ALLOW | NEW_LISTENER).missing(), None);
+        assert!(!sys::supports(Flags(1 << 31)));
+    }
 
     #[test]
     fn a_listener_goes_with_all() {

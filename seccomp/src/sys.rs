@@ -21,7 +21,6 @@ pub(crate) fn load(instructions: &[Instruction], flags: Flags) -> io::Result<Opt
 }
 
 /// Whether the kernel has these flags. It looks at them before it looks for a program.
-#[expect(dead_code, reason = "for what explains a filter")]
 pub(crate) fn supports(flags: Flags) -> bool {
     let answer = set_mode_filter(flags, std::ptr::null());
     answer.is_err_and(|error| error.raw_os_error() == Some(libc::EFAULT))

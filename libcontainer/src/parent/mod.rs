@@ -116,6 +116,7 @@ impl Drop for Child {
 
 /// Starts the child and answers it until it is ready.
 pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready> {
+    check_flags(launch.plan)?;
     let inputs = inputs::open(&launch.plan.inputs)?;
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
     let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
@@ -146,6 +147,18 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
         conversation.born(midwife)?;
     }
     conversation.until_ready(midwife)
+}
+
+/// The only flag of a filter that is newer than the oldest kernel for skep is one for listeners.
+fn check_flags(plan: &Plan) -> Result<()> {
+    let filter = plan.filter.as_ref().filter(|_| plan.listens());
+    match filter.and_then(|filter| filter.flags().missing()) {
+        Some(name) => {
+            let text = format!("{name}: this kernel does not have it; leave it out");
+            Err(Error::new(ErrorKind::Unsupported, text).field("linux.seccomp.flags"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What the trampoline is to do, and how it reports what fails: by the numbers of the plan's steps.
