@@ -6,6 +6,7 @@
 //! CLONE_CLEAR_SIGHAND makes it begin without any.
 
 mod explain;
+mod filter;
 mod id_maps;
 mod inputs;
 mod procfs;
@@ -14,10 +15,10 @@ pub(crate) use explain::start_failed;
 
 use crate::child::{self, Context, Kind, Message, State};
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Host, Op, Plan};
+use crate::plan::{Host, Plan};
 use crate::sys::process::Ended;
-use crate::sys::trampoline::{self, Orders};
-use crate::sys::{self, clone, socket};
+use crate::sys::{self, clone, socket, trampoline};
+use filter::Listening;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use skep_seccomp::Filter;
@@ -116,12 +117,12 @@ impl Drop for Child {
 
 /// Starts the child and answers it until it is ready.
 pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready> {
-    check_flags(launch.plan)?;
+    filter::check_flags(launch.plan)?;
     let inputs = inputs::open(&launch.plan.inputs)?;
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
     let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
-    let orders = orders(launch.plan, launch.start_fifo.as_ref(), &theirs);
+    let orders = filter::orders(launch.plan, launch.start_fifo.as_ref(), &theirs);
     let filter = launch.plan.filter.as_ref().map_or(&[][..], Filter::instructions);
     let trampoline = trampoline::open(orders, filter).map_err(no_trampoline)?;
     let given = Given {
@@ -148,48 +149,6 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
     }
     conversation.until_ready(midwife)
 }
-
-/// The only flag of a filter that is newer than the oldest kernel for skep is one for listeners.
-fn check_flags(plan: &Plan) -> Result<()> {
-    let filter = plan.filter.as_ref().filter(|_| plan.listens());
-    match filter.and_then(|filter| filter.flags().missing()) {
-        Some(name) => {
-            let text = format!("{name}: this kernel does not have it; leave it out");
-            Err(Error::new(ErrorKind::Unsupported, text).field("linux.seccomp.flags"))
-        }
-        None => Ok(()),
-    }
-}
-
-/// What the trampoline is to do, and how it reports what fails: by the numbers of the plan's steps.
-fn orders(plan: &Plan, start_fifo: Option<&OwnedFd>, socket: &OwnedFd) -> Orders {
-    let failed = |kind: fn(&Op) -> bool| {
-        let step = plan.find_step(kind).unwrap_or(child::EXEC_STEP);
-        Message::begin(Kind::Failed, step)
-    };
-    let keep = plan.steps.iter().find_map(|step| match step.op {
-        Op::GiveUpAdmin { inheritable_too: true } => Some([!ADMIN, !ADMIN]),
-        Op::GiveUpAdmin { inheritable_too: false } => Some([!ADMIN, u32::MAX]),
-        _ => None,
-    });
-    Orders {
-        fd: start_fifo.unwrap_or(socket).as_raw_fd(),
-        waits: start_fifo.is_some().into(),
-        socket: if plan.listens() { socket.as_raw_fd() } else { -1 },
-        flags: plan.filter.as_ref().map_or(0, |filter| filter.flags().for_one_thread().bits()),
-        keep: keep.unwrap_or([u32::MAX; 2]),
-        program: [0; 2],
-        exec: Message::begin(Kind::Failed, child::EXEC_STEP),
-        load: failed(|op| matches!(op, Op::LoadFilter { .. })),
-        send: failed(|op| matches!(op, Op::SendListener)),
-        give_up: failed(|op| matches!(op, Op::GiveUpAdmin { .. })),
-        wait: failed(|op| matches!(op, Op::AwaitStart { .. })),
-        listener: Message::begin(Kind::Listener, 0),
-    }
-}
-
-/// The bit of CAP_SYS_ADMIN.
-const ADMIN: u32 = 1 << 21;
 
 fn no_trampoline(errno: sys::Errno) -> Error {
     let text = match errno.0 {
@@ -392,7 +351,8 @@ impl Ready {
     pub(crate) fn release(self, plan: &Plan, listening: Listening) -> Result<Started> {
         self.answer()?;
         if plan.listens() {
-            await_listener(&self.socket, plan)?.map_or_else(|| Err(ended_early()), listening)?;
+            filter::await_listener(&self.socket, plan)?
+                .map_or_else(|| Err(filter::ended_early()), listening)?;
         }
         self.keep()
     }
@@ -402,7 +362,7 @@ impl Ready {
     pub(crate) fn execute(self, plan: &Plan, listening: Listening) -> Result<Started> {
         self.answer()?;
         if plan.listens()
-            && let Some(listener) = await_listener(&self.socket, plan)?
+            && let Some(listener) = filter::await_listener(&self.socket, plan)?
         {
             listening(listener)?;
         }
@@ -418,22 +378,6 @@ impl Ready {
 
 /// The first process, and the other side of its terminal.
 type Started = (i32, OwnedFd, Option<OwnedFd>);
-
-/// Takes the listener of a filter.
-type Listening<'a> = &'a mut dyn FnMut(OwnedFd) -> Result<()>;
-
-/// `None` when the process has ended.
-fn await_listener(socket: &OwnedFd, plan: &Plan) -> Result<Option<OwnedFd>> {
-    match receive(socket)? {
-        (Some(message), _) if message.kind == Kind::Failed => Err(explain::failed(plan, &message)),
-        (Some(message), None) => Err(out_of_turn(&message)),
-        (_, listener) => Ok(listener),
-    }
-}
-
-fn ended_early() -> Error {
-    Error::new(ErrorKind::Setup, "the container's process ended while it loaded its seccomp filter")
-}
 
 fn out_of_turn(message: &Message) -> Error {
     let text = format!("the container's process said {:?} out of turn", message.kind);

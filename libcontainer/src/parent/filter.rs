@@ -1,0 +1,66 @@
+//! What the parent has to do with the seccomp filter: orders for the trampoline, which loads it, and
+//! the listener, which comes from there.
+
+use super::{Error, ErrorKind, Result, explain, out_of_turn, receive};
+use crate::child::{EXEC_STEP, Kind, Message};
+use crate::plan::{Op, Plan};
+use crate::sys::trampoline::Orders;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// The only flag of a filter that is newer than the oldest kernel for skep is one for listeners.
+pub(super) fn check_flags(plan: &Plan) -> Result<()> {
+    let filter = plan.filter.as_ref().filter(|_| plan.listens());
+    match filter.and_then(|filter| filter.flags().missing()) {
+        Some(name) => {
+            let text = format!("{name}: this kernel does not have it; leave it out");
+            Err(Error::new(ErrorKind::Unsupported, text).field("linux.seccomp.flags"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What the trampoline is to do, and how it reports what fails: by the numbers of the plan's steps.
+pub(super) fn orders(plan: &Plan, start_fifo: Option<&OwnedFd>, socket: &OwnedFd) -> Orders {
+    let failed = |kind: fn(&Op) -> bool| {
+        let step = plan.find_step(kind).unwrap_or(EXEC_STEP);
+        Message::begin(Kind::Failed, step)
+    };
+    let keep = plan.steps.iter().find_map(|step| match step.op {
+        Op::GiveUpAdmin { inheritable_too: true } => Some([!ADMIN, !ADMIN]),
+        Op::GiveUpAdmin { inheritable_too: false } => Some([!ADMIN, u32::MAX]),
+        _ => None,
+    });
+    Orders {
+        fd: start_fifo.unwrap_or(socket).as_raw_fd(),
+        waits: start_fifo.is_some().into(),
+        socket: if plan.listens() { socket.as_raw_fd() } else { -1 },
+        flags: plan.filter.as_ref().map_or(0, |filter| filter.flags().for_one_thread().bits()),
+        keep: keep.unwrap_or([u32::MAX; 2]),
+        program: [0; 2],
+        exec: Message::begin(Kind::Failed, EXEC_STEP),
+        load: failed(|op| matches!(op, Op::LoadFilter { .. })),
+        send: failed(|op| matches!(op, Op::SendListener)),
+        give_up: failed(|op| matches!(op, Op::GiveUpAdmin { .. })),
+        wait: failed(|op| matches!(op, Op::AwaitStart { .. })),
+        listener: Message::begin(Kind::Listener, 0),
+    }
+}
+
+/// The bit of CAP_SYS_ADMIN.
+const ADMIN: u32 = 1 << 21;
+
+/// Takes the listener of a filter.
+pub(super) type Listening<'a> = &'a mut dyn FnMut(OwnedFd) -> Result<()>;
+
+/// `None` when the process has ended.
+pub(super) fn await_listener(socket: &OwnedFd, plan: &Plan) -> Result<Option<OwnedFd>> {
+    match receive(socket)? {
+        (Some(message), _) if message.kind == Kind::Failed => Err(explain::failed(plan, &message)),
+        (Some(message), None) => Err(out_of_turn(&message)),
+        (_, listener) => Ok(listener),
+    }
+}
+
+pub(super) fn ended_early() -> Error {
+    Error::new(ErrorKind::Setup, "the container's process ended while it loaded its seccomp filter")
+}
