@@ -9,6 +9,7 @@
 //! the subreaper of everything it starts it can tell what was left running.
 #![deny(unsafe_code)]
 
+mod agent;
 mod call;
 mod cases;
 mod config;
@@ -19,6 +20,7 @@ mod image;
 mod options;
 mod pty;
 mod result;
+mod sys;
 mod text;
 
 use std::process::ExitCode;

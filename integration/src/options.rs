@@ -99,7 +99,8 @@ fn number(arg: &str, text: &str) -> Result<usize, String> {
     }
 }
 
-fn default_probe() -> Result<PathBuf, String> {
+/// The payload program beside this one.
+pub(crate) fn default_probe() -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|error| format!("own path: {error}"))?;
     Ok(own.with_file_name("skep-probe"))
 }

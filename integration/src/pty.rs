@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, IoSliceMut, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,6 +13,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 
 use crate::ctx::Ctx;
 use crate::result::{Doing, Res};
+use crate::sys;
 use crate::text::brief;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -141,7 +142,7 @@ impl ConsoleSocket {
         .doing("receive the terminal")?;
         for part in message.cmsgs().doing("console message")? {
             if let ControlMessageOwned::ScmRights(fds) = part {
-                let mut fds = fds.into_iter().map(adopt);
+                let mut fds = fds.into_iter().map(sys::adopt);
                 return match (fds.next(), fds.next()) {
                     (Some(fd), None) => Ok(fd),
                     _ => Err("console message has not one descriptor".into()),
@@ -150,10 +151,4 @@ impl ConsoleSocket {
         }
         Err("console message has no descriptor".into())
     }
-}
-
-#[allow(unsafe_code)]
-fn adopt(fd: RawFd) -> OwnedFd {
-    // SAFETY: recvmsg has just made this descriptor for us, and nobody else knows its number.
-    unsafe { OwnedFd::from_raw_fd(fd) }
 }

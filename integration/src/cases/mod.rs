@@ -13,6 +13,7 @@ mod process;
 mod races;
 mod rootfs;
 mod run;
+mod seccomp;
 mod spec;
 mod state;
 mod terminal;
@@ -38,6 +39,16 @@ pub(crate) const FEATURES: &[Feature] = &[
     races::FEATURE,
     bad::FEATURE,
     cgroup::FEATURE,
+    seccomp::actions::FEATURE,
+    seccomp::conditions::FEATURE,
+    seccomp::rules::FEATURE,
+    seccomp::architectures::FEATURE,
+    seccomp::profiles::FEATURE,
+    seccomp::credentials::FEATURE,
+    seccomp::start::FEATURE,
+    seccomp::notify::FEATURE,
+    seccomp::listener::FEATURE,
+    seccomp::bad::FEATURE,
 ];
 
 /// What a default container prints that runs this line.

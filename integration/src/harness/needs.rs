@@ -20,6 +20,14 @@ pub(crate) enum Need {
     Ps,
     /// CAP_SYS_RESOURCE, to raise hard limits and lower the OOM score.
     SysResource,
+    /// An x86_64 machine.
+    X86_64,
+    /// The entry of 32-bit x86 programs.
+    I386,
+    /// Linux 5.19: a call that an agent has is not interrupted.
+    WaitKillable,
+    /// Lines of the kernel's log, which tell what a filter was told to log.
+    KernelLog,
 }
 
 impl Need {
@@ -32,6 +40,10 @@ impl Need {
             Need::Overlay => overlay(),
             Need::Ps => ps(),
             Need::SysResource => sys_resource(),
+            Need::X86_64 => x86_64(),
+            Need::I386 => i386(),
+            Need::WaitKillable => linux(5, 19),
+            Need::KernelLog => kernel_log(),
         }
     }
 
@@ -98,5 +110,39 @@ fn ps() -> Result<(), String> {
     match status {
         Ok(status) if status.success() => Ok(()),
         _ => Err("no working ps (Debian's package procps)".into()),
+    }
+}
+
+fn x86_64() -> Result<(), String> {
+    if cfg!(target_arch = "x86_64") { Ok(()) } else { Err("no x86_64 machine".into()) }
+}
+
+/// Where there is no such entry, the number is taken for another call.
+fn i386() -> Result<(), String> {
+    let mut command = std::process::Command::new(crate::options::default_probe()?);
+    let output = command.args(["syscall", "getppid", ",", "i386:getppid"]).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    match text.unwrap_or_default().split_once('\n') {
+        Some((native, i386)) if native == i386.trim_end() => Ok(()),
+        _ => Err("no system calls of 32-bit x86 in this kernel".into()),
+    }
+}
+
+/// Audit writes there what filters log, as long as no daemon takes it.
+fn kernel_log() -> Result<(), String> {
+    exists("/proc/self/loginuid", "no audit in this kernel")?;
+    match fs::File::open("/dev/kmsg") {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("/dev/kmsg: {error}")),
+    }
+}
+
+fn linux(major: u32, minor: u32) -> Result<(), String> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split('.').map_while(|part| part.parse::<u32>().ok());
+    if (numbers.next(), numbers.next()) >= (Some(major), Some(minor)) {
+        Ok(())
+    } else {
+        Err(format!("Linux before {major}.{minor}"))
     }
 }

@@ -2,6 +2,10 @@
 //! process really has, or behaves in one odd way.
 //!
 //! It is static and needs `/proc` only for what it reads there.
+#![deny(unsafe_code)]
+
+mod calls;
+mod sys;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,6 +28,11 @@ const USAGE: &str = "usage: skep-probe MODE [ARG]
   notify          send READY=1 to $NOTIFY_SOCKET
   eat MIB         touch so much memory, print 'ate'
   fork N          start N children that wait, print how many there are
+  syscall CALL    make these system calls, print what each returned: a number or the error's name
+  trapped CALL    the same with SIGSYS caught: prints what it said
+  threads CALL    the same, each in a thread: prints 'killed' when it did not come back
+
+CALL: [i386:|x32:]NAME|NUMBER [ARG...], several of them divided by a comma between spaces
 ";
 
 fn main() -> ExitCode {
@@ -41,6 +50,9 @@ fn main() -> ExitCode {
         "notify" => notify(),
         "eat" => eat(number()),
         "fork" => fork(number()),
+        "syscall" => calls::make(&args[1..]),
+        "trapped" => calls::make_trapped(&args[1..]),
+        "threads" => calls::make_in_threads(&args[1..]),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -66,8 +78,10 @@ fn report() -> Value {
         "cwd": std::env::current_dir().map(|path| path.display().to_string()).unwrap_or_default(),
         "ids": ids(&status),
         "caps": caps(&status),
+        "securebits": sys::securebits(),
         "no_new_privs": field(&status, "NoNewPrivs"),
         "seccomp": field(&status, "Seccomp"),
+        "seccomp_filters": field(&status, "Seccomp_filters"),
         "umask": field(&status, "Umask"),
         "blocked": field(&status, "SigBlk"),
         "ignored": field(&status, "SigIgn"),
@@ -80,7 +94,7 @@ fn report() -> Value {
         "timens_offsets": read("/proc/self/timens_offsets"),
         "monotonic": clock(nix::time::ClockId::CLOCK_MONOTONIC),
         "boottime": clock(nix::time::ClockId::CLOCK_BOOTTIME),
-        "keyring": session_keyring(),
+        "keyring": sys::session_keyring(),
         "personality": read("/proc/self/personality"),
         "cgroup": read("/proc/self/cgroup"),
         "mounts": read("/proc/self/mountinfo").lines().collect::<Vec<_>>(),
@@ -169,14 +183,6 @@ fn namespaces() -> BTreeMap<String, String> {
 
 fn clock(id: nix::time::ClockId) -> i64 {
     nix::time::clock_gettime(id).map_or(0, |time| time.tv_sec())
-}
-
-/// The session keyring's id, or the negative error number; 0 ids do not exist.
-fn session_keyring() -> i64 {
-    const KEYCTL_GET_KEYRING_ID: libc::c_long = 0;
-    const KEY_SPEC_SESSION_KEYRING: libc::c_long = -3;
-    // SAFETY: keyctl(2) of this command takes two numbers and touches no memory.
-    unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) }
 }
 
 fn say(text: &str) {

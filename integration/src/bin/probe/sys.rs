@@ -1,0 +1,109 @@
+//! The probe's unsafe code: system calls as the kernel is given them, and what it says in a SIGSYS.
+#![allow(unsafe_code)]
+
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+
+use nix::errno::Errno;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
+
+/// What a system call gave: a value or the number of an error.
+pub(crate) type Returned = Result<i64, i32>;
+
+/// A system call through the machine's own entry; a `number` with bit 30 is an x32 call.
+pub(crate) fn native(number: u64, args: [u64; 6]) -> Returned {
+    let [a, b, c, d, e, f] = args;
+    // SAFETY: the caller chooses number and arguments, as this program's user did: whatever the kernel
+    // does with them is what is to be found out. [syscall(2)](https://man7.org/linux/man-pages/man2/syscall.2.html)
+    let returned = unsafe { libc::syscall(number as libc::c_long, a, b, c, d, e, f) };
+    Errno::result(returned).map_err(|_known_ones_only| Errno::last_raw())
+}
+
+/// A call through the entry of 32-bit programs. It has room for five arguments here: the sixth is in the
+/// frame pointer, and nobody asks for it.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn int80(number: u32, args: [u32; 5]) -> Returned {
+    let [a, b, c, d, e] = args.map(u64::from);
+    let returned: u64;
+    // SAFETY: as above. Only rax is changed, and before Linux 6.8 r8 to r11. LLVM keeps rbx for itself, so
+    // it is exchanged before and after. [int 0x80](https://man7.org/linux/man-pages/man2/syscall.2.html)
+    unsafe {
+        std::arch::asm!(
+            "xchg rbx, {first}",
+            "int 0x80",
+            "xchg rbx, {first}",
+            first = inout(reg) a => _,
+            inlateout("rax") u64::from(number) => returned,
+            in("rcx") b, in("rdx") c, in("rsi") d, in("rdi") e,
+            lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _,
+        );
+    }
+    match returned as u32 as i32 {
+        error @ -4095..=-1 => Err(-error),
+        value => Ok(i64::from(value)),
+    }
+}
+
+/// A processor without such an entry.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn int80(_number: u32, _args: [u32; 5]) -> Returned {
+    Err(libc::ENOSYS)
+}
+
+/// The part of a `siginfo_t` that the kernel fills for SIGSYS (`asm-generic/siginfo.h`).
+#[repr(C)]
+struct Sigsys {
+    signal: i32,
+    errno: i32,
+    code: i32,
+    call_address: *mut libc::c_void,
+    syscall: i32,
+    arch: u32,
+}
+
+/// A SIGSYS that came.
+pub(crate) struct Trapped {
+    pub(crate) syscall: i32,
+    pub(crate) errno: i32,
+    pub(crate) arch: u32,
+}
+
+static SYSCALL: AtomicI32 = AtomicI32::new(NONE);
+static ERRNO: AtomicI32 = AtomicI32::new(0);
+static ARCH: AtomicU32 = AtomicU32::new(0);
+const NONE: i32 = -1;
+
+extern "C" fn note(_signal: i32, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    // SAFETY: the kernel gives a SA_SIGINFO handler a siginfo_t, which for SIGSYS has these fields.
+    let info = unsafe { &*info.cast::<Sigsys>() };
+    SYSCALL.store(info.syscall, Ordering::Relaxed);
+    ERRNO.store(info.errno, Ordering::Relaxed);
+    ARCH.store(info.arch, Ordering::Relaxed);
+}
+
+/// From now on SIGSYS is noted.
+pub(crate) fn catch_sigsys() {
+    let action = SigAction::new(SigHandler::SigAction(note), SaFlags::SA_SIGINFO, SigSet::empty());
+    // SAFETY: the handler only stores to atomics. [sigaction(2)](https://man7.org/linux/man-pages/man2/sigaction.2.html)
+    unsafe { sigaction(Signal::SIGSYS, &action) }.expect("catch SIGSYS");
+}
+
+/// The SIGSYS that came since the last time this was asked.
+pub(crate) fn trapped() -> Option<Trapped> {
+    let syscall = SYSCALL.swap(NONE, Ordering::Relaxed);
+    let (errno, arch) = (ERRNO.load(Ordering::Relaxed), ARCH.load(Ordering::Relaxed));
+    (syscall != NONE).then_some(Trapped { syscall, errno, arch })
+}
+
+/// The session keyring's id, or the negative error number; 0 ids do not exist.
+pub(crate) fn session_keyring() -> i64 {
+    const KEYCTL_GET_KEYRING_ID: u64 = 0;
+    const KEY_SPEC_SESSION_KEYRING: u64 = -3_i64 as u64;
+    let args = [KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0, 0, 0, 0];
+    native(libc::SYS_keyctl as u64, args).unwrap_or_else(|errno| -i64::from(errno))
+}
+
+/// How the kernel treats this process's capabilities when it changes its user or program.
+pub(crate) fn securebits() -> i64 {
+    let args = [libc::PR_GET_SECUREBITS as u64, 0, 0, 0, 0, 0];
+    native(libc::SYS_prctl as u64, args).unwrap_or(-1)
+}
