@@ -72,13 +72,14 @@ impl Agent {
         Ok(Agent { path, all, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// What has come so far, a container process state for each connection.
-    pub(crate) fn states(&self) -> Res<Vec<Value>> {
+    /// Waits for this many container process states, one for each connection; more are an error.
+    pub(crate) fn states(&self, ctx: &Ctx, count: usize) -> Res<Vec<Value>> {
+        ctx.eventually(&format!("{count} states come"), || {
+            self.all.lock().is_ok_and(|all| all.len() >= count).then_some(())
+        })?;
         let all = self.all.lock().doing("the agent")?;
-        all.iter()
-            .map(|it| Ok(it.as_ref()?.state.clone()))
-            .collect::<Result<_, &String>>()
-            .map_err(String::clone)
+        holds!(all.len() == count, "{} states came, not {count}", all.len());
+        all.iter().map(|it| Ok(it.as_ref().map_err(String::clone)?.state.clone())).collect()
     }
 
     /// Every connection must have been closed, with nothing after the one state.

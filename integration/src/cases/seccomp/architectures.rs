@@ -20,8 +20,6 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(x32_is_killed_unless_listed).needs(&[X86_64]),
         either!(x32_is_filtered).needs(&[X86_64]),
         either!(foreign_ones_do_not_matter),
-        either!(foreign_ones_of_the_other_byte_order)
-            .ours("libseccomp puts one byte order into a filter, and runc knows no parisc"),
         either!(own_one_need_not_be_listed).needs(&[I386]),
     ],
 };
@@ -119,12 +117,6 @@ fn x32_is_filtered(ctx: &Ctx) -> Res {
 
 fn foreign_ones_do_not_matter(ctx: &Ctx) -> Res {
     let names = ["ARM", "AARCH64", "MIPSEL", "MIPSEL64", "MIPSEL64N32", "PPC64LE", "RISCV64"];
-    returns(ctx, &marked_on(&names), &[("munlockall", MARKED), ("sched_yield", "0")])
-}
-
-fn foreign_ones_of_the_other_byte_order(ctx: &Ctx) -> Res {
-    let names =
-        ["MIPS", "MIPS64", "MIPS64N32", "PPC", "PPC64", "S390", "S390X", "PARISC", "PARISC64"];
     returns(ctx, &marked_on(&names), &[("munlockall", MARKED), ("sched_yield", "0")])
 }
 

@@ -15,11 +15,13 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(action_unknown).ours(NO_FIELD),
         either!(operator_unknown).ours(NO_FIELD),
         either!(architecture_unknown).ours(NO_FIELD),
+        either!(architecture_of_the_other_byte_order).ours(NO_FIELD),
         either!(flag_unknown).ours(NO_FIELD),
         either!(index_above_five).ours(NO_FIELD),
         either!(errno_too_large).ours("the peers name no field, and cut off its upper bits"),
         either!(errno_of_an_action_without).ours("runc ignores it, crun names no field"),
         either!(names_empty).ours("the peers ignore the rule"),
+        either!(two_answers_to_one_call).ours(NO_FIELD),
         either!(field_missing).ours(NO_FIELD),
         either!(wrong_types).ours(NO_FIELD),
         either!(default_of_notify).ours(NO_FIELD),
@@ -70,6 +72,12 @@ fn architecture_unknown(ctx: &Ctx) -> Res {
     refused(ctx, profile, "linux.seccomp.architectures[1]", "SCMP_ARCH_STRAW")
 }
 
+/// Its calls could not come from a program of this machine.
+fn architecture_of_the_other_byte_order(ctx: &Ctx) -> Res {
+    let profile = rule_with("/architectures", json!(["SCMP_ARCH_S390X"]));
+    refused(ctx, profile, "linux.seccomp.architectures[0]", "SCMP_ARCH_S390X")
+}
+
 fn flag_unknown(ctx: &Ctx) -> Res {
     let flags = ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_STRAW"];
     let profile = rule_with("/flags", json!(flags));
@@ -110,6 +118,15 @@ fn errno_of_an_action_without(ctx: &Ctx) -> Res {
 fn names_empty(ctx: &Ctx) -> Res {
     let profile = rule_with("/syscalls/0/names", json!([]));
     refused(ctx, profile, "linux.seccomp.syscalls[0].names", "")
+}
+
+/// Which of the two is meant cannot be known.
+fn two_answers_to_one_call(ctx: &Ctx) -> Res {
+    let (one, mut other) =
+        (mark(json!([condition(0, "EQ", 1, 0)])), mark(json!([condition(0, "EQ", 1, 0)])));
+    other["errnoRet"] = json!(1);
+    let (field, about) = ("linux.seccomp.syscalls[1]", "linux.seccomp.syscalls[0]");
+    refused(ctx, all_but([one, other]), field, about)
 }
 
 fn field_missing(ctx: &Ctx) -> Res {

@@ -129,8 +129,7 @@ fn state_of_create(ctx: &Ctx) -> Res {
     container.create()?;
     container.start()?;
     container.until_output("ready")?;
-    let states = agent.states()?;
-    same!(states.len(), 1);
+    let states = agent.states(ctx, 1)?;
     let pid = container.pid()?;
     is_state_of(&states[0], &container, "creating", pid)?;
     same!(states[0]["state"]["pid"], pid);
@@ -148,8 +147,7 @@ fn state_of_exec(ctx: &Ctx) -> Res {
     let flags = ["--detach", "--pid-file", &shown(&file)];
     container.exec(&flags, &["/bin/probe", "until-term"])?.is(0)?;
     let pid = std::fs::read_to_string(&file).doing("pid file")?.parse().doing("pid")?;
-    let states = agent.states()?;
-    same!(states.len(), 2);
+    let states = agent.states(ctx, 2)?;
     is_state_of(&states[1], &container, "running", pid)?;
     same!(states[1]["state"]["pid"], container.pid()?);
     agent.closed()
@@ -163,8 +161,7 @@ fn metadata_unset(ctx: &Ctx) -> Res {
     let agent = Agent::new(ctx, answers)?;
     let container = of(ctx, &agent, NAMES)?;
     container.run()?.is(0)?;
-    let states = agent.states()?;
-    let metadata = &states.first().doing("a state")?["metadata"];
+    let metadata = &agent.states(ctx, 1)?[0]["metadata"];
     holds!(metadata.is_null() || metadata == "", "metadata is {metadata}");
     Ok(())
 }
@@ -176,7 +173,7 @@ fn connections_are_closed(ctx: &Ctx) -> Res {
     container.args(&["/bin/probe", "until-term"]);
     let run = container.run_call(&[])?.spawn()?;
     container.until_output("ready")?;
-    same!(agent.states()?.len(), 1);
+    agent.states(ctx, 1)?;
     agent.closed()?;
     container.kill("KILL")?;
     run.wait()?.is(137)?;
@@ -193,7 +190,7 @@ fn each_process_has_its_own_connection(ctx: &Ctx) -> Res {
     for call in calls {
         returned(&call.wait()?.is(0)?, WANTED)?;
     }
-    same!(agent.states()?.len(), 4);
+    agent.states(ctx, 4)?;
     Ok(())
 }
 

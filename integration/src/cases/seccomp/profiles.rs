@@ -8,7 +8,7 @@ use super::filters;
 use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, either, root};
-use crate::result::{Doing, Res};
+use crate::result::{Doing, Res, same};
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "seccomp.profiles",
@@ -89,7 +89,8 @@ fn runs_the_work(container: &mut Container<'_>, uid: u32, no_new_privileges: boo
         i32::from(no_new_privileges),
         filters("self")? + 1
     );
-    container.sh(WORK).run()?.is(0)?.prints(&wanted)?;
+    let out = container.sh(WORK).run()?.is(0)?.prints(&wanted)?;
+    same!(out.err, "");
     super::run_sleeping(container)?;
     container
         .exec(super::exec_flags(no_new_privileges), &["/bin/sh", "-c", WORK])?
