@@ -143,10 +143,12 @@ impl Reader {
             return Vec::new();
         };
         let mut arches = vec![native];
-        for oci in oci.architectures().iter().flatten() {
+        for (at, oci) in oci.architectures().iter().flatten().enumerate() {
             let arch = Arch::of_oci(*oci).unwrap_or(native);
-            // What has the other byte order is not on this machine.
-            if arch.is_little_endian() == native.is_little_endian() && !arches.contains(&arch) {
+            if arch.is_little_endian() != native.is_little_endian() {
+                let text = format!("{arch} has another byte order than {native}; leave it out");
+                self.wrong(&format!(".architectures[{at}]"), text);
+            } else if !arches.contains(&arch) {
                 arches.push(arch);
             }
         }
