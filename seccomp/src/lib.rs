@@ -30,15 +30,19 @@
 
 mod action;
 mod arch;
+mod call;
 mod calls;
 mod compile;
 mod condition;
 mod error;
+mod explain;
 mod filter;
 mod flags;
+mod listing;
 mod multiplex;
 mod order;
 mod profile;
+mod summary;
 #[allow(unsafe_code)]
 mod sys;
 mod syscalls;
@@ -46,7 +50,12 @@ mod table;
 
 pub use action::Action;
 pub use arch::Arch;
+pub use call::Call;
+pub use condition::Condition;
 pub use error::{Problem, Problems};
+pub use explain::{Explanation, PassedOver, Reason, Why};
 pub use filter::{Filter, Instruction};
 pub use flags::Flags;
+pub use listing::Listing;
 pub use profile::Profile;
+pub use summary::Summary;

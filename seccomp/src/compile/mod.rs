@@ -11,7 +11,7 @@
 
 mod emit;
 mod graph;
-mod layout;
+pub(crate) mod layout;
 mod rule;
 mod search;
 
@@ -148,7 +148,7 @@ impl Compiler<'_> {
     /// all that is behind its last.
     fn add_calls(&mut self, calls: &Calls, start: u32, ranges: &mut Vec<Range>) -> Result<Id> {
         set(ranges, start, self.default);
-        if calls.newest.is_some() && calls.arch.unknown_is_zero() {
+        if calls.zero_is_unknown() {
             set(ranges, start, self.unknown);
             set(ranges, start + 1, self.default);
         }
