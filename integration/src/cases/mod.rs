@@ -3,6 +3,7 @@
 mod bad;
 mod cgroup;
 mod exec;
+mod explain;
 mod hooks;
 mod lifecycle;
 mod list;
@@ -35,6 +36,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     hooks::FEATURE,
     log::FEATURE,
     spec::FEATURE,
+    explain::FEATURE,
     races::FEATURE,
     bad::FEATURE,
     cgroup::FEATURE,
