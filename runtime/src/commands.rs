@@ -10,6 +10,7 @@ pub(crate) mod man;
 pub(crate) mod plan;
 pub(crate) mod ps;
 pub(crate) mod run;
+pub(crate) mod seccomp;
 pub(crate) mod spec;
 pub(crate) mod start;
 pub(crate) mod state;

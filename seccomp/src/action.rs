@@ -64,6 +64,23 @@ impl Action {
         }
     }
 
+    /// The action of such a value; `None` when it is none of these.
+    #[must_use]
+    pub fn of_code(code: u32) -> Option<Self> {
+        let value = (code & libc::SECCOMP_RET_DATA) as u16;
+        Some(match code & libc::SECCOMP_RET_ACTION_FULL {
+            libc::SECCOMP_RET_KILL_THREAD => Self::KillThread,
+            libc::SECCOMP_RET_KILL_PROCESS => Self::KillProcess,
+            libc::SECCOMP_RET_TRAP => Self::Trap,
+            libc::SECCOMP_RET_ERRNO => Self::Errno(value),
+            libc::SECCOMP_RET_TRACE => Self::Trace(value),
+            libc::SECCOMP_RET_LOG => Self::Log,
+            libc::SECCOMP_RET_ALLOW => Self::Allow,
+            libc::SECCOMP_RET_USER_NOTIF => Self::Notify,
+            _ => return None,
+        })
+    }
+
     /// Whether the call is made.
     #[must_use]
     pub fn lets_through(self) -> bool {
@@ -101,6 +118,23 @@ mod tests {
         assert_eq!(Action::Errno(38).to_string(), "SCMP_ACT_ERRNO(ENOSYS)");
         assert_eq!(Action::Errno(4000).to_string(), "SCMP_ACT_ERRNO(4000)");
         assert_eq!(Action::KillProcess.to_string(), "SCMP_ACT_KILL_PROCESS");
+    }
+
+    #[test]
+    fn codes_are_read_back() {
+        for action in [
+            Action::KillThread,
+            Action::KillProcess,
+            Action::Trap,
+            Action::Errno(1),
+            Action::Trace(7),
+            Action::Log,
+            Action::Allow,
+            Action::Notify,
+        ] {
+            assert_eq!(Action::of_code(action.code()), Some(action));
+        }
+        assert_eq!(Action::of_code(0x1234_0000), None);
     }
 
     #[test]

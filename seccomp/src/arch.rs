@@ -1,6 +1,6 @@
 //! Architectures: the specification's names, the kernel's tokens, and how arguments are compared.
 
-use crate::syscalls::{Column, Name};
+use crate::syscalls::{self, Column, Name};
 use oci_spec::runtime::Arch as OciArch;
 use std::fmt;
 
@@ -169,6 +169,16 @@ impl Arch {
     /// The number of a call, as the kernel tells it to filters.
     pub(crate) fn number_of(self, name: Name) -> Option<u32> {
         name.number(self.row().column).map(|number| number | self.bits())
+    }
+
+    /// The name of a call, by its number.
+    pub(crate) fn name_of(self, number: u32) -> Option<&'static str> {
+        syscalls::name(self.row().column, number ^ self.bits())
+    }
+
+    /// All its calls, in the order of their names.
+    pub(crate) fn calls(self) -> impl Iterator<Item = (&'static str, u32)> {
+        syscalls::numbers(self.row().column).map(move |(name, number)| (name, number | self.bits()))
     }
 
     /// What is set in all its numbers.

@@ -65,7 +65,6 @@ impl Calls {
     }
 
     /// What it says about one number, if it says anything.
-    #[expect(dead_code, reason = "for what explains a filter")]
     pub(crate) fn decision<'a>(
         &'a self,
         profile: &'a Profile,
@@ -75,6 +74,16 @@ impl Calls {
         let mentions = self.mentions.get(begin..).unwrap_or_default();
         let count = mentions.partition_point(|mention| mention.number == number);
         (count > 0).then(|| self.decide(profile, &mentions[..count]))
+    }
+
+    /// Whether a number is behind all that the profile knows, and so [`ENOSYS`].
+    pub(crate) fn is_newer(&self, number: u32) -> bool {
+        self.newest.is_some_and(|newest| number > newest)
+    }
+
+    /// Whether 0 is [`ENOSYS`] too.
+    pub(crate) fn zero_is_unknown(&self) -> bool {
+        self.newest.is_some() && self.arch.unknown_is_zero()
     }
 
     fn decide<'a>(

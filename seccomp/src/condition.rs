@@ -10,12 +10,16 @@ pub(crate) const LAST_ARGUMENT: usize = 5;
 
 /// One entry of `args`: what it asks of one argument.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Condition {
-    pub(crate) index: u8,
-    pub(crate) operator: Operator,
-    pub(crate) value: u64,
+#[non_exhaustive]
+pub struct Condition {
+    /// Which argument, from 0 up.
+    pub index: u8,
+    /// How it is compared.
+    pub operator: Operator,
+    /// With what.
+    pub value: u64,
     /// Only for `SCMP_CMP_MASKED_EQ`, where `value` is the mask and this is the wanted result.
-    pub(crate) value_two: u64,
+    pub value_two: u64,
 }
 
 impl Condition {
@@ -51,7 +55,6 @@ impl Condition {
 
     /// Whether it holds for a call with these arguments, as far as [`cut`](Self::cut) has left
     /// anything of it. Comparisons are unsigned.
-    #[expect(dead_code, reason = "for what explains a filter")]
     pub(crate) fn holds(&self, arch: Arch, args: &[u64; LAST_ARGUMENT + 1]) -> bool {
         let argument = arch.cut(args[usize::from(self.index)]);
         match self.operator {
@@ -105,7 +108,7 @@ impl fmt::Display for Condition {
 }
 
 /// Small numbers in decimal, others in hexadecimal.
-struct Number(u64);
+pub(crate) struct Number(pub(crate) u64);
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -37,9 +37,8 @@ impl Instruction {
 #[derive(Clone, Debug)]
 pub struct Filter {
     program: Vec<Instruction>,
-    profile: Profile,
-    #[expect(dead_code, reason = "for what explains a filter")]
-    calls: Vec<Calls>,
+    pub(crate) profile: Profile,
+    pub(crate) calls: Vec<Calls>,
 }
 
 impl Profile {

@@ -71,6 +71,11 @@ impl Flags {
     fn alone(self) -> Self {
         if self.0 == WAIT_KILLABLE_RECV { Self(self.0 | NEW_LISTENER) } else { self }
     }
+
+    /// The names of those that can be asked for.
+    pub(crate) fn names(self) -> impl Iterator<Item = &'static str> {
+        ROWS.iter().filter(move |row| self.0 & row.2 != 0).map(|row| row.1)
+    }
 }
 
 #[cfg(test)]

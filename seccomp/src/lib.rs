@@ -12,6 +12,7 @@
 //! )?;
 //! let filter = Profile::new(&oci)?.compile()?;
 //! assert!(filter.instructions().len() < 10);
+//! println!("{}", filter.summary());
 //! // filter.install()? would put it into force for this thread, for good.
 //! # Ok(())
 //! # }
@@ -19,6 +20,7 @@
 //!
 //! A [`Profile`] is a configuration that has been checked. It is compiled to a [`Filter`]: its
 //! instructions can be loaded by [`Filter::install`], or by whoever starts the process that they are for.
+//! [`Filter::explain`] says what it does to a call, and why.
 //!
 //! What a profile means is what it means to engines, who have been using libseccomp: `SEMANTICS.md` in
 //! this crate's directory has all of it.
@@ -30,15 +32,19 @@
 
 mod action;
 mod arch;
+mod call;
 mod calls;
 mod compile;
 mod condition;
 mod error;
+mod explain;
 mod filter;
 mod flags;
+mod listing;
 mod multiplex;
 mod order;
 mod profile;
+mod summary;
 #[allow(unsafe_code)]
 mod sys;
 mod syscalls;
@@ -46,7 +52,17 @@ mod table;
 
 pub use action::Action;
 pub use arch::Arch;
+pub use call::Call;
+pub use condition::Condition;
 pub use error::{Problem, Problems};
+pub use explain::{Explanation, PassedOver, Reason, Why};
 pub use filter::{Filter, Instruction};
 pub use flags::Flags;
+pub use listing::Listing;
 pub use profile::Profile;
+pub use summary::Summary;
+
+/// Has its examples tested.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -58,7 +58,7 @@ pub(crate) fn decide<'a>(
 }
 
 /// A rule's conditions hold together, unless two are about one argument: then each counts alone.
-fn split<'a>(arch: Arch, rule: &'a Rule, subcall: Option<u8>) -> Vec<Alternative<'a>> {
+pub(crate) fn split<'a>(arch: Arch, rule: &'a Rule, subcall: Option<u8>) -> Vec<Alternative<'a>> {
     let alternative = |conditions: &[Condition]| {
         let mut conditions: Vec<Condition> =
             conditions.iter().filter_map(|one| one.cut(arch)).collect();

@@ -72,7 +72,6 @@ const fn same(one: &[u8], other: &[u8]) -> bool {
 /// Returns the name of the call `number`, x32's without its bit. Where two names have one number,
 /// it is the first of them in the alphabet: arm's 341 is `arm_sync_file_range`, which is what the
 /// kernel calls it, and not `sync_file_range2`. It looks at the whole column: it is for texts, not for work.
-#[cfg_attr(not(test), expect(dead_code, reason = "for what explains a filter"))]
 pub(crate) fn name(column: Column, number: u32) -> Option<&'static str> {
     numbers(column).find(|&(_, other)| other == number).map(|(name, _)| name)
 }

@@ -3,6 +3,7 @@
 mod bad;
 mod cgroup;
 mod exec;
+mod explain;
 mod hooks;
 mod lifecycle;
 mod list;
@@ -36,6 +37,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     hooks::FEATURE,
     log::FEATURE,
     spec::FEATURE,
+    explain::FEATURE,
     races::FEATURE,
     bad::FEATURE,
     cgroup::FEATURE,

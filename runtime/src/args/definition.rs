@@ -30,6 +30,8 @@ pub(crate) struct Operand {
 pub(crate) enum Arity {
     One,
     Optional,
+    /// None or more, behind all others.
+    Many,
     /// What comes after the operand before it, flags of our own included: it is someone else's
     /// command line.
     Rest,

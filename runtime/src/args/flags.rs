@@ -126,5 +126,15 @@ pub(crate) const FORMAT: Flag =
         .short('f')
         .default("table");
 pub(crate) const QUIET: Flag = Flag::new("quiet", Switch, "Print the ids only").short('q');
+pub(crate) const ARCH: Flag = Flag::new(
+    "arch",
+    Text("ARCH"),
+    "An architecture, such as x86 or SCMP_ARCH_X86 [default: all, and this machine's for CALL]",
+);
+pub(crate) const BPF: Flag = Flag::new(
+    "bpf",
+    Choice("FORM", &["text", "raw"]),
+    "Print the filter's program, a line for each instruction or as it is loaded",
+);
 pub(crate) const ROOTLESS_SPEC: Flag =
     Flag::new("rootless", Switch, "Make it one that an ordinary user can run");

@@ -43,6 +43,12 @@ impl Args {
         found.map(String::as_str)
     }
 
+    /// The operands of that name, of which there may be many.
+    pub(crate) fn operands(&self, name: &str) -> Vec<&str> {
+        let found = self.0.try_get_many::<String>(name).ok().flatten();
+        found.into_iter().flatten().map(String::as_str).collect()
+    }
+
     /// The id of a command that cannot be called without one.
     pub(crate) fn id(&self) -> &str {
         self.operand("ID").or_else(|| self.operand(REST)).unwrap_or_default()
@@ -77,6 +83,15 @@ mod tests {
         assert_eq!(typed("exec", &["c", "--", "ls", "-l"]).rest(), ["ls", "-l"]);
         assert_eq!(typed("exec", &["--", "c", "ls", "-l"]).rest(), ["ls", "-l"]);
         assert_eq!(typed("ps", &["c", "-f"]).rest(), ["-f"]);
+    }
+
+    #[test]
+    fn many_operands_may_be_negative_numbers_and_flags_may_follow() {
+        let args = typed("seccomp", &["openat", "-100", "0x10", "--arch", "x86"]);
+        assert_eq!(args.operand("CALL"), Some("openat"));
+        assert_eq!(args.operands("ARG"), ["-100", "0x10"]);
+        assert_eq!(args.text(&flags::ARCH), Some("x86"));
+        assert!(typed("seccomp", &["openat"]).operands("ARG").is_empty());
     }
 
     #[test]

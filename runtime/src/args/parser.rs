@@ -108,7 +108,7 @@ fn usage(definition: &Command) -> String {
     let operands = definition.operands.iter().map(|operand| match operand.arity {
         Arity::One => format!(" {}", operand.name),
         Arity::Optional => format!(" [{}]", operand.name),
-        Arity::Rest => format!(" [{}]...", operand.name),
+        Arity::Many | Arity::Rest => format!(" [{}]...", operand.name),
     });
     format!("skep {} [OPTION]...{}", definition.name, operands.collect::<String>())
 }
@@ -141,7 +141,12 @@ fn operands(definitions: &[Operand]) -> Vec<Arg> {
 }
 
 fn operand(definition: &Operand) -> Arg {
-    Arg::new(definition.name).required(definition.arity == Arity::One).help(definition.help)
+    let operand = Arg::new(definition.name).help(definition.help);
+    match definition.arity {
+        Arity::One => operand.required(true),
+        Arity::Many => operand.num_args(0..).allow_negative_numbers(true),
+        Arity::Optional | Arity::Rest => operand,
+    }
 }
 
 /// One clap argument for all: whatever comes after the first operand is taken as it is, even if it
@@ -173,6 +178,7 @@ mod tests {
         assert!(usages.contains(&"skep kill [OPTION]... ID [SIGNAL]".to_owned()));
         assert!(usages.contains(&"skep exec [OPTION]... ID [COMMAND]...".to_owned()));
         assert!(usages.contains(&"skep list [OPTION]...".to_owned()));
+        assert!(usages.contains(&"skep seccomp [OPTION]... [CALL] [ARG]...".to_owned()));
     }
 
     #[test]

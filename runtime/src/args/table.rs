@@ -1,6 +1,6 @@
 //! The commands.
 
-use super::definition::Arity::{One, Optional, Rest};
+use super::definition::Arity::{Many, One, Optional, Rest};
 use super::definition::{Command, Operand};
 use super::flags as f;
 use crate::commands;
@@ -153,6 +153,20 @@ pub(crate) const COMMANDS: &[Command] = &[
         operands: &[Operand::new("ID", Optional, "Name of the container [default: plan]")],
         flags: &[f::BUNDLE, f::NO_PIVOT, f::NO_NEW_KEYRING, f::PRESERVE_FDS],
         run: commands::plan::run,
+        failure_code: 1,
+    },
+    Command {
+        name: "seccomp",
+        about: "Print what a bundle's seccomp profile does",
+        details: "To all system calls, or to CALL and why. CALL is a name or a number, ARGs are numbers: decimal, \
+            hexadecimal with 0x, or octal with 0; those that are not given are 0. No privilege is needed. \
+            --bpf=raw writes what 'bwrap --seccomp' reads.",
+        operands: &[
+            Operand::new("CALL", Optional, "The system call"),
+            Operand::new("ARG", Many, "Its arguments, up to 6"),
+        ],
+        flags: &[f::BUNDLE, f::ARCH, f::BPF],
+        run: commands::seccomp::run,
         failure_code: 1,
     },
     Command {

@@ -2,6 +2,6 @@
 
 use std::mem::offset_of;
 
-pub(super) const NUMBER: u32 = offset_of!(libc::seccomp_data, nr) as u32;
-pub(super) const ARCH: u32 = offset_of!(libc::seccomp_data, arch) as u32;
-pub(super) const ARGUMENTS: u32 = offset_of!(libc::seccomp_data, args) as u32;
+pub(crate) const NUMBER: u32 = offset_of!(libc::seccomp_data, nr) as u32;
+pub(crate) const ARCH: u32 = offset_of!(libc::seccomp_data, arch) as u32;
+pub(crate) const ARGUMENTS: u32 = offset_of!(libc::seccomp_data, args) as u32;

@@ -11,7 +11,7 @@
 
 mod emit;
 mod graph;
-mod layout;
+pub(crate) mod layout;
 mod rule;
 mod search;
 
@@ -120,7 +120,8 @@ impl Compiler<'_> {
     ) -> Result<()> {
         let x86_64_end = self.add_half(x86_64, 0, ranges)?;
         let x32_end = self.add_half(x32, X32_BIT, ranges)?;
-        let upper = if x32.is_none() && x86_64_end == self.default { self.bad } else { x86_64_end };
+        let finds_newer = x86_64.is_some_and(|calls| calls.newest.is_some());
+        let upper = if x32.is_none() && !finds_newer { self.bad } else { x86_64_end };
         set(ranges, 2 * X32_BIT, upper);
         set(ranges, 3 * X32_BIT, x32_end);
         // A tracer that skips a call makes -1 of it: of no architecture, so not of a bad one.
@@ -147,7 +148,7 @@ impl Compiler<'_> {
     /// all that is behind its last.
     fn add_calls(&mut self, calls: &Calls, start: u32, ranges: &mut Vec<Range>) -> Result<Id> {
         set(ranges, start, self.default);
-        if calls.newest.is_some() && calls.arch.unknown_is_zero() {
+        if calls.zero_is_unknown() {
             set(ranges, start, self.unknown);
             set(ranges, start + 1, self.default);
         }
