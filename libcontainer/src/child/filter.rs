@@ -5,8 +5,8 @@ use super::{Context, Kind};
 use crate::sys::{Errno, Result, identity};
 use std::os::fd::AsRawFd;
 
-/// The bit of CAP_SYS_ADMIN.
-const ADMIN: u64 = 1 << 21;
+/// CAP_SYS_ADMIN.
+const ADMIN: u32 = 21;
 
 impl Context<'_> {
     pub(super) fn load_filter(&mut self) -> Result<()> {
@@ -25,16 +25,25 @@ impl Context<'_> {
         }
     }
 
-    pub(super) fn give_up_admin(&mut self, inheritable_too: bool) -> Result<()> {
+    pub(super) fn keep_admin_back(&mut self, inheritable: bool) -> Result<()> {
+        if self.trampoline >= 0 {
+            return Ok(());
+        }
+        if !inheritable {
+            return identity::lower_ambient(ADMIN);
+        }
+        let mut sets = identity::capabilities()?;
+        sets.inheritable &= !(1 << ADMIN);
+        identity::capset(&sets)
+    }
+
+    pub(super) fn give_up_admin(&mut self) -> Result<()> {
         if self.trampoline >= 0 {
             return Ok(());
         }
         let mut sets = identity::capabilities()?;
-        sets.effective &= !ADMIN;
-        sets.permitted &= !ADMIN;
-        if inheritable_too {
-            sets.inheritable &= !ADMIN;
-        }
+        sets.effective &= !(1 << ADMIN);
+        sets.permitted &= !(1 << ADMIN);
         identity::capset(&sets)
     }
 }

@@ -226,7 +226,8 @@ impl<'a> Context<'a> {
             Op::Ready => self.ready(),
             Op::LoadFilter { .. } => self.load_filter(),
             Op::SendListener => self.send_listener(),
-            Op::GiveUpAdmin { inheritable_too } => self.give_up_admin(*inheritable_too),
+            Op::KeepAdminBack { inheritable } => self.keep_admin_back(*inheritable),
+            Op::GiveUpAdmin => self.give_up_admin(),
             Op::AwaitStart { first } => self.await_start(*first),
             Op::CloseOnExec { first } => file::cloexec_from(*first),
         }

@@ -73,9 +73,6 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::LoadFilter { .. }, libc::EINVAL) => {
             Some("the kernel is built without seccomp filters, or lacks one of linux.seccomp.flags")
         }
-        (Op::GiveUpAdmin { .. }, _) => {
-            Some("without process.noNewPrivileges, the profile must permit capset")
-        }
         (Op::Groups(_), libc::EPERM) => Some(
             "groups cannot be set in a user namespace that an ordinary user made without newgidmap: leave process.user.additionalGids empty",
         ),

@@ -4,7 +4,7 @@
 use super::{Error, ErrorKind, Result, explain, out_of_turn, receive};
 use crate::child::{EXEC_STEP, Kind, Message};
 use crate::plan::{Op, Plan};
-use crate::sys::trampoline::Orders;
+use crate::sys::trampoline::{Admin, Orders};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// The only flag of a filter that is newer than the oldest kernel for skep is one for listeners.
@@ -25,29 +25,28 @@ pub(super) fn orders(plan: &Plan, start_fifo: Option<&OwnedFd>, socket: &OwnedFd
         let step = plan.find_step(kind).unwrap_or(EXEC_STEP);
         Message::begin(Kind::Failed, step)
     };
-    let keep = plan.steps.iter().find_map(|step| match step.op {
-        Op::GiveUpAdmin { inheritable_too: true } => Some([!ADMIN, !ADMIN]),
-        Op::GiveUpAdmin { inheritable_too: false } => Some([!ADMIN, u32::MAX]),
-        _ => None,
+    let admin = plan.steps.iter().fold(0, |admin, step| match step.op {
+        Op::KeepAdminBack { inheritable: true } => admin | Admin::AMBIENT | Admin::INHERITABLE,
+        Op::KeepAdminBack { inheritable: false } => admin | Admin::AMBIENT,
+        Op::GiveUpAdmin => admin | Admin::GIVEN_UP,
+        _ => admin,
     });
     Orders {
         fd: start_fifo.unwrap_or(socket).as_raw_fd(),
         waits: start_fifo.is_some().into(),
         socket: if plan.listens() { socket.as_raw_fd() } else { -1 },
         flags: plan.filter.as_ref().map_or(0, |filter| filter.flags().for_one_thread().bits()),
-        keep: keep.unwrap_or([u32::MAX; 2]),
+        admin: Admin(admin),
         program: [0; 2],
         exec: Message::begin(Kind::Failed, EXEC_STEP),
+        keep: failed(|op| matches!(op, Op::KeepAdminBack { .. })),
         load: failed(|op| matches!(op, Op::LoadFilter { .. })),
         send: failed(|op| matches!(op, Op::SendListener)),
-        give_up: failed(|op| matches!(op, Op::GiveUpAdmin { .. })),
+        give_up: failed(|op| matches!(op, Op::GiveUpAdmin)),
         wait: failed(|op| matches!(op, Op::AwaitStart { .. })),
         listener: Message::begin(Kind::Listener, 0),
     }
 }
-
-/// The bit of CAP_SYS_ADMIN.
-const ADMIN: u32 = 1 << 21;
 
 /// Takes the listener of a filter.
 pub(super) type Listening<'a> = &'a mut dyn FnMut(OwnedFd) -> Result<()>;

@@ -4,7 +4,7 @@ use super::credentials::{self, Before};
 use super::devices::DeviceSteps;
 use super::exec_process::ProcessPlan;
 use super::filesystem;
-use super::filter::{self, GiveUpAdmin};
+use super::filter::{self, CarriesAdmin};
 use super::host::Host;
 use super::identity::{self, IdMaps};
 use super::namespaces::{self, Namespace};
@@ -145,7 +145,7 @@ impl<'a> Planner<'a> {
         self.root_filesystem()?;
         let setup_uid = self.setup_ids().0;
         let home = environment::value(&self.environment(), "HOME").is_none();
-        let give_up = process_steps(
+        let carries = process_steps(
             &mut self.plan,
             self.process,
             &Entry {
@@ -161,7 +161,7 @@ impl<'a> Planner<'a> {
             },
         )?;
         self.push(Op::Ready, "");
-        filter::add_steps(&mut self.plan, give_up);
+        filter::add_steps(&mut self.plan, carries);
         if self.options.wait_for_start {
             self.push(Op::AwaitStart { first: 3 + self.options.preserve_fds }, "");
         }
@@ -414,13 +414,13 @@ pub(super) struct Entry<'a> {
     pub(super) at_root: bool,
 }
 
-/// The steps that init and exec processes share, from stdio to the executable. What has to be done
-/// about CAP_SYS_ADMIN when the plan's filter is loaded comes back.
+/// The steps that init and exec processes share, from stdio to the executable. Says whether the
+/// process carries CAP_SYS_ADMIN to where the plan's filter is loaded.
 pub(super) fn process_steps(
     plan: &mut Plan,
     process: &Process,
     entry: &Entry,
-) -> Result<Option<GiveUpAdmin>> {
+) -> Result<Option<CarriesAdmin>> {
     let user = process.user();
     let mut push = |op, field: &str| plan.steps.push(Step { op, field: field.to_owned() });
     if entry.terminal {
@@ -439,7 +439,7 @@ pub(super) fn process_steps(
     }
     plan.steps.extend(credentials::rlimits(process.rlimits().as_deref().unwrap_or_default()));
     let no_new_privileges = process.no_new_privileges().unwrap_or(false);
-    let (credentials, give_up) = credentials::steps(
+    let (credentials, carries) = credentials::steps(
         user,
         process.capabilities().as_ref(),
         &entry.before,
@@ -469,5 +469,5 @@ pub(super) fn process_steps(
     push(Op::FindExecutable { as_root: user.uid() == 0 }, "process.args[0]");
     push(Op::ResetSignals, "");
     push(Op::CloseOnExec { first: 3 + entry.preserve_fds }, "");
-    Ok(give_up)
+    Ok(carries)
 }

@@ -1,6 +1,6 @@
 //! Capabilities, user and groups, resource limits: who the process will be.
 
-use super::filter::{self, GiveUpAdmin};
+use super::filter::{self, CarriesAdmin};
 use super::host::Host;
 use super::op::{Op, Step};
 use crate::sys::identity::CapabilitySets;
@@ -20,8 +20,8 @@ pub(crate) struct Before {
     pub(crate) user_namespace: bool,
 }
 
-/// Steps from the setup user to the process's own: bounding set, groups, ids, capability sets. With
-/// what is to be done about CAP_SYS_ADMIN in the end, if the process `needs_admin` so far.
+/// Steps from the setup user to the process's own: bounding set, groups, ids, capability sets. A
+/// process that `needs_admin`, to load its filter, may have to carry CAP_SYS_ADMIN there.
 pub(super) fn steps(
     user: &User,
     capabilities: Option<&LinuxCapabilities>,
@@ -29,14 +29,13 @@ pub(super) fn steps(
     host: &Host,
     needs_admin: bool,
     warnings: &mut Vec<String>,
-) -> (Vec<Step>, Option<GiveUpAdmin>) {
+) -> (Vec<Step>, Option<CarriesAdmin>) {
     let mut sets = Sets::new(capabilities, before, host, warnings);
     let drop = (0..WIDEST).filter(|bit| sets.bounding & (1 << bit) == 0).collect();
     let groups = user.additional_gids().clone().unwrap_or_default();
     let keep_capabilities = user.uid() != before.uid;
     let carries = needs_admin && sets.can_carry_admin(user.uid());
-    let give_up =
-        carries.then_some(GiveUpAdmin { inheritable_too: sets.set.inheritable & ADMIN == 0 });
+    let admin = carries.then_some(CarriesAdmin { inheritable: sets.set.inheritable & ADMIN == 0 });
     let mut steps = Vec::new();
     if carries {
         // What is not in the bounding set cannot become inheritable, so this comes before.
@@ -56,7 +55,7 @@ pub(super) fn steps(
     if sets.set.inheritable != 0 {
         steps.push(step(Op::Ambient(ambient), "process.capabilities.ambient"));
     }
-    (steps, give_up)
+    (steps, admin)
 }
 
 fn step(op: Op, field: &str) -> Step {
@@ -182,9 +181,9 @@ mod tests {
         let host = Host { capabilities: held, ..Host::for_tests() };
         let before = Before { uid: 0, user_namespace: false };
         let user = User::default();
-        let (steps, give_up) =
+        let (steps, admin) =
             steps(&user, Some(&capabilities), &before, &host, false, &mut warnings);
-        assert_eq!(give_up, None);
+        assert_eq!(admin, None);
         (steps, warnings)
     }
 

@@ -102,9 +102,9 @@ pub(crate) fn for_exec(
     let home = environment::value(&env, "HOME").is_none();
     let entry =
         Entry { before, host, preserve_fds: options.preserve_fds, terminal, home, at_root: false };
-    let give_up = process_steps(&mut plan, process, &entry)?;
+    let carries = process_steps(&mut plan, process, &entry)?;
     plan.steps.push(step(Op::Ready));
-    filter::add_steps(&mut plan, give_up);
+    filter::add_steps(&mut plan, carries);
     Ok(plan)
 }
 

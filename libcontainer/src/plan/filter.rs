@@ -1,14 +1,16 @@
 //! The seccomp filter and the steps that load it.
 //!
 //! Loading takes no_new_privs or CAP_SYS_ADMIN. Where a process is to have neither, it keeps
-//! CAP_SYS_ADMIN over the execve(2) of the trampoline, as an ambient capability, and gives it up
-//! when the filter is loaded: so nothing but capset(2), read(2) and execve(2) is called under the filter.
+//! CAP_SYS_ADMIN over the execve(2) of the trampoline, as an ambient capability. Before the filter is
+//! loaded it is made an ordinary one, which execve(2) takes away: nothing that the filter denies, or
+//! pretends, can leave it to the program. Until then the process gives it up itself, if the filter
+//! lets it: nothing but read(2) and execve(2) must be permitted for our sake.
 
 use super::Plan;
 use super::op::{Op, Step};
 use crate::error::{Error, Problem, Result};
 use oci_spec::runtime::Spec;
-use skep_seccomp::{Filter, Problems, Profile};
+use skep_seccomp::{Arch, Call, Filter, Problems, Profile};
 
 /// Where all of it comes from.
 pub(super) const FIELD: &str = "linux.seccomp";
@@ -28,19 +30,31 @@ fn error(problems: Problems) -> Error {
     Error::problems(problems.0.into_iter().map(problem).collect())
 }
 
-/// What becomes of CAP_SYS_ADMIN when it was only kept for the filter.
+/// CAP_SYS_ADMIN is only there to load the filter with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct GiveUpAdmin {
-    pub(super) inheritable_too: bool,
+pub(super) struct CarriesAdmin {
+    /// It is not to stay inheritable.
+    pub(super) inheritable: bool,
 }
 
 /// Adds the steps that load the plan's filter.
-pub(super) fn add_steps(plan: &mut Plan, give_up: Option<GiveUpAdmin>) {
+pub(super) fn add_steps(plan: &mut Plan, carries: Option<CarriesAdmin>) {
     let Some(filter) = &plan.filter else { return };
-    let mut ops = vec![Op::LoadFilter { instructions: filter.instructions().len() }];
+    let mut ops = Vec::new();
+    if let Some(CarriesAdmin { inheritable }) = carries {
+        ops.push(Op::KeepAdminBack { inheritable });
+    }
+    ops.push(Op::LoadFilter { instructions: filter.instructions().len() });
     if filter.flags().listens() {
         ops.push(Op::SendListener);
     }
-    ops.extend(give_up.map(|GiveUpAdmin { inheritable_too }| Op::GiveUpAdmin { inheritable_too }));
+    if carries.is_some() && permits_capset(filter) {
+        ops.push(Op::GiveUpAdmin);
+    }
     plan.steps.extend(ops.into_iter().map(|op| Step { op, field: FIELD.to_owned() }));
+}
+
+fn permits_capset(filter: &Filter) -> bool {
+    let call = Arch::native().and_then(|native| Call::named(native, "capset", [0; 6]));
+    call.is_some_and(|call| filter.explain(&call).action.lets_through())
 }

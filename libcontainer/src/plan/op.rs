@@ -182,16 +182,18 @@ pub(crate) enum Op {
     /// Tells the parent that all is ready, and waits until it has written that down.
     Ready,
     // Taken by the trampoline, where there is one: child/filter.rs.
+    /// Takes CAP_SYS_ADMIN, which is needed to load the filter, out of what the program will have.
+    KeepAdminBack {
+        inheritable: bool,
+    },
     /// Loads the plan's seccomp filter.
     LoadFilter {
         instructions: usize,
     },
     /// Hands the filter's listener to the parent.
     SendListener,
-    /// Gives up CAP_SYS_ADMIN, which loading the filter took.
-    GiveUpAdmin {
-        inheritable_too: bool,
-    },
+    /// Gives up CAP_SYS_ADMIN before the program is executed.
+    GiveUpAdmin,
     /// Closes every descriptor from this one up but the start FIFO, and waits for `start`.
     AwaitStart {
         first: u32,
@@ -319,7 +321,8 @@ impl fmt::Display for Op {
                 write!(f, "load the seccomp filter of {instructions} instructions")
             }
             Self::SendListener => f.write_str("hand over the listener of the seccomp filter"),
-            Self::GiveUpAdmin { .. } => f.write_str("give up CAP_SYS_ADMIN"),
+            Self::KeepAdminBack { .. } => f.write_str("keep CAP_SYS_ADMIN from the program"),
+            Self::GiveUpAdmin => f.write_str("give up CAP_SYS_ADMIN"),
             Self::AwaitStart { .. } => f.write_str("wait for start"),
             Self::CloseOnExec { first } => write!(f, "close descriptors from {first} up"),
         }

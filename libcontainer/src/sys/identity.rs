@@ -94,6 +94,11 @@ pub(crate) fn raise_ambient(capability: u32) -> Result<()> {
     prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_RAISE as u64, u64::from(capability)).map(drop)
 }
 
+/// Takes a capability out of the ambient set.
+pub(crate) fn lower_ambient(capability: u32) -> Result<()> {
+    prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_LOWER as u64, u64::from(capability)).map(drop)
+}
+
 /// Empties the ambient set.
 pub(crate) fn clear_ambient() -> Result<()> {
     prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL as u64, 0).map(drop)

@@ -14,13 +14,16 @@
 //! need permit as little as possible for our sake. The order is
 //!
 //! 1. fcntl(2): what it holds open becomes close-on-exec.
-//! 2. clone(2), only if there will be a listener: a thread that the filter is not for, and that hands
+//! 2. capset(2) or prctl(2), only if CAP_SYS_ADMIN was carried here to load the filter with, as an
+//!    ambient capability: it is ambient no more, so that the program cannot get it whatever the filter
+//!    does to what follows.
+//! 3. clone(2), only if there will be a listener: a thread that the filter is not for, and that hands
 //!    the listener to the parent. Whatever we called ourselves for that might be notified, and then
 //!    wait for an agent that has no listener.
-//! 3. seccomp(2). From here on the filter has a say.
-//! 4. capset(2), only if CAP_SYS_ADMIN was carried here to load the filter with: gives it up.
-//! 5. read(2), only if the container waits for `start`.
-//! 6. execve(2). `argv[0]` is the path to execute, the rest its arguments.
+//! 4. seccomp(2). From here on the filter has a say.
+//! 5. capset(2), only if the filter permits it: gives CAP_SYS_ADMIN up for the time of waiting.
+//! 6. read(2), only if the container waits for `start`.
+//! 7. execve(2). `argv[0]` is the path to execute, the rest its arguments.
 //!
 //! A failure is reported as the twelve bytes of a [`Message`](crate::child::Message) without text.
 //! What fails before `start` has come, with nobody there to hear of it, is told to `start`.
@@ -81,10 +84,11 @@ std::arch::global_asm!(
     "21:",
     "cmp word ptr [r12 + {PROGRAM}], 0",
     "je 23f",
-    "lea r14, [r12 + {LOAD}]",
-    "cmp dword ptr [r12 + {KEEP}], -1",
-    "je 28f",
-    // capget({{_LINUX_CAPABILITY_VERSION_3, 0}}, data), less what is to be given up
+    "mov ecx, [r12 + {ADMIN}]",
+    "test ecx, ecx",
+    "jz 28f",
+    // capget({{_LINUX_CAPABILITY_VERSION_3, 0}}, data)
+    "lea r14, [r12 + {KEEP}]",
     "mov ecx, 0x20080522",
     "mov [rsp + 96], rcx",
     "lea rdi, [rsp + 96]",
@@ -93,11 +97,25 @@ std::arch::global_asm!(
     "syscall",
     "test rax, rax",
     "js 22f",
-    "mov ecx, [r12 + {KEEP}]",
-    "and [rsp + 104], ecx",
-    "and [rsp + 108], ecx",
-    "mov ecx, [r12 + {KEEP} + 4]",
-    "and [rsp + 112], ecx",
+    "test dword ptr [r12 + {ADMIN}], {INHERITABLE}",
+    "jz 33f",
+    // capset(the same header, data less CAP_SYS_ADMIN in the inheritable set, and so in the ambient one)
+    "and dword ptr [rsp + 112], 0xffdfffff",
+    "mov eax, 126",
+    "syscall",
+    "jmp 34f",
+    // prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_SYS_ADMIN, 0, 0)
+    "33:",
+    "mov edi, 47",
+    "mov esi, 3",
+    "mov edx, 21",
+    "xor r10d, r10d",
+    "xor r8d, r8d",
+    "mov eax, 157",
+    "syscall",
+    "34:",
+    "test rax, rax",
+    "js 22f",
     // clone(VM, FS, FILES, SIGHAND, THREAD; a stack below ours): a thread that has no filter, and our files.
     "28:",
     "mov rbp, rsp",
@@ -139,11 +157,13 @@ std::arch::global_asm!(
     "test rax, rax",
     "jz 31b",
     "js 22f",
-    // capset(the same header, data)
+    // capset(the same header, data less CAP_SYS_ADMIN in the permitted and effective sets)
     "26:",
-    "cmp dword ptr [r12 + {KEEP}], -1",
-    "je 23f",
+    "test dword ptr [r12 + {ADMIN}], {GIVEN_UP}",
+    "jz 23f",
     "lea r14, [r12 + {GIVE_UP}]",
+    "and dword ptr [rsp + 104], 0xffdfffff",
+    "and dword ptr [rsp + 108], 0xffdfffff",
     "lea rdi, [rsp + 96]",
     "lea rsi, [rsp + 104]",
     "mov eax, 126",
@@ -253,6 +273,9 @@ std::arch::global_asm!(
     WAITS = const offset_of!(Orders, waits),
     SOCKET = const offset_of!(Orders, socket),
     FLAGS = const offset_of!(Orders, flags),
+    ADMIN = const offset_of!(Orders, admin),
+    INHERITABLE = const Admin::INHERITABLE,
+    GIVEN_UP = const Admin::GIVEN_UP,
     KEEP = const offset_of!(Orders, keep),
     PROGRAM = const offset_of!(Orders, program),
     EXEC = const offset_of!(Orders, exec),
@@ -278,13 +301,14 @@ pub(crate) struct Orders {
     pub(crate) socket: i32,
     /// For seccomp(2).
     pub(crate) flags: u32,
-    /// Which capabilities of the first 32 are kept once the filter is loaded: effective and
-    /// permitted, and inheritable. All of them: none is given up.
-    pub(crate) keep: [u32; 2],
+    /// What becomes of a CAP_SYS_ADMIN that is only there to load the filter with.
+    pub(crate) admin: Admin,
     /// `struct sock_fprog`. Length 0: there is no filter.
     pub(crate) program: [u64; 2],
-    /// Begin the messages that execve, seccomp, sendmsg, capset and read failed.
+    /// Begin the messages that these failed: execve, what comes before seccomp, seccomp itself, sendmsg,
+    /// capset and read.
     pub(crate) exec: Header,
+    pub(crate) keep: Header,
     pub(crate) load: Header,
     pub(crate) send: Header,
     pub(crate) give_up: Header,
@@ -293,11 +317,25 @@ pub(crate) struct Orders {
     pub(crate) listener: [u8; 16],
 }
 
+/// A set of bits. Empty: there is no CAP_SYS_ADMIN that is not to be there.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(transparent)]
+pub(crate) struct Admin(pub(crate) u32);
+
+impl Admin {
+    /// It is ambient.
+    pub(crate) const AMBIENT: u32 = 1;
+    /// And not to stay inheritable.
+    pub(crate) const INHERITABLE: u32 = 2;
+    /// And to be given up behind the load, not only by execve(2).
+    pub(crate) const GIVEN_UP: u32 = 4;
+}
+
 impl Orders {
     fn bytes(&self) -> impl Iterator<Item = u8> {
-        let words = [self.fd as u32, self.waits, self.socket as u32, self.flags];
-        let words = words.into_iter().chain(self.keep).flat_map(u32::to_ne_bytes);
-        let headers = [self.exec, self.load, self.send, self.give_up, self.wait];
+        let words = [self.fd as u32, self.waits, self.socket as u32, self.flags, self.admin.0, 0];
+        let words = words.into_iter().flat_map(u32::to_ne_bytes);
+        let headers = [self.exec, self.keep, self.load, self.send, self.give_up, self.wait];
         words
             .chain(self.program.into_iter().flat_map(u64::to_ne_bytes))
             .chain(headers.into_iter().flatten())

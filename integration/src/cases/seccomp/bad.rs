@@ -203,15 +203,26 @@ fn program_too_large(ctx: &Ctx) -> Res {
     refused(ctx, all_but(rules), "linux.seccomp", "4096")
 }
 
+/// What cannot be read is said at once, and so is what can be read and is wrong.
 fn several_at_once(ctx: &Ctx) -> Res {
-    let mut profile = all_but([mark(json!([condition(6, "STRAW", 1, 0)]))]);
-    profile["architectures"] = json!(["SCMP_ARCH_STRAW"]);
+    let mut unread = all_but([mark(json!([condition(0, "STRAW", 1, 0)]))]);
+    unread["architectures"] = json!(["SCMP_ARCH_STRAW"]);
+    are_all_said(ctx, unread, &["architectures[0]", "syscalls[0].args[0].op"])?;
+    let mut wrong = all_but([
+        mark(json!([condition(6, "EQ", 1, 0)])),
+        json!({"names": [], "action": "SCMP_ACT_ERRNO"}),
+    ]);
+    wrong["defaultAction"] = json!("SCMP_ACT_NOTIFY");
+    are_all_said(ctx, wrong, &["defaultAction", "syscalls[0].args[0].index", "syscalls[1].names"])
+}
+
+fn are_all_said(ctx: &Ctx, profile: Value, fields: &[&str]) -> Res {
     let mut container = ctx.container()?;
     container.set("/linux/seccomp", profile);
     let out = container.run()?.refused(&[])?;
-    for text in ["architectures[0]", "syscalls[0].args[0].index", "syscalls[0].args[0].op"] {
-        let text = format!("linux.seccomp.{text}");
-        same!((text.as_str(), out.err.contains(&text)), (text.as_str(), true));
+    for field in fields {
+        let field = format!("linux.seccomp.{field}");
+        same!((field.as_str(), out.err.contains(&field)), (field.as_str(), true));
     }
     Ok(())
 }
