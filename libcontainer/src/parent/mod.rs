@@ -124,7 +124,8 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
     let orders = filter::orders(launch.plan, launch.start_fifo.as_ref(), &theirs);
     let filter = launch.plan.filter.as_ref().map_or(&[][..], Filter::instructions);
-    let trampoline = trampoline::open(orders, filter).map_err(no_trampoline)?;
+    let trampoline =
+        trampoline::open(orders, filter, launch.plan.unreadable).map_err(no_trampoline)?;
     let given = Given {
         inputs: &raw,
         socket: theirs.as_raw_fd(),

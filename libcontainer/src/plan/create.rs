@@ -1,6 +1,6 @@
 //! The plan of `create` and `run`: a new container.
 
-use super::credentials::{self, Before};
+use super::credentials::{self, Before, Credentials};
 use super::devices::DeviceSteps;
 use super::exec_process::ProcessPlan;
 use super::filesystem;
@@ -14,6 +14,7 @@ use super::{Input, Plan, environment};
 use crate::config::{Bundle, HostIds, sysctl_path, validate};
 use crate::container::CreateOptions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sys::identity::CapabilitySets;
 use oci_spec::runtime::{Linux, LinuxTimeOffset, Process, Spec};
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -158,6 +159,7 @@ impl<'a> Planner<'a> {
                 terminal: self.process.terminal().unwrap_or(false),
                 home,
                 at_root: true,
+                seen: !self.namespaces.is_new(namespaces::PID),
             },
         )?;
         self.push(Op::Ready, "");
@@ -412,6 +414,8 @@ pub(super) struct Entry<'a> {
     pub(super) home: bool,
     /// The working directory is the root directory already.
     pub(super) at_root: bool,
+    /// Processes of the container, or of others, see this one before its filter is loaded.
+    pub(super) seen: bool,
 }
 
 /// The steps that init and exec processes share, from stdio to the executable. Says whether the
@@ -439,7 +443,7 @@ pub(super) fn process_steps(
     }
     plan.steps.extend(credentials::rlimits(process.rlimits().as_deref().unwrap_or_default()));
     let no_new_privileges = process.no_new_privileges().unwrap_or(false);
-    let (credentials, carries) = credentials::steps(
+    let Credentials { steps, set, carries } = credentials::plan(
         user,
         process.capabilities().as_ref(),
         &entry.before,
@@ -447,7 +451,7 @@ pub(super) fn process_steps(
         plan.filter.is_some() && !no_new_privileges,
         &mut plan.warnings,
     );
-    plan.steps.extend(credentials);
+    plan.steps.extend(steps);
     let mut push = |op, field: &str| plan.steps.push(Step { op, field: field.to_owned() });
     if !at_cwd {
         push(Op::ChangeDirectory { path: cwd, last_try: true }, "process.cwd");
@@ -469,5 +473,11 @@ pub(super) fn process_steps(
     push(Op::FindExecutable { as_root: user.uid() == 0 }, "process.args[0]");
     push(Op::ResetSignals, "");
     push(Op::CloseOnExec { first: 3 + entry.preserve_fds }, "");
+    if entry.seen && plan.filter.is_some() {
+        plan.unreadable = true;
+        // Who may read any file may read this one too.
+        let op = Op::Capabilities(CapabilitySets { effective: 0, ..set });
+        plan.steps.push(Step { op, field: filter::FIELD.to_owned() });
+    }
     Ok(carries)
 }

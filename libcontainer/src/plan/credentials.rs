@@ -20,22 +20,33 @@ pub(crate) struct Before {
     pub(crate) user_namespace: bool,
 }
 
-/// Steps from the setup user to the process's own: bounding set, groups, ids, capability sets. A
-/// process that `needs_admin`, to load its filter, may have to carry CAP_SYS_ADMIN there.
-pub(super) fn steps(
+/// How a process gets its credentials.
+pub(super) struct Credentials {
+    /// From the setup user to the process's own: bounding set, groups, ids, capability sets.
+    pub(super) steps: Vec<Step>,
+    /// What the last of them leaves in three of the sets.
+    pub(super) set: CapabilitySets,
+    /// Whether CAP_SYS_ADMIN is in there for the filter alone.
+    pub(super) carries: Option<CarriesAdmin>,
+}
+
+/// Plans the credentials. A process that `needs_admin`, to load its filter, may have to carry
+/// CAP_SYS_ADMIN there.
+pub(super) fn plan(
     user: &User,
     capabilities: Option<&LinuxCapabilities>,
     before: &Before,
     host: &Host,
     needs_admin: bool,
     warnings: &mut Vec<String>,
-) -> (Vec<Step>, Option<CarriesAdmin>) {
+) -> Credentials {
     let mut sets = Sets::new(capabilities, before, host, warnings);
     let drop = (0..WIDEST).filter(|bit| sets.bounding & (1 << bit) == 0).collect();
     let groups = user.additional_gids().clone().unwrap_or_default();
     let keep_capabilities = user.uid() != before.uid;
     let carries = needs_admin && sets.can_carry_admin(user.uid());
-    let admin = carries.then_some(CarriesAdmin { inheritable: sets.set.inheritable & ADMIN == 0 });
+    let carried =
+        carries.then_some(CarriesAdmin { inheritable: sets.set.inheritable & ADMIN == 0 });
     let mut steps = Vec::new();
     if carries {
         // What is not in the bounding set cannot become inheritable, so this comes before.
@@ -55,7 +66,7 @@ pub(super) fn steps(
     if sets.set.inheritable != 0 {
         steps.push(step(Op::Ambient(ambient), "process.capabilities.ambient"));
     }
-    (steps, admin)
+    Credentials { steps, set: sets.set, carries: carried }
 }
 
 fn step(op: Op, field: &str) -> Step {
@@ -181,10 +192,9 @@ mod tests {
         let host = Host { capabilities: held, ..Host::for_tests() };
         let before = Before { uid: 0, user_namespace: false };
         let user = User::default();
-        let (steps, admin) =
-            steps(&user, Some(&capabilities), &before, &host, false, &mut warnings);
-        assert_eq!(admin, None);
-        (steps, warnings)
+        let planned = super::plan(&user, Some(&capabilities), &before, &host, false, &mut warnings);
+        assert_eq!(planned.carries, None);
+        (planned.steps, warnings)
     }
 
     const NET: u64 = 1 << 10;

@@ -100,8 +100,15 @@ pub(crate) fn for_exec(
     let before =
         Before { uid: target.setup_ids(host).0, user_namespace: target.has_user_namespace() };
     let home = environment::value(&env, "HOME").is_none();
-    let entry =
-        Entry { before, host, preserve_fds: options.preserve_fds, terminal, home, at_root: false };
+    let entry = Entry {
+        before,
+        host,
+        preserve_fds: options.preserve_fds,
+        terminal,
+        home,
+        at_root: false,
+        seen: true,
+    };
     let carries = process_steps(&mut plan, process, &entry)?;
     plan.steps.push(step(Op::Ready));
     filter::add_steps(&mut plan, carries);
@@ -155,6 +162,7 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
                 terminal: false,
                 home: false,
                 at_root: false,
+                seen: true,
             };
             process_steps(&mut plan, process, &entry)?;
         }

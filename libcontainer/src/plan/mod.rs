@@ -82,6 +82,10 @@ pub struct Plan {
     pub(crate) process: ProcessPlan,
     /// What the last steps load.
     pub(crate) filter: Option<Filter>,
+    /// What loads the filter is executed from a file that may not be read. So the process stays as it
+    /// was before, and for whom it was: closed to those who could otherwise trace it, and use it
+    /// without a filter.
+    pub(crate) unreadable: bool,
     /// How many directories the steps hold open at once.
     pub(crate) directories: usize,
     /// How many copies of host mounts the child makes before it attaches them.
@@ -100,6 +104,7 @@ impl Plan {
             id_maps: None,
             process,
             filter: None,
+            unreadable: false,
             directories: 0,
             trees: 0,
             warnings: Vec::new(),

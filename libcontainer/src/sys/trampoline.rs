@@ -139,8 +139,15 @@ const SIZES: [usize; 2] = [64 + 32, 64 + 40];
 
 /// The program in a memory file, with its orders and a filter. `None` on architectures for which it
 /// has not been written.
+///
+/// Who executes an `unreadable` one, and cannot read it by a capability, is not dumpable then, and
+/// belongs to the nearest user namespace to which the file does (fs/exec.c, `would_dump`).
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn open(orders: Orders, filter: &[Instruction]) -> Result<Option<OwnedFd>> {
+pub(crate) fn open(
+    orders: Orders,
+    filter: &[Instruction],
+    unreadable: bool,
+) -> Result<Option<OwnedFd>> {
     let mut image = program().to_vec();
     let address = ADDRESS + (image.len() + size_of::<Orders>()) as u64;
     image.extend(Orders { program: [filter.len() as u64, address], ..orders }.bytes());
@@ -153,11 +160,14 @@ pub(crate) fn open(orders: Orders, filter: &[Instruction]) -> Result<Option<Owne
     }
     let file = memory_file()?;
     super::file::write_all(file.as_raw_fd(), &image)?;
+    if unreadable {
+        super::file::fchmod(file.as_raw_fd(), 0o111)?;
+    }
     Ok(Some(file))
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn open(_orders: Orders, _filter: &[Instruction]) -> Result<Option<OwnedFd>> {
+pub(crate) fn open(_: Orders, _: &[Instruction], _unreadable: bool) -> Result<Option<OwnedFd>> {
     Ok(None)
 }
 
