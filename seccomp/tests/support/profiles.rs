@@ -112,6 +112,7 @@ fn architectures() -> impl Strategy<Value = (&'static str, Vec<&'static str>)> {
             .iter()
             .filter(|machine| machine.little_endian == native.little_endian)
             .map(|machine| machine.name)
+            .chain(["SCMP_ARCH_NATIVE"])
             .collect();
         (native.name, others.into_iter().map(|other| *other.get(&same)).collect())
     });
