@@ -1,3 +1,4 @@
+#![allow(dead_code, reason = "some only want to see that nothing panics")]
 //! A profile's filter against what the evaluator says.
 
 use super::aim;
@@ -31,7 +32,9 @@ pub fn check(json: &Value, native: &str, calls: usize, random: &mut Random) -> O
         Ok(profile) => profile,
         Err(problems) => return Outcome::Refused(problems.to_string()),
     };
-    let evaluator = Evaluator::new(json, native);
+    // As it was read: serde takes arrays for objects too.
+    let json = serde_json::to_value(&oci).expect("a profile");
+    let evaluator = Evaluator::new(&json, native);
     let again = profile.clone().compile();
     let filter = match profile.compile() {
         Ok(filter) => filter,

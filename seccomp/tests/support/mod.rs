@@ -7,6 +7,7 @@ pub mod check;
 pub mod evaluator;
 pub mod interpreter;
 pub mod machines;
+pub mod mutate;
 pub mod profiles;
 pub mod random;
 #[path = "../../src/table.rs"]
