@@ -39,18 +39,26 @@ pub(crate) fn decide<'a>(
 ) -> Result<Decision<'a>, Contradiction> {
     let mut alternatives: Vec<Alternative> = Vec::new();
     let mut contradiction = None;
-    for new in rules.flat_map(|(rule, subcall)| split(arch, rule, subcall)) {
-        if new.conditions.is_empty() {
-            return Ok(Decision::Always(new.rule));
+    for (rule, subcall) in rules {
+        // Most rules are like that.
+        if subcall.is_none() && rule.conditions.is_empty() {
+            return Ok(Decision::Always(rule));
         }
-        // What is asked for with fewer conditions comes before.
-        match alternatives.iter().find(|old| new.conditions.starts_with(&old.conditions)) {
-            None => alternatives.push(new),
-            Some(old) if old.conditions == new.conditions && old.rule.action != new.rule.action => {
-                let found = Contradiction { first: old.rule.number, second: new.rule.number };
-                contradiction.get_or_insert(found);
+        for new in split(arch, rule, subcall) {
+            if new.conditions.is_empty() {
+                return Ok(Decision::Always(new.rule));
             }
-            Some(_) => {}
+            // What is asked for with fewer conditions comes before.
+            match alternatives.iter().find(|old| new.conditions.starts_with(&old.conditions)) {
+                None => alternatives.push(new),
+                Some(old)
+                    if old.conditions == new.conditions && old.rule.action != new.rule.action =>
+                {
+                    let found = Contradiction { first: old.rule.number, second: new.rule.number };
+                    contradiction.get_or_insert(found);
+                }
+                Some(_) => {}
+            }
         }
     }
     alternatives.sort_by(|one, other| precedence(&one.conditions, &other.conditions));

@@ -6,7 +6,9 @@ use crate::condition::{Condition, LAST_ARGUMENT};
 use crate::error::{Problem, Problems};
 use crate::flags::Flags;
 use crate::syscalls::{self, Name};
-use oci_spec::runtime::{LinuxSeccomp, LinuxSeccompAction as OciAction, LinuxSyscall};
+use oci_spec::runtime::{
+    Arch as OciArch, LinuxSeccomp, LinuxSeccompAction as OciAction, LinuxSyscall,
+};
 
 /// A seccomp profile that can be compiled.
 #[derive(Clone, Debug)]
@@ -144,7 +146,11 @@ impl Reader {
         };
         let mut arches = vec![native];
         for (at, oci) in oci.architectures().iter().flatten().enumerate() {
-            let arch = Arch::of_oci(*oci).unwrap_or(native);
+            let arch = match oci {
+                // That of the machine which the profile is for.
+                OciArch::ScmpArchNative => native,
+                oci => Arch::of_oci(*oci).unwrap_or(native),
+            };
             if arch.is_little_endian() != native.is_little_endian() {
                 let text = format!("{arch} has another byte order than {native}; leave it out");
                 self.wrong(&format!(".architectures[{at}]"), text);

@@ -23,17 +23,24 @@ struct Emitter<'a> {
 
 /// The program that begins with `root`.
 pub(super) fn emit(graph: &Graph, root: Id) -> Result<Vec<Instruction>, Failed> {
-    // Also the bound of the recursion below.
-    if graph.len() > MOST {
-        return Err(Failed::TooLong(graph.len()));
+    let mut emitter =
+        Emitter { graph, code: Vec::with_capacity(MOST / 8), places: vec![None; graph.len()] };
+    // Not by recursion: a filter can be as deep as it is long, and the stack be a small one.
+    let mut open = vec![root];
+    while let Some(&id) = open.last() {
+        match emitter.missing(id) {
+            Some(before) => open.push(before),
+            None => {
+                emitter.write(id);
+                open.pop();
+            }
+        }
+        if emitter.code.len() > MOST {
+            return Err(Failed::TooLong(emitter.code.len()));
+        }
     }
-    let mut emitter = Emitter { graph, code: Vec::new(), places: vec![None; graph.len()] };
-    emitter.place(root);
     emitter.code.reverse();
-    match emitter.code.len() {
-        length if length > MOST => Err(Failed::TooLong(length)),
-        _ => Ok(emitter.code),
-    }
+    Ok(emitter.code)
 }
 
 fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> Instruction {
@@ -46,58 +53,62 @@ impl Emitter<'_> {
         self.places[id as usize] = Some(self.code.len() - 1);
     }
 
-    /// How many instructions are between the next one to be written and this node.
-    fn distance(&self, id: Id) -> Option<usize> {
-        self.places[id as usize].map(|place| self.code.len() - 1 - place)
+    /// How many instructions are between the next one to be written and this node, which is there.
+    fn distance(&self, id: Id) -> usize {
+        let place = self.places[id as usize].unwrap_or_default();
+        self.code.len() - 1 - place
     }
 
-    /// Writes a node, and before it what it leads to, unless that is there.
-    fn place(&mut self, id: Id) {
-        if self.places[id as usize].is_some() {
+    /// The first of the nodes that this one leads to that has no place yet.
+    fn missing(&self, id: Id) -> Option<Id> {
+        let (first, second) = match self.graph.node(id) {
+            Node::Return(_) => return None,
+            Node::Load { next, .. } | Node::And { next, .. } => (next, next),
+            Node::Test { yes, no, .. } => (yes, no),
+        };
+        [first, second].into_iter().find(|id| self.places[*id as usize].is_none())
+    }
+
+    /// Writes a node, when all that it leads to is there.
+    fn write(&mut self, id: Id) {
+        let instruction = match self.graph.node(id) {
+            Node::Return(value) => instruction(libc::BPF_RET | libc::BPF_K, 0, 0, value),
+            Node::Load { offset, next } => {
+                self.bring(next, 0);
+                instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset)
+            }
+            Node::And { mask, next } => {
+                self.bring(next, 0);
+                instruction(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, 0, 0, mask)
+            }
+            Node::Test { compare, value, yes, no } => {
+                // Bringing one near moves the other one away, by one instruction.
+                self.bring(yes, FAR - 1);
+                self.bring(no, FAR);
+                let operation = match compare {
+                    Compare::Equal => libc::BPF_JEQ,
+                    Compare::Greater => libc::BPF_JGT,
+                    Compare::GreaterOrEqual => libc::BPF_JGE,
+                };
+                let (yes, no) = (self.distance(yes) as u8, self.distance(no) as u8);
+                instruction(libc::BPF_JMP | operation | libc::BPF_K, yes, no, value)
+            }
+        };
+        self.push(id, instruction);
+    }
+
+    /// Makes sure that a node can be reached over at most so many instructions.
+    fn bring(&mut self, id: Id, most: usize) {
+        let distance = self.distance(id);
+        if distance <= most {
             return;
         }
         match self.graph.node(id) {
             Node::Return(value) => {
                 self.push(id, instruction(libc::BPF_RET | libc::BPF_K, 0, 0, value));
             }
-            Node::Load { offset, next } => {
-                self.bring(next, 0);
-                let code = libc::BPF_LD | libc::BPF_W | libc::BPF_ABS;
-                self.push(id, instruction(code, 0, 0, offset));
-            }
-            Node::And { mask, next } => {
-                self.bring(next, 0);
-                let code = libc::BPF_ALU | libc::BPF_AND | libc::BPF_K;
-                self.push(id, instruction(code, 0, 0, mask));
-            }
-            Node::Test { compare, value, yes, no } => {
-                self.place(yes);
-                self.place(no);
-                // Bringing one near moves the other one away, by one instruction.
-                self.bring(yes, FAR - 1);
-                self.bring(no, FAR);
-                let far = |id| self.distance(id).unwrap_or_default() as u8;
-                let operation = match compare {
-                    Compare::Equal => libc::BPF_JEQ,
-                    Compare::Greater => libc::BPF_JGT,
-                    Compare::GreaterOrEqual => libc::BPF_JGE,
-                };
-                let code = libc::BPF_JMP | operation | libc::BPF_K;
-                self.push(id, instruction(code, far(yes), far(no), value));
-            }
-        }
-    }
-
-    /// Makes sure that a node can be reached over at most so many instructions.
-    fn bring(&mut self, id: Id, most: usize) {
-        self.place(id);
-        let Some(distance) = self.distance(id).filter(|distance| *distance > most) else { return };
-        match self.graph.node(id) {
-            Node::Return(value) => {
-                self.push(id, instruction(libc::BPF_RET | libc::BPF_K, 0, 0, value));
-            }
             _ => {
-                // The node's own place is where it was, for those who can reach it.
+                // From now on the way to the node is by this jump, which others can reach too.
                 let code = libc::BPF_JMP | libc::BPF_JA;
                 self.push(id, instruction(code, 0, 0, distance as u32));
             }

@@ -4,6 +4,7 @@
 //! node: the rules that two architectures share, and the ends of rules, are there once.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// The place of a node in its graph.
 pub(super) type Id = u32;
@@ -103,13 +104,44 @@ impl Knowledge {
 }
 
 /// The nodes.
-#[derive(Default)]
 pub(super) struct Graph {
     nodes: Vec<Node>,
-    places: HashMap<Node, Id>,
+    places: HashMap<Node, Id, BuildHasherDefault<Mix>>,
 }
 
+/// A hash of a node's fields. Half of the work of compiling is to find nodes, and the standard
+/// library's hash is made for keys that come from an enemy: one who writes profiles that take
+/// longer to compile only waits for his own container.
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
+    }
+
+    fn write_u32(&mut self, field: u32) {
+        self.0 = (self.0 ^ u64::from(field)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+
+    fn write_isize(&mut self, field: isize) {
+        self.write_u32(field as u32);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Enough for the profile of an engine.
+const USUAL: usize = 1024;
+
 impl Graph {
+    pub(super) fn new() -> Self {
+        let places = HashMap::with_capacity_and_hasher(USUAL, BuildHasherDefault::default());
+        Self { nodes: Vec::with_capacity(USUAL), places }
+    }
+
     /// Adds a node, or finds the equal one. A test that leads to one place is that place.
     pub(super) fn add(&mut self, node: Node) -> Id {
         if let Node::Test { yes, no, .. } = node

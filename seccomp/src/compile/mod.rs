@@ -58,7 +58,7 @@ impl From<Failed> for Problem {
 
 /// Compiles what a profile says about its architectures.
 pub(crate) fn compile(profile: &Profile, calls: &[Calls]) -> Result<Vec<Instruction>> {
-    let mut graph = Graph::default();
+    let mut graph = Graph::new();
     let default = graph.add(Node::Return(profile.default.code()));
     let unknown = graph.add(Node::Return(ENOSYS.code()));
     let bad = graph.add(Node::Return(Action::BAD_ARCH.code()));

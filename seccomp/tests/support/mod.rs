@@ -1,0 +1,14 @@
+//! What the tests and the fuzz target share.
+
+#![allow(dead_code, unreachable_pub, reason = "each of them uses a part of it")]
+
+pub mod aim;
+pub mod check;
+pub mod evaluator;
+pub mod interpreter;
+pub mod machines;
+pub mod mutate;
+pub mod profiles;
+pub mod random;
+#[path = "../../src/table.rs"]
+mod table;
