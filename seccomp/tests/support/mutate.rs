@@ -102,7 +102,7 @@ fn near(value: &mut Value, random: &mut Random) {
         *value = match random.below(4) {
             0 => json!(number.wrapping_add(1)),
             1 => json!(number.wrapping_sub(1)),
-            2 => json!(number << 32 | number >> 32),
+            2 => json!(number.rotate_right(32)),
             _ => json!(number ^ 1 << random.below(64)),
         };
     } else if value.is_string() {
