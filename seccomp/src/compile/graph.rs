@@ -89,8 +89,16 @@ impl Knowledge {
         self.facts.retain(|fact| other.facts.contains(fact));
     }
 
+    /// The outcome of a test of the accumulator, if it is known.
+    pub(super) fn outcome(&self, compare: Compare, value: u32) -> Option<bool> {
+        self.outcome_of(self.accumulator?, compare, value)
+    }
+
     /// The outcome of a test of `word`, if it is known.
-    fn outcome(&self, word: Word, compare: Compare, value: u32) -> Option<bool> {
+    fn outcome_of(&self, word: Word, compare: Compare, value: u32) -> Option<bool> {
+        if word.mask == 0 {
+            return Some(compare.holds(0, value));
+        }
         self.facts.iter().find_map(|fact| match *fact {
             Fact::Is(known, is) if known == word => Some(compare.holds(is, value)),
             Fact::IsNot(known, not)
@@ -142,12 +150,17 @@ impl Graph {
         Self { nodes: Vec::with_capacity(USUAL), places }
     }
 
-    /// Adds a node, or finds the equal one. A test that leads to one place is that place.
+    /// Adds a node, or finds the equal one. A test that leads to one place is that place, and so is
+    /// what changes the accumulator for nobody.
     pub(super) fn add(&mut self, node: Node) -> Id {
-        if let Node::Test { yes, no, .. } = node
-            && yes == no
-        {
-            return yes;
+        match node {
+            Node::Test { yes, no, .. } if yes == no => return yes,
+            Node::Load { next, .. } | Node::And { next, .. }
+                if matches!(self.node(next), Node::Load { .. } | Node::Return(_)) =>
+            {
+                return next;
+            }
+            _ => {}
         }
         *self.places.entry(node).or_insert_with(|| {
             self.nodes.push(node);
@@ -185,7 +198,7 @@ impl Graph {
                     _ => return entry,
                 },
                 Node::Test { compare, value, yes, no } => {
-                    match word.and_then(|word| known.outcome(word, compare, value)) {
+                    match word.and_then(|word| known.outcome_of(word, compare, value)) {
                         Some(true) => yes,
                         Some(false) => no,
                         None => return entry,

@@ -60,11 +60,14 @@ impl Graph {
                         },
                     }
                 }
-                Next::Test { compare, value, yes, no } => {
-                    let yes = self.follow(ids[yes], &known.after(compare, value, true));
-                    let no = self.follow(ids[no], &known.after(compare, value, false));
-                    self.add(Node::Test { compare, value, yes, no })
-                }
+                Next::Test { compare, value, yes, no } => match known.outcome(compare, value) {
+                    Some(outcome) => ids[if outcome { yes } else { no }],
+                    None => {
+                        let yes = self.follow(ids[yes], &known.after(compare, value, true));
+                        let no = self.follow(ids[no], &known.after(compare, value, false));
+                        self.add(Node::Test { compare, value, yes, no })
+                    }
+                },
             };
         }
         ids[0]
