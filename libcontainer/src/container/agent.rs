@@ -8,8 +8,12 @@ use oci_spec::runtime::Spec;
 use serde_json::{Value, json};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 const FIELD: &str = "linux.seccomp.listenerPath";
+
+/// How long an agent may take to accept, and to read what it is sent.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A connection to the agent.
 pub(super) struct Agent {
@@ -24,10 +28,11 @@ impl Agent {
         let seccomp = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
         let Some(seccomp) = seccomp.filter(|_| listens) else { return Ok(None) };
         let path = seccomp.listener_path().as_deref().unwrap_or(Path::new(""));
-        let connected = socket::connect(&crate::plan::c_path(path)?).map_err(|errno| {
+        let path_text = crate::plan::c_path(path)?;
+        let socket = socket::connect_within(&path_text, PATIENCE).map_err(|errno| {
             Error::system(format!("connect to {}", path.display()), errno).field(FIELD)
-        });
-        Ok(Some(Self { socket: connected?, metadata: seccomp.listener_metadata().clone() }))
+        })?;
+        Ok(Some(Self { socket, metadata: seccomp.listener_metadata().clone() }))
     }
 
     /// Sends the state and the listener: `pid` is that of the process that the filter is for.

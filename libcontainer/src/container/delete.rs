@@ -23,6 +23,10 @@ impl Container {
     ///
     /// [`ErrorKind::WrongState`] when it runs and `force` is false.
     pub fn delete(mut self, force: bool) -> Result<()> {
+        // A `start` that waits for a program that waits for its seccomp agent holds the lock.
+        if force && let Some((_, pidfd)) = self.init() {
+            let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
+        }
         let lock;
         (lock, self.record) = self.directory.lock_with_record(Flock::Exclusive)?;
         if !force

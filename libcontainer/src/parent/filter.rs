@@ -3,7 +3,7 @@
 
 use super::{Error, ErrorKind, Result, explain, out_of_turn, receive};
 use crate::child::{EXEC_STEP, Kind, Message};
-use crate::plan::{Op, Plan};
+use crate::plan::{Op, Plan, permits};
 use crate::sys::trampoline::{Admin, Orders};
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -37,6 +37,7 @@ pub(super) fn orders(plan: &Plan, start_fifo: Option<&OwnedFd>, socket: &OwnedFd
         socket: if plan.listens() { socket.as_raw_fd() } else { -1 },
         flags: plan.filter.as_ref().map_or(0, |filter| filter.flags().for_one_thread().bits()),
         admin: Admin(admin),
+        yields: plan.filter.as_ref().is_some_and(|filter| permits(filter, "sched_yield")).into(),
         program: [0; 2],
         exec: Message::begin(Kind::Failed, EXEC_STEP),
         keep: failed(|op| matches!(op, Op::KeepAdminBack { .. })),

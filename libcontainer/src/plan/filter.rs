@@ -48,13 +48,14 @@ pub(super) fn add_steps(plan: &mut Plan, carries: Option<CarriesAdmin>) {
     if filter.flags().listens() {
         ops.push(Op::SendListener);
     }
-    if carries.is_some() && permits_capset(filter) {
+    if carries.is_some() && permits(filter, "capset") {
         ops.push(Op::GiveUpAdmin);
     }
     plan.steps.extend(ops.into_iter().map(|op| Step { op, field: FIELD.to_owned() }));
 }
 
-fn permits_capset(filter: &Filter) -> bool {
-    let call = Arch::native().and_then(|native| Call::named(native, "capset", [0; 6]));
+/// Whether a call of ours is made, whatever its arguments are.
+pub(crate) fn permits(filter: &Filter, name: &str) -> bool {
+    let call = Arch::native().and_then(|native| Call::named(native, name, [0; 6]));
     call.is_some_and(|call| filter.explain(&call).action.lets_through())
 }

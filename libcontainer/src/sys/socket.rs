@@ -3,6 +3,7 @@
 use super::{Result, check, check_int, done, retry};
 use std::ffi::{CStr, c_void};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 /// Sends one message, with a descriptor if `fd` is given. Never raises SIGPIPE.
 ///
@@ -108,11 +109,29 @@ pub(crate) fn loopback_up() -> Result<()> {
 ///
 /// <https://man7.org/linux/man-pages/man2/connect.2.html>
 pub(crate) fn connect(path: &CStr) -> Result<OwnedFd> {
+    connect_with(path, None)
+}
+
+/// The same, where the other side may take so long to accept, and later to read. EAGAIN when it takes longer.
+///
+/// <https://man7.org/linux/man-pages/man7/socket.7.html>, SO_SNDTIMEO
+pub(crate) fn connect_within(path: &CStr, patience: Duration) -> Result<OwnedFd> {
+    connect_with(path, Some(patience))
+}
+
+fn connect_with(path: &CStr, patience: Option<Duration>) -> Result<OwnedFd> {
     let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
     // SAFETY: takes no pointer.
     let fd = check_int(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;
     // SAFETY: the kernel has just opened this descriptor for us.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
+    if let Some(patience) = patience {
+        let value = libc::timeval { tv_sec: patience.as_secs() as _, tv_usec: 0 };
+        let length = size_of_val(&value) as libc::socklen_t;
+        let (level, name) = (libc::SOL_SOCKET, libc::SO_SNDTIMEO);
+        // SAFETY: `value` is valid for the length given.
+        done(unsafe { libc::setsockopt(fd, level, name, (&raw const value).cast(), length) })?;
+    }
     let (address, length) = address(path)?;
     // SAFETY: `address` is valid for the length given.
     retry(|| done(unsafe { libc::connect(fd, (&raw const address).cast(), length) }))?;

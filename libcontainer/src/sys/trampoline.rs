@@ -48,6 +48,7 @@ std::arch::global_asm!(
     ADMIN = const offset_of!(Orders, admin),
     INHERITABLE = const Admin::INHERITABLE,
     GIVEN_UP = const Admin::GIVEN_UP,
+    YIELDS = const offset_of!(Orders, yields),
     KEEP = const offset_of!(Orders, keep),
     PROGRAM = const offset_of!(Orders, program),
     EXEC = const offset_of!(Orders, exec),
@@ -75,6 +76,8 @@ pub(crate) struct Orders {
     pub(crate) flags: u32,
     /// What becomes of a CAP_SYS_ADMIN that is only there to load the filter with.
     pub(crate) admin: Admin,
+    /// Not 0: the filter permits sched_yield(2).
+    pub(crate) yields: u32,
     /// `struct sock_fprog`. Length 0: there is no filter.
     pub(crate) program: [u64; 2],
     /// Begin the messages that these failed: execve, what comes before seccomp, seccomp itself, sendmsg,
@@ -106,7 +109,8 @@ impl Admin {
 #[cfg(target_arch = "x86_64")]
 impl Orders {
     fn bytes(&self) -> impl Iterator<Item = u8> {
-        let words = [self.fd as u32, self.waits, self.socket as u32, self.flags, self.admin.0, 0];
+        let words =
+            [self.fd as u32, self.waits, self.socket as u32, self.flags, self.admin.0, self.yields];
         let words = words.into_iter().flat_map(u32::to_ne_bytes);
         let headers = [self.exec, self.keep, self.load, self.send, self.give_up, self.wait];
         words

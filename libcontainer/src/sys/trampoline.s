@@ -125,6 +125,12 @@ skep_trampoline_begin:
     mov [rbp + 128], rax
 .Lskep_until_sent:
     pause
+    cmp dword ptr [r12 + {YIELDS}], 0
+    je .Lskep_look
+    // sched_yield(): with a realtime policy and one processor, the thread runs when we do not.
+    mov eax, 24
+    syscall
+.Lskep_look:
     mov rax, [rbp + 136]
     test rax, rax
     jz .Lskep_until_sent
@@ -228,8 +234,13 @@ skep_trampoline_begin:
     mov edx, 0x4000
     mov eax, 46
     syscall
-    // What came of it is not 0: so many bytes, or an error. Then exit(0), of this thread only.
-    mov [rbp + 136], rax
+    // close(listener): only the agent is to have it, so that calls fail when the agent is gone.
+    mov r15, rax
+    mov edi, [rsp + 88]
+    mov eax, 3
+    syscall
+    // What came of sending is not 0: so many bytes, or an error. Then exit(0), of this thread only.
+    mov [rbp + 136], r15
     xor edi, edi
     mov eax, 60
     syscall
