@@ -20,6 +20,8 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(path_leads_nowhere),
         either!(agent_closes_at_once),
         either!(agent_goes_away),
+        either!(agent_dies_before_the_program),
+        either!(agent_that_never_answers_is_no_hold),
         either!(of_write).only_crun("runc refuses it"),
         either!(of_sendmsg).only_crun(RUNC_AS_USER),
         either!(of_all_that_a_runtime_may_call).only_crun("runc refuses write"),
@@ -81,6 +83,34 @@ fn agent_goes_away(ctx: &Ctx) -> Res {
     std::io::Write::write_all(&mut stdin.doing("stdin")?, b"\n").doing("write")?;
     run.wait()?.is(0)?.prints("4711\nENOSYS")?;
     Ok(())
+}
+
+/// The program's own execve waits for an agent that there is no more: it fails, and nobody waits.
+fn agent_dies_before_the_program(ctx: &Ctx) -> Res {
+    let path = ctx.dir.join("s");
+    let listener = UnixListener::bind(&path).doing("bind")?;
+    let closing = std::thread::spawn(move || drop(listener.accept()));
+    let mut container = ctx.container_of(&["/bin/echo", "payload"])?;
+    container.set("/linux/seccomp", notify(&["execve"]));
+    container.set("/linux/seccomp/listenerPath", shown(&path));
+    container.run()?.refused(&[])?.prints("")?;
+    let _accepted = closing.join();
+    container.gone()
+}
+
+/// Nothing that waits for an agent keeps a container from being deleted.
+fn agent_that_never_answers_is_no_hold(ctx: &Ctx) -> Res {
+    let path = ctx.dir.join("s");
+    let _silent = UnixListener::bind(&path).doing("bind")?;
+    let mut container = ctx.container_of(&["/bin/echo", "payload"])?;
+    container.set("/linux/seccomp", notify(&["execve"]));
+    container.set("/linux/seccomp/listenerPath", shown(&path));
+    container.create()?;
+    let start = ctx.runtime().arg("start").arg(&container.id).spawn()?;
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    container.force_delete()?;
+    start.wait()?;
+    container.gone()
 }
 
 /// The call with which the filter itself might be sent: the container runs, or the profile is refused and
