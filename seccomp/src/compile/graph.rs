@@ -142,7 +142,7 @@ impl Hasher for Mix {
 }
 
 /// Enough for the profile of an engine.
-const USUAL: usize = 1024;
+const USUAL: usize = 400;
 
 impl Graph {
     pub(super) fn new() -> Self {

@@ -69,6 +69,9 @@ pub(crate) fn compile(profile: &Profile, calls: &[Calls]) -> Result<Vec<Instruct
 
 type Result<T> = std::result::Result<T, Failed>;
 
+/// How many ranges of numbers there usually are, at most.
+const RANGES: usize = 512;
+
 struct Compiler<'a> {
     profile: &'a Profile,
     graph: Graph,
@@ -101,7 +104,7 @@ impl Compiler<'_> {
 
     fn ranges(&mut self, token: u32, calls: &[Calls]) -> Result<Vec<Range>> {
         let of = |arch: Arch| calls.iter().find(|calls| calls.arch == arch);
-        let mut ranges = Vec::new();
+        let mut ranges = Vec::with_capacity(RANGES);
         if token == Arch::X86_64.token() {
             self.add_x86_64(of(Arch::X86_64), of(Arch::X32), &mut ranges)?;
         } else if let Some(calls) = calls.iter().find(|calls| calls.arch.token() == token) {
