@@ -231,7 +231,7 @@ impl Candidate {
 }
 
 impl Condition {
-    fn is_masked(&self) -> bool {
+    pub fn is_masked(&self) -> bool {
         self.operator == "SCMP_CMP_MASKED_EQ"
     }
 
@@ -274,7 +274,7 @@ fn condition(arg: &Value) -> Condition {
 }
 
 /// `SECCOMP_RET_*` of linux/seccomp.h, with the errno; EPERM is 1.
-fn action(value: &Value, field: &str, errno: &str) -> u32 {
+pub fn action(value: &Value, field: &str, errno: &str) -> u32 {
     let errno = value[errno].as_u64().unwrap_or(1) as u32 & 0xffff;
     match text(&value[field]) {
         "SCMP_ACT_KILL" | "SCMP_ACT_KILL_THREAD" => KILL_THREAD,

@@ -12,3 +12,8 @@ pub mod profiles;
 pub mod random;
 #[path = "../../src/table.rs"]
 mod table;
+
+/// The names of all system calls.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    table::ROWS.iter().map(|row| row.0)
+}
