@@ -10,7 +10,7 @@ use skep_seccomp::{Arch, Profile};
 use std::cell::Cell;
 use support::check::{Outcome, check};
 use support::interpreter::MOST;
-use support::profiles::{Case, case, distinct_rule, rule};
+use support::profiles::{Case, case, distinct_rule, meeting_rule, rule};
 use support::random::Random;
 
 /// Checks profiles with so many calls each; how many can be set by PROPTEST_CASES. At least half of them
@@ -42,6 +42,11 @@ fn run(times: u32, calls: usize, strategy: impl Strategy<Value = Case>) -> usize
 #[test]
 fn filters_say_what_profiles_say() {
     run(8, 200, case(prop::collection::vec(rule(), 0..6)));
+}
+
+#[test]
+fn filters_say_what_rules_about_one_call_say() {
+    run(8, 200, case(prop::collection::vec(meeting_rule(), 2..6)));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What is said about a call is what the program does to it: random profiles, random calls.
 
-mod interpreter;
+#[path = "../support/mod.rs"]
+mod support;
 mod words;
 
 use oci_spec::runtime::LinuxSeccomp;
@@ -8,6 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 use skep_seccomp::{Action, Arch, Call, Filter, Problems, Profile, Reason};
+use support::interpreter;
+use support::machines::Machine;
 
 /// Plain ones, multiplexed ones and the multiplexers, old and new ones, and some that not all have.
 const NAMES: &[&str] = &[
@@ -89,8 +92,7 @@ fn profile() -> impl Strategy<Value = (Arch, Value)> {
     );
     let rules = prop::collection::vec(rule(), 0..6);
     (native, more, action(), rules).prop_map(|(native, mut more, (default, errno), rules)| {
-        let little = interpreter::is_little_endian(native);
-        more.retain(|arch| interpreter::is_little_endian(*arch) == little);
+        more.retain(|arch| is_little_endian(*arch) == is_little_endian(native));
         let arches: Vec<&str> = more.iter().map(|arch| arch.name()).collect();
         let profile = json!({
             "defaultAction": default, "defaultErrnoRet": errno, "architectures": arches,
@@ -143,6 +145,17 @@ fn compile(native: Arch, profile: &Value) -> Result<Filter, Problems> {
     Profile::for_machine(&profile, Some(native))?.compile()
 }
 
+fn is_little_endian(arch: Arch) -> bool {
+    Machine::named(arch.name()).little_endian
+}
+
+/// What the program returns for a call.
+fn run(filter: &Filter, call: &Call) -> u32 {
+    let Call { arch, number, args } = *call;
+    let seen = interpreter::Call { arch: arch.token(), number, args };
+    interpreter::run(filter.instructions(), &seen, is_little_endian(arch)).value
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, max_global_rejects: 5_000, failure_persistence: None, ..Default::default() })]
 
@@ -156,7 +169,7 @@ proptest! {
         for draft in drafts {
             let call = draft.finish(filter.profile());
             let said = filter.explain(&call);
-            let done = Action::of_code(interpreter::run(filter.instructions(), &call));
+            let done = Action::of_code(run(&filter, &call));
             prop_assert_eq!(Some(said.action), done, "{:#x?}\n{}\n{}", call, &said, filter.listing());
             check_reason(&said.reason, said.action, &filter, &profile)?;
         }

@@ -147,6 +147,18 @@ pub fn profile(default: Action, arches: &[&str], rules: Vec<Value>) -> Value {
     })
 }
 
+/// Rules about one call and few values of few arguments, so that what one has tested matters to the next.
+pub fn meeting_rule() -> impl Strategy<Value = Value> {
+    let value = (0..2_u64, select(&[0_u64, 1, 2, 5, 0xffff_ffff][..]));
+    let value = value.prop_map(|(high, low)| high << 32 | low);
+    let condition = (0..3, select(&OPERATORS[..]), value.clone(), value).prop_map(
+        |(index, op, value, two)| json!({"index": index, "op": op, "value": value, "valueTwo": two}),
+    );
+    (action(), prop::collection::vec(condition, 1..4)).prop_map(|((action, errno), args)| {
+        json!({"names": ["personality"], "action": action, "errnoRet": errno, "args": args})
+    })
+}
+
 /// Rules that hardly ever contradict each other, however many there are.
 pub fn distinct_rule() -> impl Strategy<Value = Value> {
     let names = select(vec!["read", "write", "open", "clone", "personality", "ioctl"]);
