@@ -30,6 +30,10 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
+/// By this name tests in here and beside it share an interpreter.
+#[cfg(test)]
+extern crate self as skep_seccomp;
+
 mod action;
 mod arch;
 mod call;
