@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{all_but, filters, mark};
+use super::{all_but, filters, mark, profiles};
+use crate::container::Container;
 use crate::ctx::Ctx;
-use crate::harness::case::{Feature, either};
+use crate::harness::case::{Feature, either, root, user};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 
 pub(crate) const FEATURE: Feature = Feature {
@@ -17,6 +19,12 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(tight_profile_that_kills).ours(OWN_CALLS),
         either!(tight_profile_that_kills_without_no_new_privileges).ours(OWN_CALLS),
         either!(runtime_is_not_filtered),
+        either!(exec_is_not_traced_before_its_filter).needs(&[Need::Ptrace]),
+        root!(exec_as_a_user_is_not_traced_before_its_filter).needs(&[Need::Ptrace]),
+        root!(container_of_a_pod_is_not_traced_before_its_filter).needs(&[Need::Ptrace]),
+        user!(rootless_container_of_a_pod_is_not_traced_before_its_filter)
+            .needs(&[Need::Ptrace])
+            .only_runc("crun joins pid before user"),
     ],
 };
 
@@ -119,4 +127,65 @@ fn runtime_is_not_filtered(ctx: &Ctx) -> Res {
     let seen = std::fs::read_to_string(container.inside("seen")).doing("what the hooks saw")?;
     same!(seen, format!("Seccomp_filters:\t{}\n", filters("self")?).repeat(5));
     Ok(())
+}
+
+/// A container with Docker's profile that tries to get hold of whatever comes into its pid namespace.
+fn attacker(ctx: &Ctx, uid: u32) -> Res<Container<'_>> {
+    let mut container = ctx.container_of(&["/bin/probe", "seize"])?;
+    container.set("/linux/seccomp", profiles::profile("docker")).user(uid, uid);
+    container.run_until("ready")?;
+    Ok(container)
+}
+
+/// It got hold of some of those that came, and of none without a filter.
+fn only_filtered_were_seized(attacker: &Container<'_>) -> Res {
+    let output = attacker.output();
+    let seized = |filter: &str| output.lines().filter(|line| line.contains(filter)).count();
+    let (bare, filtered) = (seized(" filter 0 "), seized(" filter 2 "));
+    holds!(bare == 0, "it got hold of {bare} without a filter, and {filtered} with one: {output}");
+    holds!(filtered > 0, "it got hold of nobody");
+    Ok(())
+}
+
+fn attacked_execs(ctx: &Ctx, uid: u32) -> Res {
+    let attacker = attacker(ctx, uid)?;
+    for _ in 0..80 {
+        // Long enough to be seen for certain.
+        attacker.exec(super::exec_flags(true), &["/bin/sleep", "0.01"])?.is(0)?;
+    }
+    only_filtered_were_seized(&attacker)
+}
+
+/// It could make the process call what the filter denies.
+fn exec_is_not_traced_before_its_filter(ctx: &Ctx) -> Res {
+    attacked_execs(ctx, 0)
+}
+
+fn exec_as_a_user_is_not_traced_before_its_filter(ctx: &Ctx) -> Res {
+    attacked_execs(ctx, 1000)
+}
+
+/// Containers that share its pid namespace, as those of a pod may.
+fn attacked_containers(ctx: &Ctx) -> Res {
+    let attacker = attacker(ctx, 0)?;
+    let pid = attacker.pid()?;
+    let mut guest = ctx.container_of(&["/bin/sleep", "0.01"])?;
+    guest.set("/linux/seccomp", profiles::profile("docker"));
+    guest.namespace("pid", Some(&format!("/proc/{pid}/ns/pid")));
+    if !ctx.is_root() {
+        guest.namespace("user", Some(&format!("/proc/{pid}/ns/user")));
+        guest.remove("/linux/uidMappings").remove("/linux/gidMappings");
+    }
+    for _ in 0..40 {
+        guest.run()?.is(0)?;
+    }
+    only_filtered_were_seized(&attacker)
+}
+
+fn container_of_a_pod_is_not_traced_before_its_filter(ctx: &Ctx) -> Res {
+    attacked_containers(ctx)
+}
+
+fn rootless_container_of_a_pod_is_not_traced_before_its_filter(ctx: &Ctx) -> Res {
+    attacked_containers(ctx)
 }
