@@ -11,3 +11,7 @@ test:
 # Measure skep beside runc, crun and the bare kernel
 bench *ARGS:
     integration/bench/run.sh {{ARGS}}
+
+# Measure seccomp filters beside libseccomp's
+bench-seccomp:
+    seccomp/benches/run.sh
