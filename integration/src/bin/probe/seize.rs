@@ -25,7 +25,11 @@ pub(crate) fn newcomers() -> ! {
                 tell(Pid::from_raw(pid));
                 (next, idle) = (pid + 1, 0);
             }
-            None => idle += 1,
+            None => {
+                // Somebody may wait for the processor that has to come here first.
+                std::thread::yield_now();
+                idle += 1;
+            }
         }
         if idle == PATIENCE {
             (next, idle) = (last_pid().max(next - 1) + 1, 0);
@@ -39,7 +43,7 @@ fn seize(pid: Pid) -> bool {
         match ptrace::seize(pid, Options::empty()) {
             Ok(()) => return true,
             Err(Errno::ESRCH) => return false,
-            Err(_not_yet) => (),
+            Err(_not_yet) => std::thread::yield_now(),
         }
     }
 }
