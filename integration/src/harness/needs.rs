@@ -28,6 +28,8 @@ pub(crate) enum Need {
     WaitKillable,
     /// Lines of the kernel's log, which tell what a filter was told to log.
     KernelLog,
+    /// A process may trace others of its user, not only its own children.
+    Ptrace,
 }
 
 impl Need {
@@ -44,6 +46,7 @@ impl Need {
             Need::I386 => i386(),
             Need::WaitKillable => linux(5, 19),
             Need::KernelLog => kernel_log(),
+            Need::Ptrace => ptrace(),
         }
     }
 
@@ -134,6 +137,13 @@ fn kernel_log() -> Result<(), String> {
     match fs::File::open("/dev/kmsg") {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("/dev/kmsg: {error}")),
+    }
+}
+
+fn ptrace() -> Result<(), String> {
+    match fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").as_deref().map(str::trim) {
+        Ok("0") | Err(_) => Ok(()),
+        Ok(scope) => Err(format!("kernel.yama.ptrace_scope is {scope}")),
     }
 }
 

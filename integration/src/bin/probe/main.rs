@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod calls;
+mod seize;
 mod sys;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ const USAGE: &str = "usage: skep-probe MODE [ARG]
   notify          send READY=1 to $NOTIFY_SOCKET
   eat MIB         touch so much memory, print 'ate'
   fork N          start N children that wait, print how many there are
+  seize           print 'ready', trace each new process as soon as it lets us, print its filter
   syscall CALL    make these system calls, print what each returned: a number or the error's name
   trapped CALL    the same with SIGSYS caught: prints what it said
   threads CALL    the same, each in a thread: prints 'killed' when it did not come back
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         "notify" => notify(),
         "eat" => eat(number()),
         "fork" => fork(number()),
+        "seize" => seize::newcomers(),
         "syscall" => calls::make(&args[1..]),
         "trapped" => calls::make_trapped(&args[1..]),
         "threads" => calls::make_in_threads(&args[1..]),

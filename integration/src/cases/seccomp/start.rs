@@ -1,10 +1,14 @@
 //! When the filter is loaded: so late that it need not allow the runtime's own calls.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
-use super::{all_but, filters, mark};
+use super::{all_but, filters, mark, profiles};
+use crate::container::Container;
 use crate::ctx::Ctx;
-use crate::harness::case::{Feature, either};
+use crate::harness::case::{Feature, either, root, user};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 
 pub(crate) const FEATURE: Feature = Feature {
@@ -17,6 +21,12 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(tight_profile_that_kills).ours(OWN_CALLS),
         either!(tight_profile_that_kills_without_no_new_privileges).ours(OWN_CALLS),
         either!(runtime_is_not_filtered),
+        either!(exec_is_not_traced_before_its_filter).needs(&[Need::Ptrace]),
+        root!(exec_as_a_user_is_not_traced_before_its_filter).needs(&[Need::Ptrace]),
+        root!(container_of_a_pod_is_not_traced_before_its_filter).needs(&[Need::Ptrace]),
+        user!(rootless_container_of_a_pod_is_not_traced_before_its_filter)
+            .needs(&[Need::Ptrace])
+            .only_runc("crun joins pid before user"),
     ],
 };
 
@@ -119,4 +129,75 @@ fn runtime_is_not_filtered(ctx: &Ctx) -> Res {
     let seen = std::fs::read_to_string(container.inside("seen")).doing("what the hooks saw")?;
     same!(seen, format!("Seccomp_filters:\t{}\n", filters("self")?).repeat(5));
     Ok(())
+}
+
+/// A container with Docker's profile that tries to get hold of whatever comes into its pid namespace.
+fn attacker(ctx: &Ctx, uid: u32) -> Res<Container<'_>> {
+    let mut container = ctx.container_of(&["/bin/probe", "seize"])?;
+    container.set("/linux/seccomp", profiles::profile("docker")).user(uid, uid);
+    container.run_until("ready")?;
+    Ok(container)
+}
+
+/// What lives long enough to be seen for certain.
+const LONG_ENOUGH: &[&str] = &["/bin/sleep", "0.01"];
+
+/// The attacker gets hold of some of those that come, and of none without a filter. On a machine with a single
+/// processor, which it does not leave to others, fewer than `most` come.
+fn only_filtered_are_seized(attacker: &Container<'_>, most: u32, come: impl Fn() -> Res) -> Res {
+    let end = Instant::now() + Duration::from_secs(4);
+    for _ in 0..most {
+        come()?;
+        if Instant::now() > end {
+            break;
+        }
+    }
+    let output = attacker.output();
+    let seized = |filter: &str| output.lines().filter(|line| line.contains(filter)).count();
+    let (bare, filtered) = (seized(" filter 0 "), seized(" filter 2 "));
+    holds!(bare == 0, "it got hold of {bare} without a filter, and {filtered} with one");
+    holds!(filtered > 0, "it got hold of nobody");
+    Ok(())
+}
+
+fn attacked_execs(ctx: &Ctx, uid: u32) -> Res {
+    let attacker = attacker(ctx, uid)?;
+    only_filtered_are_seized(&attacker, 80, || {
+        attacker.exec(super::exec_flags(true), LONG_ENOUGH)?.is(0)?;
+        Ok(())
+    })
+}
+
+/// It could make the process call what the filter denies.
+fn exec_is_not_traced_before_its_filter(ctx: &Ctx) -> Res {
+    attacked_execs(ctx, 0)
+}
+
+fn exec_as_a_user_is_not_traced_before_its_filter(ctx: &Ctx) -> Res {
+    attacked_execs(ctx, 1000)
+}
+
+/// Containers that share its pid namespace, as those of a pod may.
+fn attacked_containers(ctx: &Ctx) -> Res {
+    let attacker = attacker(ctx, 0)?;
+    let pid = attacker.pid()?;
+    let mut guest = ctx.container_of(LONG_ENOUGH)?;
+    guest.set("/linux/seccomp", profiles::profile("docker"));
+    guest.namespace("pid", Some(&format!("/proc/{pid}/ns/pid")));
+    if !ctx.is_root() {
+        guest.namespace("user", Some(&format!("/proc/{pid}/ns/user")));
+        guest.remove("/linux/uidMappings").remove("/linux/gidMappings");
+    }
+    only_filtered_are_seized(&attacker, 40, || {
+        guest.run()?.is(0)?;
+        Ok(())
+    })
+}
+
+fn container_of_a_pod_is_not_traced_before_its_filter(ctx: &Ctx) -> Res {
+    attacked_containers(ctx)
+}
+
+fn rootless_container_of_a_pod_is_not_traced_before_its_filter(ctx: &Ctx) -> Res {
+    attacked_containers(ctx)
 }
