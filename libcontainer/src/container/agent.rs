@@ -47,7 +47,7 @@ impl Agent {
             process["metadata"] = metadata.as_str().into();
         }
         let text = process.to_string();
-        socket::send(self.socket.as_raw_fd(), text.as_bytes(), Some(listener.as_raw_fd())).map_err(
+        socket::send_all(self.socket.as_raw_fd(), text.as_bytes(), listener.as_raw_fd()).map_err(
             |errno| Error::system("send the listener to the seccomp agent", errno).field(FIELD),
         )
     }

@@ -120,6 +120,7 @@ impl<'a> Planner<'a> {
             environment::merge(process.env().iter().flatten().map(String::as_str), &options.env);
         let mut warnings = Vec::new();
         let filter = filter::compile(spec, &mut warnings)?;
+        filter::check_start(filter.as_ref(), options.wait_for_start)?;
         let process_plan = ProcessPlan::new(&args, &env)?;
         let plan = Plan { filter, warnings, ..Plan::new(process_plan) };
         Ok(Self {

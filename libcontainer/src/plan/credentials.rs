@@ -52,7 +52,8 @@ pub(super) fn plan(
         // What is not in the bounding set cannot become inheritable, so this comes before.
         sets.carry_admin();
         let all = sets.held;
-        let set = CapabilitySets { effective: all, permitted: all, ..sets.set };
+        let inheritable = sets.set.inheritable & (sets.bounding | ADMIN);
+        let set = CapabilitySets { effective: all, permitted: all, inheritable };
         steps.push(step(Op::Capabilities(set), filter::FIELD));
     }
     let ambient = (0..WIDEST).filter(|bit| sets.ambient & (1 << bit) != 0).collect();
@@ -125,7 +126,9 @@ impl Sets {
     /// capabilities(7), "Transformation of capabilities during execve()".
     fn can_carry_admin(&self, uid: u32) -> bool {
         let kept = if uid == 0 { self.bounding | self.set.inheritable } else { self.ambient };
-        self.held & !kept & ADMIN != 0
+        // An inheritable one outside the bounding set is refused by the kernel, filter or not.
+        let refused = self.set.inheritable & !self.bounding;
+        self.held & !kept & !refused & ADMIN != 0
     }
 
     fn carry_admin(&mut self) {

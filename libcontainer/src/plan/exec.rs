@@ -85,6 +85,7 @@ pub(crate) fn for_exec(
     let args = process.args().clone().unwrap_or_default();
     let mut plan = begin(&args, &env)?;
     plan.filter = filter::compile(target.spec, &mut plan.warnings)?;
+    filter::check_start(plan.filter.as_ref(), false)?;
     plan.joiner.extend(oom_score(process, host)?);
     join(&mut plan, target, host);
     plan.joiner.push(step(Op::Fork(0)));

@@ -10,7 +10,7 @@ use super::Plan;
 use super::op::{Op, Step};
 use crate::error::{Error, Problem, Result};
 use oci_spec::runtime::Spec;
-use skep_seccomp::{Arch, Call, Filter, Problems, Profile};
+use skep_seccomp::{Action, Arch, Call, Filter, PassedOver, Problems, Profile, Reason, Why};
 
 /// Where all of it comes from.
 pub(super) const FIELD: &str = "linux.seccomp";
@@ -56,6 +56,39 @@ pub(super) fn add_steps(plan: &mut Plan, carries: Option<CarriesAdmin>) {
 
 /// Whether a call of ours is made, whatever its arguments are.
 pub(crate) fn permits(filter: &Filter, name: &str) -> bool {
-    let call = Arch::native().and_then(|native| Call::named(native, name, [0; 6]));
-    call.is_some_and(|call| filter.explain(&call).action.lets_through())
+    always(filter, name).is_some_and(Action::lets_through)
+}
+
+/// A filter that keeps the program from being started at all would only show when there is nobody
+/// left to tell.
+pub(super) fn check_start(filter: Option<&Filter>, waits: bool) -> Result<()> {
+    let Some(filter) = filter else { return Ok(()) };
+    let refused = |name: &&str| {
+        let action = always(filter, name);
+        action.is_some_and(|action| {
+            !action.lets_through() && !matches!(action, Action::Notify | Action::Trace(_))
+        })
+    };
+    let calls: &[&str] = if waits { &["execve", "read"] } else { &["execve"] };
+    match calls.iter().find(|name| refused(name)) {
+        Some(name) => {
+            let text = format!(
+                "refuses {name}, without which the program cannot be started; allow it in syscalls"
+            );
+            Err(Error::problems(vec![Problem::new(FIELD, text)]))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What becomes of a call of this machine, if that does not depend on its arguments.
+fn always(filter: &Filter, name: &str) -> Option<Action> {
+    let call = Call::named(Arch::native()?, name, [0; 6])?;
+    let explained = filter.explain(&call);
+    let asks = match &explained.reason {
+        Reason::Rule { conditions, .. } => !conditions.is_empty(),
+        _ => false,
+    };
+    let depends = |rule: &PassedOver| matches!(rule.why, Why::Fails(_));
+    (!asks && !explained.passed_over.iter().any(depends)).then_some(explained.action)
 }

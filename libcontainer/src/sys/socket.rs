@@ -9,6 +9,20 @@ use std::time::Duration;
 ///
 /// <https://man7.org/linux/man-pages/man2/sendmsg.2.html>
 pub(crate) fn send(socket: RawFd, bytes: &[u8], fd: Option<RawFd>) -> Result<()> {
+    send_some(socket, bytes, fd).map(drop)
+}
+
+/// Sends all of it on a stream, which takes as much at a time as it has room for; the descriptor goes
+/// with the first part.
+pub(crate) fn send_all(socket: RawFd, bytes: &[u8], fd: RawFd) -> Result<()> {
+    let mut sent = send_some(socket, bytes, Some(fd))?;
+    while let Some(rest @ [_, ..]) = bytes.get(sent..) {
+        sent += send_some(socket, rest, None)?;
+    }
+    Ok(())
+}
+
+fn send_some(socket: RawFd, bytes: &[u8], fd: Option<RawFd>) -> Result<usize> {
     let mut iov = libc::iovec { iov_base: bytes.as_ptr() as *mut c_void, iov_len: bytes.len() };
     let mut control = Control::default();
     // SAFETY: msghdr is plain numbers and pointers; all zero is valid.
@@ -23,7 +37,7 @@ pub(crate) fn send(socket: RawFd, bytes: &[u8], fd: Option<RawFd>) -> Result<()>
         check(unsafe { libc::sendmsg(socket, &raw const message, libc::MSG_NOSIGNAL) }
             as libc::c_long)
     })
-    .map(drop)
+    .map(|sent| sent as usize)
 }
 
 /// Receives one message and the descriptor that came with it; 0 bytes mean that the peer is gone.

@@ -12,6 +12,7 @@ const NO_FIELD: &str = "the peers name no field";
 pub(crate) const FEATURE: Feature = Feature {
     name: "seccomp.bad",
     cases: &[
+        either!(refuses_what_starts_the_program).ours("the peers fail at start, and say less"),
         either!(action_unknown).ours(NO_FIELD),
         either!(operator_unknown).ours(NO_FIELD),
         either!(architecture_unknown).ours(NO_FIELD),
@@ -201,6 +202,20 @@ fn program_too_large(ctx: &Ctx) -> Res {
     };
     let rules: Vec<Value> = (1..3000_u32).zip(values).map(rule).collect();
     refused(ctx, all_but(rules), "linux.seccomp", "4096")
+}
+
+/// Said before anything is made: later there may be nobody left to tell.
+fn refuses_what_starts_the_program(ctx: &Ctx) -> Res {
+    for (name, flow) in [("execve", "run"), ("execve", "create"), ("read", "create")] {
+        let mut container = ctx.container()?;
+        let rule = json!({"names": [name], "action": "SCMP_ACT_ERRNO"});
+        container.set("/linux/seccomp", all_but([rule]));
+        let call =
+            if flow == "run" { container.run_call(&[])? } else { container.create_call(&[])? };
+        call.done()?.refused(&["linux.seccomp: refuses", name])?;
+        container.gone()?;
+    }
+    Ok(())
 }
 
 /// What cannot be read is said at once, and so is what can be read and is wrong.
