@@ -1,7 +1,7 @@
 //! Why a filter does what it does to a call: for a person whose program was refused something.
 //!
 //! It is computed from the profile's normal form, as the program is, but call by call where the
-//! program is made of ranges. `tests/explain` holds the two together.
+//! program is made of ranges. `tests/properties.rs` holds the two together.
 
 mod words;
 

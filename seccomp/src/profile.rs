@@ -85,12 +85,6 @@ impl Profile {
     pub fn architectures(&self) -> &[Arch] {
         &self.arches
     }
-
-    /// Whether calls may be answered by a listener.
-    #[must_use]
-    pub fn notifies(&self) -> bool {
-        self.rules.iter().any(|rule| rule.action == Action::Notify)
-    }
 }
 
 /// Reads, and collects what is wrong.

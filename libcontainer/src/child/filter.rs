@@ -2,11 +2,9 @@
 //! it may report. Elsewhere they are taken here, and the filter must permit what follows them.
 
 use super::{Context, Kind};
-use crate::sys::{Errno, Result, identity};
+use crate::sys::identity::{self, ADMIN};
+use crate::sys::{Errno, Result};
 use std::os::fd::AsRawFd;
-
-/// CAP_SYS_ADMIN.
-const ADMIN: u32 = 21;
 
 impl Context<'_> {
     pub(super) fn load_filter(&mut self) -> Result<()> {

@@ -28,8 +28,8 @@ impl Agent {
         let seccomp = spec.linux().as_ref().and_then(|linux| linux.seccomp().as_ref());
         let Some(seccomp) = seccomp.filter(|_| listens) else { return Ok(None) };
         let path = seccomp.listener_path().as_deref().unwrap_or(Path::new(""));
-        let path_text = crate::plan::c_path(path)?;
-        let socket = socket::connect_within(&path_text, PATIENCE).map_err(|errno| {
+        let connected = socket::connect(&crate::plan::c_path(path)?, Some(PATIENCE));
+        let socket = connected.map_err(|errno| {
             Error::system(format!("connect to {}", path.display()), errno).field(FIELD)
         })?;
         Ok(Some(Self { socket, metadata: seccomp.listener_metadata().clone() }))

@@ -176,7 +176,7 @@ impl Console {
             (true, Terminal::Master) => Ok(Self::Caller),
             (true, Terminal::Socket(path)) => {
                 let name = crate::plan::c_path(path)?;
-                socket::connect(&name).map(Self::Socket).map_err(|errno| {
+                socket::connect(&name, None).map(Self::Socket).map_err(|errno| {
                     Error::system(format!("connect to console socket {}", path.display()), errno)
                 })
             }

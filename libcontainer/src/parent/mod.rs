@@ -352,8 +352,8 @@ impl Ready {
     pub(crate) fn release(self, plan: &Plan, listening: Listening) -> Result<Started> {
         self.answer()?;
         if plan.listens() {
-            filter::await_listener(&self.socket, plan)?
-                .map_or_else(|| Err(filter::ended_early()), listening)?;
+            let listener = filter::await_listener(&self.socket, plan)?;
+            listening(listener.ok_or_else(filter::ended_early)?)?;
         }
         self.keep()
     }

@@ -3,7 +3,7 @@
 use super::filter::{self, CarriesAdmin};
 use super::host::Host;
 use super::op::{Op, Step};
-use crate::sys::identity::CapabilitySets;
+use crate::sys::identity::{self, CapabilitySets};
 use caps::Capability;
 use oci_spec::runtime::{Capabilities, LinuxCapabilities, PosixRlimit, PosixRlimitType, User};
 use std::ffi::c_uint;
@@ -84,7 +84,7 @@ struct Sets {
 }
 
 /// The bit of CAP_SYS_ADMIN.
-const ADMIN: u64 = 1 << 21;
+const ADMIN: u64 = 1 << identity::ADMIN;
 
 impl Sets {
     fn new(

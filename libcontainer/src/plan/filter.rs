@@ -63,11 +63,10 @@ pub(crate) fn permits(filter: &Filter, name: &str) -> bool {
 /// left to tell.
 pub(super) fn check_start(filter: Option<&Filter>, waits: bool) -> Result<()> {
     let Some(filter) = filter else { return Ok(()) };
+    // A listener may still let it through. A tracer cannot: there is none yet.
     let refused = |name: &&str| {
         let action = always(filter, name);
-        action.is_some_and(|action| {
-            !action.lets_through() && !matches!(action, Action::Notify | Action::Trace(_))
-        })
+        action.is_some_and(|action| !action.lets_through() && action != Action::Notify)
     };
     let calls: &[&str] = if waits { &["execve", "read"] } else { &["execve"] };
     match calls.iter().find(|name| refused(name)) {

@@ -24,6 +24,9 @@ pub(crate) fn setgroups(groups: &[u32]) -> Result<()> {
     check(unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) }).map(drop)
 }
 
+/// The number of CAP_SYS_ADMIN.
+pub(crate) const ADMIN: u32 = caps::Capability::CAP_SYS_ADMIN as u32;
+
 /// The capability sets that capset(2) sets.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct CapabilitySets {

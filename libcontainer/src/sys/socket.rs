@@ -119,21 +119,12 @@ pub(crate) fn loopback_up() -> Result<()> {
     done(unsafe { libc::ioctl(socket, libc::SIOCSIFFLAGS as _, &raw mut request) })
 }
 
-/// A unix stream socket that is connected to the one at `path`.
+/// A unix stream socket that is connected to the one at `path`. The other side may be given so long to
+/// accept, and later to read what it is sent: EAGAIN when it takes longer.
 ///
-/// <https://man7.org/linux/man-pages/man2/connect.2.html>
-pub(crate) fn connect(path: &CStr) -> Result<OwnedFd> {
-    connect_with(path, None)
-}
-
-/// The same, where the other side may take so long to accept, and later to read. EAGAIN when it takes longer.
-///
-/// <https://man7.org/linux/man-pages/man7/socket.7.html>, SO_SNDTIMEO
-pub(crate) fn connect_within(path: &CStr, patience: Duration) -> Result<OwnedFd> {
-    connect_with(path, Some(patience))
-}
-
-fn connect_with(path: &CStr, patience: Option<Duration>) -> Result<OwnedFd> {
+/// <https://man7.org/linux/man-pages/man2/connect.2.html>,
+/// <https://man7.org/linux/man-pages/man7/socket.7.html> (SO_SNDTIMEO)
+pub(crate) fn connect(path: &CStr, patience: Option<Duration>) -> Result<OwnedFd> {
     let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
     // SAFETY: takes no pointer.
     let fd = check_int(unsafe { libc::socket(libc::AF_UNIX, kind, 0) })?;

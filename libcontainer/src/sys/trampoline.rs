@@ -1,4 +1,4 @@
-//! A program of a few hundred bytes whose only act is to execute another one, at once or when `start` says so.
+//! A program of about a thousand bytes whose only act is to execute another one, at once or when `start` says so.
 //!
 //! A process that enters a container is, until it executes its program, an image of the host's
 //! binary: `/proc/self/exe`, and with it an entrypoint, a `#!` line or an ELF interpreter of that
@@ -30,7 +30,7 @@
 
 use super::Result;
 #[cfg(target_arch = "x86_64")]
-use super::check;
+use super::{check, identity::ADMIN};
 use skep_seccomp::Instruction;
 #[cfg(target_arch = "x86_64")]
 use std::mem::offset_of;
@@ -46,6 +46,8 @@ std::arch::global_asm!(
     SOCKET = const offset_of!(Orders, socket),
     FLAGS = const offset_of!(Orders, flags),
     ADMIN = const offset_of!(Orders, admin),
+    NUMBER = const ADMIN,
+    OTHERS = const !(1u32 << ADMIN),
     INHERITABLE = const Admin::INHERITABLE,
     GIVEN_UP = const Admin::GIVEN_UP,
     YIELDS = const offset_of!(Orders, yields),

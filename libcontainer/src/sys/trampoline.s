@@ -72,7 +72,7 @@ skep_trampoline_begin:
     test dword ptr [r12 + {ADMIN}], {INHERITABLE}
     jz .Lskep_lower_ambient
     // capset(the same header, data less CAP_SYS_ADMIN in the inheritable set, and so in the ambient one)
-    and dword ptr [rsp + 112], 0xffdfffff
+    and dword ptr [rsp + 112], {OTHERS}
     mov eax, 126
     syscall
     jmp .Lskep_lowered
@@ -80,7 +80,7 @@ skep_trampoline_begin:
 .Lskep_lower_ambient:
     mov edi, 47
     mov esi, 3
-    mov edx, 21
+    mov edx, {NUMBER}
     xor r10d, r10d
     xor r8d, r8d
     mov eax, 157
@@ -140,8 +140,8 @@ skep_trampoline_begin:
     test dword ptr [r12 + {ADMIN}], {GIVEN_UP}
     jz .Lskep_wait
     lea r14, [r12 + {GIVE_UP}]
-    and dword ptr [rsp + 104], 0xffdfffff
-    and dword ptr [rsp + 108], 0xffdfffff
+    and dword ptr [rsp + 104], {OTHERS}
+    and dword ptr [rsp + 108], {OTHERS}
     lea rdi, [rsp + 96]
     lea rsi, [rsp + 104]
     mov eax, 126

@@ -7,8 +7,8 @@ use super::interpreter::{self, Call, MOST};
 use super::machines::Machine;
 use super::random::Random;
 use oci_spec::runtime::LinuxSeccomp;
-use serde_json::Value;
-use skep_seccomp::{Arch, Filter, Profile};
+use serde_json::{Value, json};
+use skep_seccomp::{Arch, Explanation, Filter, Profile, Reason};
 
 /// What came of a profile that nothing was wrong with, besides that it may not be a profile.
 #[derive(Debug)]
@@ -56,15 +56,27 @@ pub fn check(json: &Value, native: &str, calls: usize, random: &mut Random) -> O
         let run = interpreter::run(program, &call, evaluator.machines[0].little_endian);
         assert_eq!(Ok(run.value), evaluator.evaluate(&call), "{call:x?} (filter, evaluator)");
         let explained = explain(&filter, machine, &call);
-        assert_eq!(run.value, explained, "{call:x?} (filter, explanation)");
+        assert_eq!(run.value, explained.action.code(), "{call:x?} (filter, explanation)");
+        check_reason(&explained, &json);
     }
     assert!(program.len() <= MOST);
     Outcome::Filter(Box::new(filter))
 }
 
 /// What the crate itself says about a call.
-fn explain(filter: &Filter, machine: &Machine, call: &Call) -> u32 {
+fn explain(filter: &Filter, machine: &Machine, call: &Call) -> Explanation {
     let arch = Arch::of_name(machine.name).expect("an architecture");
-    let call = skep_seccomp::Call { arch, number: call.number, args: call.args };
-    filter.explain(&call).action.code()
+    filter.explain(&skep_seccomp::Call { arch, number: call.number, args: call.args })
+}
+
+/// What decides must have said so in the profile.
+fn check_reason(explained: &Explanation, profile: &Value) {
+    let said = match &explained.reason {
+        Reason::Rule { rule, .. } => &profile["syscalls"][rule]["action"],
+        Reason::Default | Reason::Skipped => &profile["defaultAction"],
+        Reason::Newer(_) | Reason::Unknown => &json!("SCMP_ACT_ERRNO(ENOSYS)"),
+        _ => &json!("SCMP_ACT_KILL"),
+    };
+    let action = explained.action.to_string();
+    assert!(said.as_str().is_some_and(|said| action.starts_with(said)), "{said}:\n{explained}");
 }

@@ -1,27 +1,13 @@
 //! Small random changes of a profile's JSON.
 
 use super::machines::MACHINES;
+use super::profiles::{ACTIONS, OPERATORS};
 use super::random::Random;
 use serde_json::{Value, json};
 use std::mem::discriminant;
 
-const WORDS: [&str; 44] = [
-    "SCMP_ACT_KILL",
-    "SCMP_ACT_KILL_THREAD",
-    "SCMP_ACT_KILL_PROCESS",
-    "SCMP_ACT_TRAP",
-    "SCMP_ACT_ERRNO",
-    "SCMP_ACT_NOTIFY",
-    "SCMP_ACT_TRACE",
-    "SCMP_ACT_LOG",
-    "SCMP_ACT_ALLOW",
-    "SCMP_CMP_NE",
-    "SCMP_CMP_LT",
-    "SCMP_CMP_LE",
-    "SCMP_CMP_EQ",
-    "SCMP_CMP_GE",
-    "SCMP_CMP_GT",
-    "SCMP_CMP_MASKED_EQ",
+/// Besides actions and operators.
+const OTHERS: [&str; 28] = [
     "SCMP_ARCH_NATIVE",
     "SCMP_ARCH_X86_64",
     "SCMP_ARCH_X32",
@@ -51,6 +37,13 @@ const WORDS: [&str; 44] = [
     "no_such_call",
     "",
 ];
+
+/// A word of profiles.
+fn word(random: &mut Random) -> &'static str {
+    let words: [&[&str]; 3] = [&ACTIONS, &OPERATORS, &OTHERS];
+    let words = words.concat();
+    words[random.below(words.len())]
+}
 
 /// Changes one place of the profile.
 pub fn mutate(profile: &mut Value, random: &mut Random) {
@@ -92,7 +85,7 @@ fn leaf(random: &mut Random) -> Value {
         2 => json!([]),
         3 => json!(random.next() >> random.below(64)),
         4 | 5 => json!(*random.pick(&EDGES)),
-        _ => json!(*random.pick(&WORDS)),
+        _ => json!(word(random)),
     }
 }
 
@@ -106,7 +99,7 @@ fn near(value: &mut Value, random: &mut Random) {
             _ => json!(number ^ 1 << random.below(64)),
         };
     } else if value.is_string() {
-        *value = json!(*random.pick(&WORDS));
+        *value = json!(word(random));
     } else if let Value::Array(items) = value {
         let item = items.first().cloned().unwrap_or_else(|| leaf(random));
         items.push(item);

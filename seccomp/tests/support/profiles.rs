@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::{Value, json};
 
-const ACTIONS: [&str; 9] = [
+pub const ACTIONS: [&str; 9] = [
     "SCMP_ACT_KILL",
     "SCMP_ACT_KILL_THREAD",
     "SCMP_ACT_KILL_PROCESS",
@@ -17,7 +17,7 @@ const ACTIONS: [&str; 9] = [
     "SCMP_ACT_ALLOW",
 ];
 
-const OPERATORS: [&str; 7] = [
+pub const OPERATORS: [&str; 7] = [
     "SCMP_CMP_NE",
     "SCMP_CMP_LT",
     "SCMP_CMP_LE",
