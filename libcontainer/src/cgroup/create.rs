@@ -4,13 +4,13 @@
 //! Every path used here begins at the root of the hierarchy, which is the host's, and cgroup file
 //! systems have no symbolic links, so names are safe to use.
 
-use super::controllers::{self, Missing};
 use super::file::write_file;
-use super::limits::Write;
 use super::path::common_ancestor;
 use super::plan::CgroupPlan;
-use super::tree::{Cgroup, Events};
 use super::unenforced::{self, Reason, Unenforced};
+use super::v2::controllers::{self, Missing};
+use super::v2::directory::{Cgroup, Events};
+use super::write::Write;
 use crate::error::{Error, ErrorKind, Result, describe};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};

@@ -14,28 +14,25 @@
 
 #![forbid(unsafe_code)]
 
-mod controllers;
-mod convert;
 mod create;
 mod device_program;
 mod devices;
 mod file;
 mod host;
-mod limits;
 mod path;
 mod plan;
-mod tree;
 mod unenforced;
-mod unified;
+mod v2;
 mod walk;
+mod write;
 
 pub use create::Created;
 pub use devices::DeviceFilter;
 pub use host::{Host, Layout};
-pub use limits::Write;
 pub use plan::{CgroupPlan, Request};
-pub use tree::Cgroup;
 pub use unenforced::{Reason, Unenforced};
+pub use v2::directory::Cgroup;
+pub use write::Write;
 
 use std::fmt;
 

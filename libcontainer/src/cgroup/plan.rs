@@ -3,9 +3,10 @@
 use super::Manager;
 use super::devices::{self, DeviceFilter};
 use super::host::Host;
-use super::limits::{self, Limits, Write};
 use super::path;
 use super::unenforced::{self, Reason, Unenforced};
+use super::v2::limits;
+use super::write::Write;
 use crate::error::{Error, Problem, Result};
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxResources};
 use std::fmt;
@@ -51,7 +52,7 @@ impl CgroupPlan {
         let own = request.host.own.as_deref();
         let relative =
             path::resolve(request.cgroups_path, request.id, own).map_err(&mut collect).ok();
-        let limits = request.resources.map(Limits::of).unwrap_or_default();
+        let limits = request.resources.map(limits::of).unwrap_or_default();
         limits.problems.into_iter().for_each(&mut collect);
         let filter = DeviceFilter::new(device_rules(request.resources))
             .map_err(|wrong| wrong.into_iter().for_each(collect))

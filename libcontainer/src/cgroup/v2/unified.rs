@@ -3,7 +3,7 @@
 //! (moves processes, kills, freezes) would let a config reach beyond its container or break it
 //! before it starts.
 
-use super::limits::{Limits, Write};
+use super::super::write::{Limits, Write};
 use crate::error::Problem;
 use std::collections::HashMap;
 

@@ -1,8 +1,8 @@
 //! A cgroup that exists, with everything below it: who is in it, ending them, taking it away.
 
-use super::file::{read_file, write_file};
-use super::path;
-use super::walk::{self, busy, gone, open_directory};
+use super::super::file::{read_file, write_file};
+use super::super::path;
+use super::super::walk::{self, busy, gone, open_directory};
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
@@ -33,11 +33,11 @@ pub struct Cgroup {
 
 /// `cgroup.events`.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(super) struct Events {
+pub(in super::super) struct Events {
     /// Whether a process lives here or below.
-    pub(super) populated: bool,
+    pub(in super::super) populated: bool,
     /// Whether all of them are stopped.
-    pub(super) frozen: bool,
+    pub(in super::super) frozen: bool,
 }
 
 impl Events {
@@ -72,7 +72,7 @@ impl Cgroup {
     }
 
     /// Opens a directory that was just made below a hierarchy's root.
-    pub(super) fn open_made(path: &Path) -> nix::Result<Self> {
+    pub(in super::super) fn open_made(path: &Path) -> nix::Result<Self> {
         Ok(Self { dir: open_directory(path)?, path: path.to_path_buf() })
     }
 
@@ -164,7 +164,7 @@ impl Cgroup {
     }
 
     /// Whether anyone lives here, and whether they are frozen.
-    pub(super) fn events(&self) -> Result<Events> {
+    pub(in super::super) fn events(&self) -> Result<Events> {
         let text = read_file(self.dir(), "cgroup.events")
             .map_err(|error| failed("read cgroup.events of", &self.path, error))?;
         Ok(Events::parse(&text))

@@ -3,146 +3,97 @@
 //! As with runc and crun, a 0 in a field of memory or cpu means "unset", and `unified` is written
 //! last, so that it wins.
 
-use super::convert;
-use super::unified;
-use crate::error::Problem;
+use super::super::write::{Limits, Write};
+use super::{convert, unified};
 use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxResources};
 
-/// One value for one file of the container's cgroup.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Write {
-    /// The field of config.json that asks for it.
-    pub field: String,
-    /// The file's name, `CONTROLLER.NAME`.
-    pub file: String,
-    /// What to write, each line by itself.
-    pub value: String,
-    /// Whether a kernel without this file does already what is asked for.
-    pub missing_is_fine: bool,
+/// The writes that `resources` comes to, in order, and what is wrong with it.
+pub(in super::super) fn of(resources: &LinuxResources) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(wanted) = resources.memory() {
+        memory_limits(&mut limits, wanted);
+    }
+    if let Some(wanted) = resources.cpu() {
+        cpu_limits(&mut limits, wanted);
+    }
+    if let Some(pids) = resources.pids() {
+        let value = convert::pids_max(pids.limit());
+        limits.limit("linux.resources.pids.limit", "pids.max", value);
+    }
+    if let Some(map) = resources.unified() {
+        unified::add(map, &mut limits);
+    }
+    limits
 }
 
-impl Write {
-    pub(super) fn new(field: &str, file: &str, value: impl Into<String>) -> Self {
-        Self { field: field.into(), file: file.into(), value: value.into(), missing_is_fine: false }
-    }
-
-    /// The controller that owns the file.
-    pub fn controller(&self) -> &str {
-        self.file.split('.').next().unwrap_or_default()
+fn memory_limits(limits: &mut Limits, memory: &LinuxMemory) {
+    swap(limits, memory);
+    let rows = [
+        ("linux.resources.memory.limit", "memory.max", memory.limit()),
+        ("linux.resources.memory.reservation", "memory.low", memory.reservation()),
+    ];
+    for (field, file, value) in rows {
+        if let Some(value) = value.filter(|value| *value != 0) {
+            limits.limit(field, file, convert::limit(value));
+        }
     }
 }
 
-/// What `linux.resources` comes to.
-#[derive(Debug, Default)]
-pub(super) struct Limits {
-    pub(super) writes: Vec<Write>,
-    pub(super) problems: Vec<Problem>,
+/// A kernel without swap accounting limits no swap, and where nothing is to be limited, or there
+/// is no swap to use, that is no loss.
+fn swap(limits: &mut Limits, memory: &LinuxMemory) {
+    let field = "linux.resources.memory.swap";
+    let swap = memory.swap().unwrap_or(0);
+    match convert::swap_max(swap, memory.limit().unwrap_or(0)) {
+        Ok(Some(value)) => {
+            let missing_is_fine = matches!(value.as_str(), "max" | "0");
+            let write = Write::new(field, "memory.swap.max", value);
+            limits.writes.push(Write { missing_is_fine, ..write });
+        }
+        Ok(None) => {}
+        Err(text) => limits.problem(field, text),
+    }
 }
 
-impl Limits {
-    pub(super) fn of(resources: &LinuxResources) -> Self {
-        let mut limits = Self::default();
-        if let Some(memory) = resources.memory() {
-            limits.memory(memory);
-        }
-        if let Some(cpu) = resources.cpu() {
-            limits.cpu(cpu);
-        }
-        if let Some(pids) = resources.pids() {
-            let value = convert::pids_max(pids.limit());
-            limits.limit("linux.resources.pids.limit", "pids.max", value);
-        }
-        if let Some(map) = resources.unified() {
-            unified::add(map, &mut limits);
-        }
-        limits
+/// The order matters to the kernel: a burst above the quota and a weight for an idle cgroup are
+/// both refused.
+fn cpu_limits(limits: &mut Limits, cpu: &LinuxCpu) {
+    if let Some(shares) = cpu.shares().filter(|shares| *shares != 0) {
+        let weight = convert::cpu_weight(shares).to_string();
+        limits.write("linux.resources.cpu.shares", "cpu.weight", weight);
     }
-
-    fn write(&mut self, field: &str, file: &str, value: impl Into<String>) {
-        self.writes.push(Write::new(field, file, value));
+    cpu_max(limits, cpu);
+    match cpu.idle() {
+        None => {}
+        Some(idle @ (0 | 1)) => {
+            limits.write("linux.resources.cpu.idle", "cpu.idle", idle.to_string());
+        }
+        Some(_) => limits.problem("linux.resources.cpu.idle", "must be 0 or 1"),
     }
-
-    fn problem(&mut self, field: &str, text: &str) {
-        self.problems.push(Problem::new(field, text));
-    }
-
-    fn limit(&mut self, field: &str, file: &str, value: Option<String>) {
-        match value {
-            Some(value) => self.write(field, file, value),
-            None => self.problem(field, "must be -1 (no limit) or not negative"),
+    let sets = [
+        ("linux.resources.cpu.cpus", "cpuset.cpus", cpu.cpus()),
+        ("linux.resources.cpu.mems", "cpuset.mems", cpu.mems()),
+    ];
+    for (field, file, list) in sets {
+        if let Some(list) = list.as_deref().filter(|list| !list.is_empty()) {
+            limits.write(field, file, list);
         }
     }
+}
 
-    fn memory(&mut self, memory: &LinuxMemory) {
-        self.swap(memory);
-        let rows = [
-            ("linux.resources.memory.limit", "memory.max", memory.limit()),
-            ("linux.resources.memory.reservation", "memory.low", memory.reservation()),
-        ];
-        for (field, file, value) in rows {
-            if let Some(value) = value.filter(|value| *value != 0) {
-                self.limit(field, file, convert::limit(value));
-            }
-        }
+fn cpu_max(limits: &mut Limits, cpu: &LinuxCpu) {
+    let quota = cpu.quota().filter(|quota| *quota != 0);
+    let period = cpu.period().filter(|period| *period != 0);
+    let field = match (quota, period) {
+        (None, None) => None,
+        (Some(_), _) => Some("linux.resources.cpu.quota"),
+        (None, Some(_)) => Some("linux.resources.cpu.period"),
+    };
+    if let Some(field) = field {
+        limits.write(field, "cpu.max", convert::cpu_max(quota, period));
     }
-
-    /// A kernel without swap accounting limits no swap, and where nothing is to be limited, or there
-    /// is no swap to use, that is no loss.
-    fn swap(&mut self, memory: &LinuxMemory) {
-        let field = "linux.resources.memory.swap";
-        let swap = memory.swap().unwrap_or(0);
-        match convert::swap_max(swap, memory.limit().unwrap_or(0)) {
-            Ok(Some(value)) => {
-                let missing_is_fine = matches!(value.as_str(), "max" | "0");
-                self.writes
-                    .push(Write { missing_is_fine, ..Write::new(field, "memory.swap.max", value) });
-            }
-            Ok(None) => {}
-            Err(text) => self.problem(field, text),
-        }
-    }
-
-    /// The order matters to the kernel: a burst above the quota and a weight for an idle cgroup are
-    /// both refused.
-    fn cpu(&mut self, cpu: &LinuxCpu) {
-        if let Some(shares) = cpu.shares().filter(|shares| *shares != 0) {
-            let weight = convert::cpu_weight(shares).to_string();
-            self.write("linux.resources.cpu.shares", "cpu.weight", weight);
-        }
-        self.cpu_max(cpu);
-        match cpu.idle() {
-            None => {}
-            Some(idle @ (0 | 1)) => {
-                self.write("linux.resources.cpu.idle", "cpu.idle", idle.to_string());
-            }
-            Some(_) => self.problem("linux.resources.cpu.idle", "must be 0 or 1"),
-        }
-        let sets = [
-            ("linux.resources.cpu.cpus", "cpuset.cpus", cpu.cpus()),
-            ("linux.resources.cpu.mems", "cpuset.mems", cpu.mems()),
-        ];
-        for (field, file, list) in sets {
-            if let Some(list) = list.as_deref().filter(|list| !list.is_empty()) {
-                self.write(field, file, list);
-            }
-        }
-    }
-
-    fn cpu_max(&mut self, cpu: &LinuxCpu) {
-        let quota = cpu.quota().filter(|quota| *quota != 0);
-        let period = cpu.period().filter(|period| *period != 0);
-        let field = match (quota, period) {
-            (None, None) => None,
-            (Some(_), _) => Some("linux.resources.cpu.quota"),
-            (None, Some(_)) => Some("linux.resources.cpu.period"),
-        };
-        if let Some(field) = field {
-            self.write(field, "cpu.max", convert::cpu_max(quota, period));
-        }
-        if let Some(burst) = cpu.burst() {
-            let field = "linux.resources.cpu.burst";
-            self.write(field, "cpu.max.burst", burst.to_string());
-        }
+    if let Some(burst) = cpu.burst() {
+        limits.write("linux.resources.cpu.burst", "cpu.max.burst", burst.to_string());
     }
 }
 
@@ -150,7 +101,7 @@ impl Limits {
 type Asks = fn(&LinuxResources) -> bool;
 
 /// What cgroup v2 has no file for.
-pub(super) const NOT_IN_V2: &[(&str, Asks)] = &[
+pub(in super::super) const NOT_IN_V2: &[(&str, Asks)] = &[
     ("linux.resources.memory.kernel", |r| memory(r).is_some_and(|m| limits(kernel(m)))),
     ("linux.resources.memory.kernelTCP", |r| memory(r).is_some_and(|m| limits(m.kernel_tcp()))),
     ("linux.resources.memory.swappiness", |r| memory(r).is_some_and(|m| m.swappiness().is_some())),
@@ -172,7 +123,7 @@ pub(super) const NOT_IN_V2: &[(&str, Asks)] = &[
 ];
 
 /// What cgroup v2 could enforce and this version does not write.
-pub(super) const NOT_YET: &[(&str, Asks)] = &[
+pub(in super::super) const NOT_YET: &[(&str, Asks)] = &[
     ("linux.resources.blockIO", |r| r.block_io().as_ref().is_some_and(throttles)),
     ("linux.resources.hugepageLimits", |r| {
         r.hugepage_limits().as_ref().is_some_and(|list| !list.is_empty())
@@ -181,7 +132,7 @@ pub(super) const NOT_YET: &[(&str, Asks)] = &[
 ];
 
 /// The names of those fields of `table` that ask for something.
-pub(super) fn asked<'a>(
+pub(in super::super) fn asked<'a>(
     table: &'a [(&'static str, Asks)],
     resources: &'a LinuxResources,
 ) -> impl Iterator<Item = &'static str> + 'a {
@@ -230,7 +181,7 @@ mod tests {
     }
 
     fn writes(json: &str) -> Vec<(String, String)> {
-        let limits = Limits::of(&resources(json));
+        let limits = of(&resources(json));
         assert_eq!(limits.problems, [], "{json}");
         let pair = |write: Write| (write.file, write.value);
         limits.writes.into_iter().map(pair).collect()
@@ -291,7 +242,7 @@ mod tests {
 
     #[test]
     fn every_write_belongs_to_a_field_and_a_controller() {
-        let limits = Limits::of(&resources(
+        let limits = of(&resources(
             r#"{"memory":{"limit":5,"swap":9},"cpu":{"period":7},"pids":{"limit":0}}"#,
         ));
         let rows: Vec<_> =
@@ -309,7 +260,7 @@ mod tests {
     fn wrong_values_are_named_all_at_once() {
         let wrong = r#"{"memory":{"limit":-5,"reservation":-2,"swap":4},"cpu":{"idle":2},
             "pids":{"limit":-3},"unified":{"a/b":"1"}}"#;
-        let problems = Limits::of(&resources(wrong)).problems;
+        let problems = of(&resources(wrong)).problems;
         let fields: Vec<&str> = problems.iter().map(|one| one.field.as_str()).collect();
         let expected = [
             "linux.resources.memory.swap",
@@ -324,7 +275,7 @@ mod tests {
 
     #[test]
     fn swap_is_needed_only_where_it_limits() {
-        let fine = |json| Limits::of(&resources(json)).writes[0].missing_is_fine;
+        let fine = |json| of(&resources(json)).writes[0].missing_is_fine;
         assert!(fine(r#"{"memory":{"limit":5,"swap":5}}"#));
         assert!(fine(r#"{"memory":{"limit":5,"swap":-1}}"#));
         assert!(!fine(r#"{"memory":{"limit":5,"swap":6}}"#));

@@ -12,7 +12,7 @@
 //! Besides those that the limits need, the ones that engines read numbers from are turned on where
 //! they are to be had: no limit, no error.
 
-use super::file::{read_file, write_file};
+use super::super::file::{read_file, write_file};
 use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, open};
@@ -26,11 +26,11 @@ const FOR_STATISTICS: &[&str] = &["cpu", "io", "memory", "pids"];
 
 /// Why a controller is missing: the file that it would have had to be written to and the kernel's
 /// answer; `None` if the hierarchy does not have it at all.
-pub(super) type Missing = BTreeMap<String, Option<(PathBuf, Errno)>>;
+pub(in super::super) type Missing = BTreeMap<String, Option<(PathBuf, Errno)>>;
 
 /// Turns on `needed`, as far as possible, for the cgroup `directory` below `root`, and tells which
 /// of them it still lacks.
-pub(super) fn enable(
+pub(in super::super) fn enable(
     root: &Path,
     directory: &Path,
     cgroup: BorrowedFd<'_>,

@@ -1,0 +1,9 @@
+//! cgroup v2: one directory for a container, and the files of its controllers.
+
+#![forbid(unsafe_code)]
+
+pub(super) mod controllers;
+mod convert;
+pub(super) mod directory;
+pub(super) mod limits;
+mod unified;
