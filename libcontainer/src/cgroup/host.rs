@@ -42,6 +42,11 @@ impl Layout {
         }
     }
 
+    /// Whether there are hierarchies of cgroup v1.
+    pub(crate) fn has_v1(self) -> bool {
+        matches!(self, Self::Hybrid | Self::Legacy)
+    }
+
     /// Whether the controllers are ours to use.
     pub(super) fn has_controllers(self) -> bool {
         self == Self::Unified

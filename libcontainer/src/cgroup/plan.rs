@@ -4,6 +4,7 @@ use super::Manager;
 use super::devices::{self, DeviceFilter};
 use super::host::Host;
 use super::path;
+use super::place::Place;
 use super::unenforced::{self, Reason, Unenforced};
 use super::v2::limits;
 use super::write::Write;
@@ -32,7 +33,7 @@ pub struct Request<'a> {
 pub struct CgroupPlan {
     pub(super) host: Host,
     relative: Option<PathBuf>,
-    absolute: Option<PathBuf>,
+    place: Option<Place>,
     writes: Vec<Write>,
     devices: Option<DeviceFilter>,
     unenforced: Vec<Unenforced>,
@@ -75,7 +76,8 @@ impl CgroupPlan {
         let root = host.layout.root().filter(|_| request.manager != Manager::None);
         let mut plan = Self {
             host: host.clone(),
-            absolute: root.map(|root| root.join(&relative)),
+            place: root
+                .map(|root| Place { unified: Some(root.join(&relative)), ..Place::default() }),
             relative: root.map(|_| relative),
             asked: asked(request.resources, &writes),
             writes,
@@ -96,11 +98,9 @@ impl CgroupPlan {
         self.relative.as_deref()
     }
 
-    /// The directory on the host: what to store to find it again with [`Cgroup::open`].
-    ///
-    /// [`Cgroup::open`]: super::Cgroup::open
-    pub fn directory(&self) -> Option<&Path> {
-        self.absolute.as_deref()
+    /// Its directories on the host; `None` if there will be none.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
     }
 
     /// What will be written, in order.
@@ -137,7 +137,7 @@ impl CgroupPlan {
     fn without_controllers(&mut self, reason: &Reason, resources: Option<&LinuxResources>) {
         let filter = self.devices.take();
         self.give_up(reason);
-        if self.absolute.is_some() {
+        if self.place.is_some() {
             self.unenforced.retain(|one| one.field != devices::FIELD);
             self.devices = filter;
             self.filter_devices(resources);
@@ -188,8 +188,8 @@ fn asked(resources: Option<&LinuxResources>, writes: &[Write]) -> Vec<String> {
 
 impl fmt::Display for CgroupPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.absolute {
-            Some(directory) => write!(f, "cgroup {}", directory.display())?,
+        match &self.place {
+            Some(place) => write!(f, "cgroup {place}")?,
             None => f.write_str("no cgroup")?,
         }
         for write in &self.writes {
@@ -227,6 +227,10 @@ mod tests {
         CgroupPlan::new(&request).expect("plan")
     }
 
+    fn directory(plan: &CgroupPlan) -> Option<&str> {
+        plan.place()?.unified.as_deref()?.to_str()
+    }
+
     fn fields(plan: &CgroupPlan) -> Vec<&str> {
         plan.unenforced().iter().map(|one| one.field.as_str()).collect()
     }
@@ -234,7 +238,7 @@ mod tests {
     #[test]
     fn unified_writes_what_it_can() {
         let plan = plan(Layout::Unified, false, Manager::Cgroupfs, LIMITS);
-        assert_eq!(plan.directory(), Some(Path::new("/sys/fs/cgroup/a/b")));
+        assert_eq!(directory(&plan), Some("/sys/fs/cgroup/a/b"));
         assert_eq!(plan.path(), Some(Path::new("a/b")));
         assert_eq!(plan.writes().len(), 2);
         assert!(plan.devices().is_some());
@@ -244,7 +248,7 @@ mod tests {
     #[test]
     fn hybrid_has_a_cgroup_and_a_device_filter_but_no_limits() {
         let plan = plan(Layout::Hybrid, false, Manager::Cgroupfs, LIMITS);
-        assert_eq!(plan.directory(), Some(Path::new("/sys/fs/cgroup/unified/a/b")));
+        assert_eq!(directory(&plan), Some("/sys/fs/cgroup/unified/a/b"));
         assert!(plan.writes().is_empty());
         assert!(plan.devices().is_some());
         let limits = [
@@ -264,7 +268,7 @@ mod tests {
             (Layout::Unified, Manager::None),
         ] {
             let plan = plan(layout, false, manager, json);
-            assert_eq!((plan.path(), plan.directory()), (None, None));
+            assert_eq!((plan.path(), plan.place()), (None, None));
             assert!(plan.writes().is_empty() && plan.devices().is_none());
             let all = ["linux.resources.pids.limit", "linux.resources.devices"];
             assert_eq!(fields(&plan), all);

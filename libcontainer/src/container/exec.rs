@@ -63,12 +63,7 @@ impl Container {
         let agent = Agent::connect(config.spec(), plan.listens())?;
         let console = Console::for_process(process.terminal().unwrap_or(false), &options.terminal)?;
         let cgroup = self.cgroup_for(options)?;
-        let launch = Launch {
-            plan: &plan,
-            host: &host,
-            cgroup: cgroup.as_ref().map(Cgroup::dir),
-            start_fifo: None,
-        };
+        let launch = Launch { plan: &plan, host: &host, cgroup: cgroup.as_ref(), start_fifo: None };
         let mut ready = Midwife::idle(|midwife| parent::launch(launch, midwife))?;
         console.deliver(&mut ready)?;
         plan.warnings().iter().chain(&ready.notes).for_each(|line| log::warn!("{line}"));

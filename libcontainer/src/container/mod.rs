@@ -161,7 +161,7 @@ impl Container {
     /// The cgroup, if the container has one and it is still there.
     fn cgroup(&self) -> Result<Option<Cgroup>> {
         match &self.record.cgroup {
-            Some(path) => Cgroup::open(path.clone()),
+            Some(place) => Cgroup::open(place),
             None => Ok(None),
         }
     }

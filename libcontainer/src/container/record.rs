@@ -1,12 +1,13 @@
 //! What is stored of a container, beside the raw bytes of its config.json.
 
+use crate::cgroup::Place;
 use crate::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The version of the stored format; raised when an older skep could not read it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// state.json. Whether the container is created, running or stopped is not in it: the kernel is asked.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -22,9 +23,9 @@ pub(super) struct Record {
     /// Missing until the first process is ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) init: Option<Init>,
-    /// The cgroup's directory on the host.
+    /// Where its cgroup is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) cgroup: Option<PathBuf>,
+    pub(super) cgroup: Option<Place>,
     /// Whether the container has a session keyring of its own.
     pub(super) keyring: bool,
     /// Whether its config.json has poststop hooks, so that `delete` need not read it to know.
@@ -129,6 +130,6 @@ mod tests {
         let mut record = Record::new(&spec, "/b".into(), "/b".into(), true, 0);
         record.version = VERSION + 1;
         let error = Record::parse(&record.render().unwrap()).unwrap_err();
-        assert!(error.to_string().contains("version 2"), "{error}");
+        assert!(error.to_string().contains("version 3"), "{error}");
     }
 }
