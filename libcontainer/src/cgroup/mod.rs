@@ -20,6 +20,7 @@ mod devices;
 mod file;
 mod handle;
 mod host;
+pub(crate) mod owner;
 mod path;
 mod place;
 mod plan;
