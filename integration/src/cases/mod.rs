@@ -2,6 +2,7 @@
 
 mod bad;
 mod cgroup;
+mod delegation;
 mod events;
 mod exec;
 mod explain;
@@ -42,6 +43,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     races::FEATURE,
     bad::FEATURE,
     cgroup::FEATURE,
+    delegation::FEATURE,
     events::FEATURE,
     seccomp::actions::FEATURE,
     seccomp::conditions::FEATURE,

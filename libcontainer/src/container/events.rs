@@ -12,7 +12,7 @@
 
 use super::{Container, not_running};
 use crate::cgroup::Stats;
-use crate::cgroup::stats::{self, MemoryEvents};
+use crate::cgroup::stats::MemoryEvents;
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, openat};
@@ -23,7 +23,6 @@ use nix::sys::stat::Mode;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use nix::sys::uio::pread;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -82,8 +81,7 @@ impl Container {
             let text = "the container has no cgroup, so nothing counts what it uses";
             return Err(Error::new(ErrorKind::Unsupported, text));
         }
-        let cgroup = self.cgroup()?.ok_or_else(not_running)?;
-        stats::read(Some(cgroup.dir()), &BTreeMap::new())
+        self.cgroup()?.ok_or_else(not_running)?.stats()
     }
 
     /// Watches the container from now on. Without a cgroup, or without its memory controller, there
@@ -94,8 +92,10 @@ impl Container {
     /// [`ErrorKind::NotRunning`] when its first process has ended.
     pub fn events(&self) -> Result<Events> {
         let (_, init) = self.init().ok_or_else(not_running)?;
-        let cgroup = self.cgroup()?;
-        Events::new(init, cgroup.as_ref().map(|cgroup| cgroup.dir()), None)
+        let Some(cgroup) = self.cgroup()? else { return Events::new(init, None, None) };
+        let has_memory = |name: &str| name.split(',').any(|controller| controller == "memory");
+        let memory = cgroup.place().v1.iter().find(|(name, _)| has_memory(name));
+        Events::new(init, cgroup.unified(), memory.map(|(_, path)| path.as_path()))
     }
 }
 
@@ -178,8 +178,11 @@ impl Events {
             },
         };
         if seen.is_none() {
-            // Closing it takes it out of the epoll instance.
-            self.oom = None;
+            match self.oom.take() {
+                Some(Oom::V2 { file, .. }) => self.unwatch(&file)?,
+                Some(Oom::V1 { events, .. }) => self.unwatch(&events)?,
+                None => {}
+            }
         }
         Ok(seen.unwrap_or_default())
     }
@@ -200,7 +203,9 @@ impl Events {
 
     /// Others than the first process live on: from now on a clock makes us look.
     fn outlive_init(&mut self) -> Result<()> {
-        self.init = None;
+        if let Some(init) = self.init.take() {
+            self.unwatch(&init)?;
+        }
         if let Some(timer) = &self.recheck {
             // It is not readable again until its next period.
             return match timer.wait() {
@@ -219,6 +224,11 @@ impl Events {
 
     fn watch(&self, fd: impl AsFd, what: EpollFlags) -> Result<()> {
         self.epoll.add(fd, EpollEvent::new(what, 0)).map_err(watching)
+    }
+
+    /// Closing would do, were it not for children of other threads that have copies until they execute.
+    fn unwatch(&self, fd: impl AsFd) -> Result<()> {
+        self.epoll.delete(fd).map_err(watching)
     }
 
     /// Whether there may be something to look at; false at the deadline.

@@ -37,6 +37,7 @@ pub use pids::Pids;
 pub use pressure::{Pressure, Stall, Stalls};
 pub use rdma::{Rdma, RdmaCounts};
 
+use super::Cgroup;
 use crate::error::Result;
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
@@ -78,12 +79,13 @@ pub struct Counter {
     pub failures: u64,
 }
 
-/// The statistics of one container: those of its cgroup v2 directory, if it has one, and of its v1
-/// directories, by the controller's name. A controller is in one of the two; what v1 has counts.
+/// The statistics of a cgroup v2 directory, if there is one, and of v1 directories by the hierarchy's
+/// name. A controller is in one of the two; what v1 has counts.
 ///
 /// # Errors
 ///
-/// When a file that is there cannot be read.
+/// [`ErrorKind::NotRunning`](crate::ErrorKind::NotRunning) when the v2 directory is gone; when a file
+/// that is there cannot be read.
 pub fn read(unified: Option<BorrowedFd<'_>>, v1: &BTreeMap<String, PathBuf>) -> Result<Stats> {
     let mut stats = match unified {
         Some(dir) => v2::read(dir)?,
@@ -91,4 +93,15 @@ pub fn read(unified: Option<BorrowedFd<'_>>, v1: &BTreeMap<String, PathBuf>) -> 
     };
     v1::add(&mut stats, v1)?;
     Ok(stats)
+}
+
+impl Cgroup {
+    /// What its processes, and those below, use and have used.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`].
+    pub fn stats(&self) -> Result<Stats> {
+        read(self.unified(), &self.place().v1)
+    }
 }

@@ -2,8 +2,9 @@
 //! the kind that a test is about, it prints `SKIP` and why.
 
 use super::*;
-use crate::cgroup;
+use crate::cgroup::{self, stats};
 use crate::sys::process::pidfd_open;
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Child, Command, Stdio};
 

@@ -76,8 +76,9 @@ fn without_controllers_it_is_what_runc_prints() {
 fn v1_is_put_as_runc_puts_it() {
     let (files, expected) = sample(V1);
     let dir = Cgroup::new("v1", &files);
-    let controllers = ["blkio", "cpu", "cpuacct", "cpuset", "hugetlb", "memory", "pids", "freezer"];
-    let dirs = controllers.map(|name| (name.to_owned(), dir.0.clone())).into();
+    let hierarchies =
+        ["blkio", "cpu,cpuacct", "cpuset", "hugetlb", "memory", "pids", "freezer", "name=systemd"];
+    let dirs = hierarchies.map(|name| (name.to_owned(), dir.0.clone())).into();
     let stats = stats::v1::read(&dirs).unwrap();
     assert_eq!(value(&stats), serde_json::from_str::<Value>(expected).unwrap());
     assert_eq!(stats.memory.unwrap().events.oom_kill, 3);
