@@ -12,11 +12,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 box=$(mktemp -d)
 guest=
 trap '[ -z "$guest" ] || kill "$guest" 2>/dev/null; rm -rf "$box"' EXIT
+# A shell that gets a signal waits for its child in the foreground before it runs the trap: there is none.
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 while [ "${1-}" = -f ]; do
     cp "$2" "$box/"
     shift 2
 done
-cp "$here/init.sh" "$box/init"
+cp "$here/${GUEST_INIT:-init.sh}" "$box/init"
 for word in "$@"; do
     printf "'%s' " "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")"
 done >"$box/command"
@@ -24,11 +27,14 @@ done >"$box/command"
 chmod -R a+rX "$box"
 
 # The kernel keeps the guest's memory in a file in TMPDIR, and it has to be one that may be executed.
+# shellcheck disable=SC2086
 linux.uml rootfstype=hostfs ro mem=1500M "init=$box/init" "BOX=$box" con=null con0=null,fd:1 quiet \
-    </dev/null 2>/dev/null >>"$box/console" &
+    ${GUEST_WORDS-} </dev/null 2>/dev/null >>"$box/console" &
 guest=$!
-tail -f -n +1 --pid="$guest" "$box/console" | tr -d '\r' | sed -u -n '/^@start@$/,/^@end@/{/^@/!p}' || true
+tail -f -n +1 --pid="$guest" "$box/console" | tr -d '\r' | sed -u -n '/^@start@$/,/^@end@/{/^@/!p}' &
+shown=$!
 wait "$guest" || true
+wait "$shown" || true
 guest=
 status=$(tr -d '\r' <"$box/console" | sed -n 's/^@end@ //p')
 if [ -z "$status" ]; then
