@@ -18,6 +18,7 @@ mod run;
 mod seccomp;
 mod spec;
 mod state;
+mod systemd;
 mod terminal;
 
 use crate::ctx::Ctx;
@@ -42,6 +43,10 @@ pub(crate) const FEATURES: &[Feature] = &[
     races::FEATURE,
     bad::FEATURE,
     cgroup::FEATURE,
+    systemd::scope::FEATURE,
+    systemd::limits::FEATURE,
+    systemd::properties::FEATURE,
+    systemd::life::FEATURE,
     delegation::FEATURE,
     seccomp::actions::FEATURE,
     seccomp::conditions::FEATURE,
