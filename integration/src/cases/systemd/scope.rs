@@ -112,7 +112,7 @@ fn is_gone_after_force_without_the_flag(ctx: &Ctx) -> Res {
 
 fn is_gone_after_failed_create(ctx: &Ctx) -> Res {
     let container = of(ctx, &["/no/such/command"])?;
-    container.run()?.failed()?;
+    container.run()?.failed()?.says_one_of(&["/no/such/command"])?;
     scope_is_gone(&container)
 }
 
