@@ -19,6 +19,7 @@ mod run;
 mod seccomp;
 mod spec;
 mod state;
+mod systemd;
 mod terminal;
 
 use crate::ctx::Ctx;
@@ -43,6 +44,10 @@ pub(crate) const FEATURES: &[Feature] = &[
     races::FEATURE,
     bad::FEATURE,
     cgroup::FEATURE,
+    systemd::scope::FEATURE,
+    systemd::limits::FEATURE,
+    systemd::properties::FEATURE,
+    systemd::life::FEATURE,
     delegation::FEATURE,
     events::FEATURE,
     seccomp::actions::FEATURE,
