@@ -11,6 +11,7 @@ mod list;
 mod log;
 mod mounts;
 mod namespaces;
+mod pause;
 mod process;
 mod races;
 mod rootfs;
@@ -42,6 +43,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     races::FEATURE,
     bad::FEATURE,
     cgroup::FEATURE,
+    pause::FEATURE,
     delegation::FEATURE,
     seccomp::actions::FEATURE,
     seccomp::conditions::FEATURE,

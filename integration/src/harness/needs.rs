@@ -10,6 +10,8 @@ use std::path::Path;
 pub(crate) enum Need {
     /// Pure cgroup v2 with cpu, memory and pids, writable.
     Cgroup2,
+    /// cgroup v2 with or without controllers: the freezer is in every cgroup of it.
+    Freezer,
     /// `/etc/subuid` and `/etc/subgid` ranges for the caller, and newuidmap.
     SubIds,
     /// Time namespaces.
@@ -37,6 +39,7 @@ impl Need {
     pub(crate) fn met(self) -> Result<(), String> {
         match self {
             Need::Cgroup2 => cgroup2(),
+            Need::Freezer => freezer(),
             Need::SubIds => sub_ids(),
             Need::TimeNs => exists("/proc/self/ns/time", "no time namespaces in this kernel"),
             Need::Overlay => overlay(),
@@ -69,6 +72,12 @@ fn cgroup2() -> Result<(), String> {
     } else {
         Err("no pure cgroup v2 with rights to it here".into())
     }
+}
+
+fn freezer() -> Result<(), String> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let is_cgroup2 = |line: &str| line.split(' ').nth(2) == Some("cgroup2");
+    if mounts.lines().any(is_cgroup2) { Ok(()) } else { Err("no cgroup v2 mounted here".into()) }
 }
 
 fn sub_ids() -> Result<(), String> {

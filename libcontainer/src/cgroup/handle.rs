@@ -104,6 +104,25 @@ impl Cgroup {
         self.unified.as_ref().map_or(Ok(()), Directory::kill_all)
     }
 
+    /// Stops every process in it and below, and those that come in, until [`Cgroup::thaw`]; returns
+    /// when none runs any more. To freeze what is frozen is no error.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; EBUSY when a process has not stopped within ten seconds: then all go on.
+    pub fn freeze(&self) -> Result<()> {
+        self.unified.as_ref().map_or(Ok(()), Directory::freeze)
+    }
+
+    /// Lets the processes go on, those excepted whose cgroups below were frozen by themselves.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; EBUSY when a cgroup above it stays frozen.
+    pub fn thaw(&self) -> Result<()> {
+        self.unified.as_ref().map_or(Ok(()), Directory::thaw)
+    }
+
     /// Removes the cgroup at `place` with every process in it. One in which nothing is left, which
     /// is the rule, takes one call for each directory.
     ///

@@ -7,6 +7,7 @@ mod directory;
 mod exec;
 mod id;
 mod options;
+mod pause;
 mod record;
 mod root;
 mod start;
@@ -29,7 +30,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::OnceLock;
 
-/// A container that exists: created, running or stopped.
+/// A container that exists: created, running, paused or stopped.
 #[derive(Debug)]
 pub struct Container {
     id: String,
