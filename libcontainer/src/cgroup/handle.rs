@@ -3,6 +3,7 @@
 use super::host::{self, Layout};
 use super::path;
 use super::place::Place;
+use super::update::Update;
 use super::v2::directory::Directory;
 use crate::error::{Error, ErrorKind, Result};
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -121,6 +122,16 @@ impl Cgroup {
     /// What the kernel says; EBUSY when a cgroup above it stays frozen.
     pub fn thaw(&self) -> Result<()> {
         self.unified.as_ref().map_or(Ok(()), Directory::thaw)
+    }
+
+    /// Changes its limits, all that `update` has or none.
+    ///
+    /// # Errors
+    ///
+    /// With the field and the file of the value that was refused. The limits are as before then;
+    /// if one of them could not be put back, the text names it.
+    pub fn update(&self, update: &Update) -> Result<()> {
+        self.unified.as_ref().map_or(Ok(()), |unified| update.apply(unified))
     }
 
     /// Removes the cgroup at `place` with every process in it. One in which nothing is left, which

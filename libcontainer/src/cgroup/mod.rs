@@ -25,6 +25,7 @@ mod path;
 mod place;
 mod plan;
 mod unenforced;
+mod update;
 mod v2;
 mod walk;
 mod write;
@@ -36,6 +37,7 @@ pub use host::{Host, Layout};
 pub use place::Place;
 pub use plan::{CgroupPlan, Request};
 pub use unenforced::{Reason, Unenforced};
+pub use update::Update;
 pub use write::Write;
 
 use std::fmt;

@@ -13,6 +13,7 @@ mod root;
 mod start;
 mod start_fifo;
 mod status;
+mod update;
 
 pub use options::{CreateOptions, ExecOptions, Terminal};
 pub use root::StateRoot;
