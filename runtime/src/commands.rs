@@ -16,3 +16,4 @@ pub(crate) mod seccomp;
 pub(crate) mod spec;
 pub(crate) mod start;
 pub(crate) mod state;
+pub(crate) mod update;

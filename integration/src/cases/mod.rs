@@ -20,6 +20,7 @@ mod seccomp;
 mod spec;
 mod state;
 mod terminal;
+mod update;
 
 use crate::ctx::Ctx;
 use crate::harness::case::Feature;
@@ -44,6 +45,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     bad::FEATURE,
     cgroup::FEATURE,
     pause::FEATURE,
+    update::FEATURE,
     delegation::FEATURE,
     seccomp::actions::FEATURE,
     seccomp::conditions::FEATURE,

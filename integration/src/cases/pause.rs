@@ -195,7 +195,9 @@ fn without_a_cgroup_refused(ctx: &Ctx) -> Res {
 }
 
 fn needs_a_cgroup(container: &Container<'_>) -> Res {
-    container.command("pause", &[]).done()?.refused(&["it has no cgroup of its own"])?;
+    for (command, flags) in [("pause", &[][..]), ("update", &["--pids-limit=5"])] {
+        container.command(command, flags).done()?.refused(&["it has no cgroup of its own"])?;
+    }
     container.command("resume", &[]).done()?.refused(&["container not paused"])?;
     same!(container.status()?, "running");
     Ok(())

@@ -105,6 +105,38 @@ pub(crate) const COMMANDS: &[Command] = &[
         failure_code: 1,
     },
     Command {
+        name: "update",
+        about: "Change the limits of a container",
+        details: "Those that are given, and all of them or, if the kernel refuses one, none. A 0 leaves a limit as it \
+            is, but for --cpu-quota (none), --cpu-period (the kernel's default), --cpu-burst and --cpu-idle. SIZE is \
+            -1 (no limit) or a number of bytes, with b, k, m, g, t or p if you like. FILE is JSON like config.json's \
+            linux.resources, and - is stdin; then the other flags are ignored.",
+        operands: &[ID],
+        flags: &[
+            f::RESOURCES,
+            f::BLKIO_WEIGHT,
+            f::CPU_PERIOD,
+            f::CPU_QUOTA,
+            f::CPU_BURST,
+            f::CPU_SHARE,
+            f::CPU_RT_PERIOD,
+            f::CPU_RT_RUNTIME,
+            f::CPU_IDLE,
+            f::CPUSET_CPUS,
+            f::CPUSET_MEMS,
+            f::MEMORY,
+            f::MEMORY_RESERVATION,
+            f::MEMORY_SWAP,
+            f::PIDS_LIMIT,
+            f::KERNEL_MEMORY,
+            f::KERNEL_MEMORY_TCP,
+            f::L3_CACHE_SCHEMA,
+            f::MEM_BW_SCHEMA,
+        ],
+        run: commands::update::run,
+        failure_code: 1,
+    },
+    Command {
         name: "list",
         about: "List the containers",
         details: "Lists what is below --root.",
