@@ -15,6 +15,7 @@ cp "$BOX"/* /run/it/
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 chmod 666 /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/ptmx
 ln -sf /proc/self/fd /dev/fd
+ln -sf fd/0 /dev/stdin
 busybox insmod "/usr/lib/uml/modules/$(uname -r)/kernel/fs/overlayfs/overlay.ko" 2>/dev/null
 hostname guest
 ip link set lo up

@@ -235,6 +235,49 @@ fn a_frozen_cgroup_is_refused() {
     assert!(error.ends_with("is frozen; thaw or remove it first"), "{error}");
 }
 
+/// The CPU time of a process, in clock ticks: fields 14 and 15 of proc_pid_stat(5).
+fn ticks(child: &Child) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", child.id())).expect("stat");
+    let fields = stat[stat.rfind(')').expect("a name") + 1..].split_whitespace().skip(11).take(2);
+    fields.map(|field| field.parse::<u64>().expect("a number")).sum()
+}
+
+#[test]
+fn freezing_stops_everyone_until_thawed() {
+    let Some(place) = Place::new("freeze", false) else {
+        return;
+    };
+    let cgroup = place.cgroup("a", "{}");
+    let below = path(&cgroup).join("below");
+    fs::create_dir(&below).expect("mkdir");
+    let busy = |cgroup| shell(cgroup, "while :; do :; done").spawn().expect("sh");
+    let mut children = [busy(path(&cgroup)), busy(&below)];
+    for child in &children {
+        wait_for(|| ticks(child) > 1);
+    }
+    assert!(!cgroup.place().is_frozen());
+    for _round in 0..2 {
+        cgroup.freeze().expect("freeze");
+        assert!(cgroup.place().is_frozen());
+        assert_eq!(number(&below, "cgroup.events", "frozen"), 1);
+        let before = children.each_ref().map(ticks);
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(children.each_ref().map(ticks), before);
+        cgroup.freeze().expect("once more");
+        cgroup.thaw().expect("thaw");
+        assert!(!cgroup.place().is_frozen());
+        for (child, before) in children.iter().zip(before) {
+            wait_for(|| ticks(child) > before);
+        }
+    }
+    cgroup.thaw().expect("once more");
+    cgroup.freeze().expect("freeze");
+    cgroup.kill_all().expect("kill");
+    for child in &mut children {
+        child.wait().expect("wait");
+    }
+}
+
 /// A container may have made cgroups of its own.
 #[test]
 fn sub_cgroups_are_listed_killed_and_removed() {

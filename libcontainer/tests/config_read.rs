@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use libcontainer::config::{Bundle, Config, process_from_bytes};
+use libcontainer::config::{Bundle, Config, process_from_bytes, resources_from_bytes};
 use libcontainer::error::ErrorKind;
 use oci_spec::runtime::Spec;
 use serde::Deserialize;
@@ -491,4 +491,35 @@ fn a_process_by_itself_is_named_as_in_a_configuration() {
     assert_eq!(error.to_string(), "process is cut off at line 1, column 1, inside an object");
     let error = process_from_bytes(b"null").unwrap_err();
     assert_eq!(error.to_string(), "process: expected an object, found null");
+}
+
+#[test]
+fn resources_by_themselves_are_read_as_in_a_config() {
+    let read = |text: &str, version| {
+        resources_from_bytes(text.as_bytes(), version).map_err(|error| error.to_string())
+    };
+    let text = r#"{"memory":{"limit":5,"limmit":6},"cpu":{"cpus":""},"blockIO":null,"x":1}"#;
+    let (resources, warnings) = read(text, "1.2.0").unwrap();
+    assert_eq!(resources.memory().unwrap().limit(), Some(5));
+    assert_eq!(resources.cpu().as_ref().unwrap().cpus(), &None);
+    let expected = [
+        "linux.resources.x: unknown field, ignored",
+        "linux.resources.memory.limmit: unknown field, ignored",
+    ];
+    assert_eq!(warnings, expected);
+
+    let zero = r#"{"pids":{"limit":0}}"#;
+    assert_eq!(read(zero, "1.2.0").unwrap().0.pids(), &None);
+    assert_eq!(read(zero, "1.3.0").unwrap().0.pids().unwrap().limit(), 0);
+
+    for (text, says) in [
+        ("", "resources is cut off"),
+        ("null", "linux.resources: expected an object"),
+        ("[]", "linux.resources: expected an object, found an array"),
+        (r#"{"pids":{"limit":"x"}}"#, "linux.resources.pids.limit: "),
+        (r#"{"memory":[]}"#, "linux.resources.memory: expected an object, found an array"),
+    ] {
+        let error = read(text, "1.2.0").unwrap_err();
+        assert!(error.starts_with(says), "{text}: {error}");
+    }
 }

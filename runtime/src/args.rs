@@ -15,5 +15,6 @@ mod usage;
 #[cfg(test)]
 pub(crate) use command_line::typed;
 pub(crate) use command_line::{CommandLine, Invocation, Read, parse};
+pub(crate) use definition::Flag;
 pub(crate) use matches::Args;
 pub(crate) use parser::whole;

@@ -19,6 +19,7 @@ mod listen_fds;
 mod logger;
 mod notify;
 mod notify_proxy;
+mod number;
 mod output;
 mod pid_file;
 mod pidfd_socket;

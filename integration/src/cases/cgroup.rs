@@ -43,19 +43,19 @@ pub(crate) const FEATURE: Feature = Feature {
 };
 
 /// The container's directory in the hierarchy.
-fn dir(container: &Container<'_>) -> Res<PathBuf> {
+pub(super) fn dir(container: &Container<'_>) -> Res<PathBuf> {
     let text =
         fs::read_to_string(format!("/proc/{}/cgroup", container.pid()?)).doing("its cgroup")?;
     let path = text.lines().find_map(|line| line.strip_prefix("0::/")).doing("a cgroup v2 line")?;
     Ok(PathBuf::from("/sys/fs/cgroup").join(path))
 }
 
-fn value(container: &Container<'_>, file: &str) -> Res<String> {
+pub(super) fn value(container: &Container<'_>, file: &str) -> Res<String> {
     let text = fs::read_to_string(dir(container)?.join(file)).doing(file)?;
     Ok(text.trim_end().to_string())
 }
 
-fn running(ctx: &Ctx, resources: serde_json::Value) -> Res<Container<'_>> {
+pub(super) fn running(ctx: &Ctx, resources: serde_json::Value) -> Res<Container<'_>> {
     let mut container = ctx.sleeper()?;
     container.set("/linux/resources", resources);
     container.run_until("ready")?;

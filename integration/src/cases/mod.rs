@@ -12,6 +12,7 @@ mod list;
 mod log;
 mod mounts;
 mod namespaces;
+mod pause;
 mod process;
 mod races;
 mod rootfs;
@@ -21,6 +22,7 @@ mod spec;
 mod state;
 mod systemd;
 mod terminal;
+mod update;
 
 use crate::ctx::Ctx;
 use crate::harness::case::Feature;
@@ -48,6 +50,8 @@ pub(crate) const FEATURES: &[Feature] = &[
     systemd::limits::FEATURE,
     systemd::properties::FEATURE,
     systemd::life::FEATURE,
+    pause::FEATURE,
+    update::FEATURE,
     delegation::FEATURE,
     events::FEATURE,
     seccomp::actions::FEATURE,

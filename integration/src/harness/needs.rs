@@ -14,6 +14,8 @@ pub(crate) enum Need {
     /// A systemd that makes scopes for the caller, on pure cgroup v2: the system's for root, otherwise the
     /// user's own.
     Systemd,
+    /// cgroup v2 with or without controllers: the freezer is in every cgroup of it.
+    Freezer,
     /// `/etc/subuid` and `/etc/subgid` ranges for the caller, and newuidmap.
     SubIds,
     /// Time namespaces.
@@ -42,6 +44,7 @@ impl Need {
         match self {
             Need::Cgroup2 => cgroup2(),
             Need::Systemd => systemd(),
+            Need::Freezer => freezer(),
             Need::SubIds => sub_ids(),
             Need::TimeNs => exists("/proc/self/ns/time", "no time namespaces in this kernel"),
             Need::Overlay => overlay(),
@@ -85,6 +88,12 @@ fn systemd() -> Result<(), String> {
         run.is_some_and(|run| UnixStream::connect(Path::new(&run).join("systemd/private")).is_ok());
     exists("/sys/fs/cgroup/cgroup.controllers", "no pure cgroup v2 here")?;
     if reached { Ok(()) } else { Err("no systemd that the caller may ask here".into()) }
+}
+
+fn freezer() -> Result<(), String> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let is_cgroup2 = |line: &str| line.split(' ').nth(2) == Some("cgroup2");
+    if mounts.lines().any(is_cgroup2) { Ok(()) } else { Err("no cgroup v2 mounted here".into()) }
 }
 
 fn sub_ids() -> Result<(), String> {

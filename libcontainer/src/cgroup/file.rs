@@ -15,6 +15,12 @@ pub(super) fn write_file(directory: BorrowedFd<'_>, file: &str, value: &str) -> 
     Ok(())
 }
 
+/// Writes one line as it is, an empty one included.
+pub(super) fn write_line(directory: BorrowedFd<'_>, file: &str, line: &str) -> nix::Result<()> {
+    let file = openat(directory, file, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    write(&file, line.as_bytes()).map(drop)
+}
+
 /// Reads a file that is less than a page, as those with a word or two are.
 pub(super) fn read_file(
     directory: BorrowedFd<'_>,

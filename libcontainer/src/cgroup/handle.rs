@@ -3,6 +3,7 @@
 use super::host::{self, Layout};
 use super::path;
 use super::place::Place;
+use super::update::Update;
 use super::v2::directory::Directory;
 use crate::error::{Error, ErrorKind, Result};
 use std::os::fd::{BorrowedFd, OwnedFd};
@@ -102,6 +103,35 @@ impl Cgroup {
     /// What the kernel says.
     pub fn kill_all(&self) -> Result<()> {
         self.unified.as_ref().map_or(Ok(()), Directory::kill_all)
+    }
+
+    /// Stops every process in it and below, and those that come in, until [`Cgroup::thaw`]; returns
+    /// when none runs any more. To freeze what is frozen is no error.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; EBUSY when a process has not stopped within ten seconds: then all go on.
+    pub fn freeze(&self) -> Result<()> {
+        self.unified.as_ref().map_or(Ok(()), Directory::freeze)
+    }
+
+    /// Lets the processes go on, those excepted whose cgroups below were frozen by themselves.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says; EBUSY when a cgroup above it stays frozen.
+    pub fn thaw(&self) -> Result<()> {
+        self.unified.as_ref().map_or(Ok(()), Directory::thaw)
+    }
+
+    /// Changes its limits, all that `update` has or none.
+    ///
+    /// # Errors
+    ///
+    /// With the field and the file of the value that was refused. The limits are as before then;
+    /// if one of them could not be put back, the text names it.
+    pub fn update(&self, update: &Update) -> Result<()> {
+        self.unified.as_ref().map_or(Ok(()), |unified| update.apply(unified))
     }
 
     /// Removes the cgroup at `place` with every process in it. One in which nothing is left, which

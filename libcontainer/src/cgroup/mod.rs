@@ -26,6 +26,7 @@ mod place;
 mod plan;
 pub mod stats;
 mod unenforced;
+mod update;
 mod v2;
 mod walk;
 mod write;
@@ -38,6 +39,7 @@ pub use place::Place;
 pub use plan::{CgroupPlan, Request};
 pub use stats::Stats;
 pub use unenforced::{Reason, Unenforced};
+pub use update::Update;
 pub use write::Write;
 
 use std::fmt;

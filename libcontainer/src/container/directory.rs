@@ -1,7 +1,7 @@
 //! The directory of one container.
 //!
-//! It holds `config.json` (the raw bytes), `state.json` (written to another name and renamed) and,
-//! until it is started, the FIFO `start.fifo`. Whoever changes the container holds the lock of
+//! It holds `config.json` (the raw bytes), `state.json` (written to another name and renamed), until
+//! it is started the FIFO `start.fifo` and, once its limits were changed, `resources.json`. Whoever changes the container holds the lock of
 //! the directory itself (flock(2)); who only looks needs none.
 
 use super::StateRoot;
@@ -161,6 +161,21 @@ impl Directory {
         renamed.map_err(|error| self.failed("write state.json in", error))
     }
 
+    /// The limits after the last update; `None` if there was none.
+    pub(super) fn resources(&self) -> Result<Option<Vec<u8>>> {
+        match fs::read(self.path.join(RESOURCES)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).map_err(|error| self.failed("read resources.json in", error)),
+        }
+    }
+
+    /// Writes them under another name, to be [committed](Prepared::commit) when they are in force.
+    pub(super) fn prepare_resources(&self, bytes: &[u8]) -> Result<Prepared<'_>> {
+        let prepared = Prepared(self);
+        self.write(NEW_RESOURCES, bytes)?;
+        Ok(prepared)
+    }
+
     /// Where the process that is about to be made will wait.
     pub(super) fn make_start_fifo(&self) -> Result<OwnedFd> {
         StartFifo::make(&self.path.join(START_FIFO))
@@ -188,10 +203,12 @@ impl Directory {
             self.remove_file(name)?;
         }
         let removed = match fs::remove_dir(&self.path) {
-            // A FIFO that no `start` has removed, or a record that was being written.
+            // A FIFO that no `start` has removed, a file that was being written, an update.
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
                 self.remove_start_fifo()?;
-                self.remove_file(NEW_RECORD)?;
+                for name in [NEW_RECORD, RESOURCES, NEW_RESOURCES] {
+                    self.remove_file(name)?;
+                }
                 fs::remove_dir(&self.path)
             }
             removed => removed,
@@ -216,10 +233,29 @@ impl Directory {
     /// Whether the directory is a container's: it has a record, or a creation has only begun.
     pub(super) fn is_container(&self) -> bool {
         let ours = |name: &std::ffi::OsStr| {
-            ["config.json", START_FIFO, RECORD, NEW_RECORD].iter().any(|known| name == *known)
+            ["config.json", START_FIFO, RECORD, NEW_RECORD, RESOURCES, NEW_RESOURCES]
+                .iter()
+                .any(|known| name == *known)
         };
         let Ok(mut entries) = fs::read_dir(&self.path) else { return false };
         entries.all(|entry| entry.is_ok_and(|entry| ours(&entry.file_name())))
+    }
+}
+
+/// Limits that are written down but not in force yet: unless committed, they go with this.
+pub(super) struct Prepared<'a>(&'a Directory);
+
+impl Prepared<'_> {
+    pub(super) fn commit(self) -> Result<()> {
+        let path = |name| self.0.path.join(name);
+        let renamed = fs::rename(path(NEW_RESOURCES), path(RESOURCES));
+        renamed.map_err(|error| self.0.failed("write resources.json in", error))
+    }
+}
+
+impl Drop for Prepared<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.remove_file(NEW_RESOURCES);
     }
 }
 
@@ -231,3 +267,5 @@ fn is_removed(directory: &OwnedFd) -> bool {
 const START_FIFO: &str = "start.fifo";
 const RECORD: &str = "state.json";
 const NEW_RECORD: &str = "state.json.new";
+const RESOURCES: &str = "resources.json";
+const NEW_RESOURCES: &str = "resources.json.new";

@@ -8,11 +8,13 @@ mod events;
 mod exec;
 mod id;
 mod options;
+mod pause;
 mod record;
 mod root;
 mod start;
 mod start_fifo;
 mod status;
+mod update;
 
 pub use events::{Event, Events};
 pub use options::{CreateOptions, ExecOptions, Terminal};
@@ -31,7 +33,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::OnceLock;
 
-/// A container that exists: created, running or stopped.
+/// A container that exists: created, running, paused or stopped.
 #[derive(Debug)]
 pub struct Container {
     id: String,

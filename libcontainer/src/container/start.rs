@@ -24,6 +24,9 @@ impl Container {
             status::open_init(&record).ok_or_else(|| self.wrong_state("has stopped"))?;
         let fifo = self.directory.start_fifo()?.filter(StartFifo::is_awaited);
         let fifo = fifo.ok_or_else(|| self.wrong_state("is already running"))?;
+        if status::is_paused(&record) {
+            return Err(self.wrong_state("is paused; resume it first"));
+        }
         let host = Host::detect()?;
         let hooks = Hooks::new(&self.id, config.spec(), &record.bundle, &host, record.keyring);
         hooks

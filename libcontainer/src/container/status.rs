@@ -22,7 +22,7 @@ pub enum Status {
     Created,
     /// The program runs.
     Running,
-    /// The program is frozen.
+    /// Its processes are frozen, be it started or not.
     Paused,
     /// The program has ended, or never came to life.
     Stopped,
@@ -87,11 +87,13 @@ pub(super) fn status(directory: &Directory, record: &Record) -> Status {
     if !is_alive(init) {
         return Status::Stopped;
     }
-    let start_fifo = directory.start_fifo().ok().flatten();
-    if start_fifo.is_some_and(|fifo| fifo.is_awaited()) {
-        return Status::Created;
+    // Before it is started, too: then `start` has to wait for `resume`.
+    if is_paused(record) {
+        return Status::Paused;
     }
-    if is_paused(record) { Status::Paused } else { Status::Running }
+    let start_fifo = directory.start_fifo().ok().flatten();
+    let awaited = start_fifo.is_some_and(|fifo| fifo.is_awaited());
+    if awaited { Status::Created } else { Status::Running }
 }
 
 /// Whether the container's cgroup is frozen.

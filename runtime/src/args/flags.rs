@@ -127,6 +127,46 @@ pub(crate) const INTERVAL: Flag = Flag::new(
 .default("5s");
 pub(crate) const STATS: Flag = Flag::new("stats", Switch, "Print statistics once, and exit");
 
+// update.
+
+pub(crate) const RESOURCES: Flag =
+    Flag::new("resources", Path("FILE"), "Take the limits from FILE, or - for stdin").short('r');
+pub(crate) const BLKIO_WEIGHT: Flag =
+    Flag::new("blkio-weight", Text("N"), "Weight of block io, from 10 to 1000");
+pub(crate) const CPU_PERIOD: Flag =
+    Flag::new("cpu-period", Text("USEC"), "Period of the CPU quota; 0: the kernel's default");
+pub(crate) const CPU_QUOTA: Flag =
+    Flag::new("cpu-quota", Text("USEC"), "CPU time in each period; -1: no limit");
+pub(crate) const CPU_BURST: Flag =
+    Flag::new("cpu-burst", Text("USEC"), "CPU time that may be saved up beyond the quota");
+pub(crate) const CPU_SHARE: Flag =
+    Flag::new("cpu-share", Text("N"), "CPU weight, from 2 to 262144 (1024 is the normal one)");
+pub(crate) const CPU_RT_PERIOD: Flag =
+    Flag::new("cpu-rt-period", Text("USEC"), "Period of the realtime CPU time");
+pub(crate) const CPU_RT_RUNTIME: Flag =
+    Flag::new("cpu-rt-runtime", Text("USEC"), "Realtime CPU time in each period");
+pub(crate) const CPU_IDLE: Flag =
+    Flag::new("cpu-idle", Text("N"), "1: run only when nobody else would; 0: normally");
+pub(crate) const CPUSET_CPUS: Flag =
+    Flag::new("cpuset-cpus", Text("LIST"), "The CPUs to run on, such as 0-3,7");
+pub(crate) const CPUSET_MEMS: Flag =
+    Flag::new("cpuset-mems", Text("LIST"), "The memory nodes to use, such as 0-1");
+pub(crate) const MEMORY: Flag = Flag::new("memory", Text("SIZE"), "Limit of memory");
+pub(crate) const MEMORY_RESERVATION: Flag =
+    Flag::new("memory-reservation", Text("SIZE"), "Memory to be left alone if others have more");
+pub(crate) const MEMORY_SWAP: Flag =
+    Flag::new("memory-swap", Text("SIZE"), "Limit of memory and swap together");
+pub(crate) const PIDS_LIMIT: Flag =
+    Flag::new("pids-limit", Text("N"), "Limit of processes and threads; -1: none");
+pub(crate) const KERNEL_MEMORY: Flag =
+    Flag::new("kernel-memory", Text("SIZE"), "Ignored: obsolete").hidden();
+pub(crate) const KERNEL_MEMORY_TCP: Flag =
+    Flag::new("kernel-memory-tcp", Text("SIZE"), "Ignored: obsolete").hidden();
+pub(crate) const L3_CACHE_SCHEMA: Flag =
+    Flag::new("l3-cache-schema", Text("SCHEMA"), "Refused: intelRdt is not supported").hidden();
+pub(crate) const MEM_BW_SCHEMA: Flag =
+    Flag::new("mem-bw-schema", Text("SCHEMA"), "Refused: intelRdt is not supported").hidden();
+
 // Others.
 
 pub(crate) const ALL: Flag =

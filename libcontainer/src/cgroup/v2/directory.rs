@@ -119,7 +119,7 @@ impl Directory {
                 Err(_) => {}
             }
             std::thread::sleep(pause);
-            self.wait_until_empty(deadline).map_err(problem)?;
+            wait_until(self.dir(), |events| !events.populated, deadline).map_err(problem)?;
             match walk::remove_below(self.dir()) {
                 Err(error) if !busy(error) => return Err(problem(error)),
                 _ => pause = RETRY,
@@ -143,31 +143,38 @@ impl Directory {
         );
         Error::system(text, Errno::EBUSY)
     }
+}
 
-    /// Waits for the last process to be gone, or for the deadline.
-    fn wait_until_empty(&self, deadline: Instant) -> nix::Result<()> {
-        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
-        let file = match openat(self.dir(), "cgroup.events", flags, Mode::empty()) {
-            Err(error) if gone(error) => return Ok(()),
-            file => file?,
+/// Waits until `cgroup.events` of the cgroup directory `dir` is as `wanted`, or for the deadline; whether it is. A cgroup that
+/// is gone has nothing more to tell, and is as wanted.
+pub(super) fn wait_until(
+    dir: BorrowedFd<'_>,
+    wanted: impl Fn(Events) -> bool,
+    deadline: Instant,
+) -> nix::Result<bool> {
+    let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+    let file = match openat(dir, "cgroup.events", flags, Mode::empty()) {
+        Err(error) if gone(error) => return Ok(true),
+        file => file?,
+    };
+    let mut text = [0; 256];
+    loop {
+        let length = match pread(&file, &mut text, 0) {
+            Err(error) if gone(error) => return Ok(true),
+            length => length?,
         };
-        let mut text = [0; 256];
-        loop {
-            let length = match pread(&file, &mut text, 0) {
-                Err(error) if gone(error) => return Ok(()),
-                length => length?,
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
-            let events = Events::parse(&String::from_utf8_lossy(&text[..length]));
-            if !events.populated || left.is_zero() {
-                return Ok(());
-            }
-            let mut changed = [PollFd::new(file.as_fd(), PollFlags::POLLPRI)];
-            let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-            match poll(&mut changed, left) {
-                Err(error) if error != Errno::EINTR => return Err(error),
-                _ => {}
-            }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if wanted(Events::parse(&String::from_utf8_lossy(&text[..length]))) {
+            return Ok(true);
+        }
+        if left.is_zero() {
+            return Ok(false);
+        }
+        let mut changed = [PollFd::new(file.as_fd(), PollFlags::POLLPRI)];
+        let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
+        match poll(&mut changed, left) {
+            Err(error) if error != Errno::EINTR => return Err(error),
+            _ => {}
         }
     }
 }
@@ -185,7 +192,7 @@ fn read_pids(dir: BorrowedFd<'_>, pids: &mut Vec<i32>) -> nix::Result<()> {
     Ok(())
 }
 
-fn failed(doing: &str, path: &Path, errno: Errno) -> Error {
+pub(super) fn failed(doing: &str, path: &Path, errno: Errno) -> Error {
     Error::system(format!("{doing} {}", path.display()), errno)
 }
 

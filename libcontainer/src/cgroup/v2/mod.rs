@@ -5,5 +5,6 @@
 pub(super) mod controllers;
 mod convert;
 pub(super) mod directory;
+mod freezer;
 pub(super) mod limits;
 mod unified;

@@ -97,6 +97,14 @@ pub(super) fn process(value: &mut Value, report: &mut Report) {
     *value = Value::Object(config);
 }
 
+/// Mends resources that stand by themselves, and makes them those of an otherwise empty configuration
+/// of this version.
+pub(super) fn resources(value: &mut Value, version: &str, report: &mut Report) {
+    let resources = value.take();
+    *value = serde_json::json!({"ociVersion": version, "linux": {"resources": resources}});
+    config(value, report);
+}
+
 /// Go writes null for an empty slice, map or pointer; serde takes it for optional fields only.
 fn drop_nulls(value: &mut Value) {
     match value {

@@ -1,0 +1,231 @@
+//! Changing the limits of a cgroup in use: all that is asked for, or nothing.
+//!
+//! An [`Update`] is planned without touching anything. What is given is merged over what the
+//! container has ([`merge`]), because values depend on each other: a quota is written with its
+//! period, and swap is counted apart from memory. Of the writes that this comes to, those are made
+//! that were asked for or whose value is another now; what others have written meanwhile into files
+//! that nobody speaks of stays. Then [`apply`] makes the writes, and takes all of them back if the
+//! kernel refuses one.
+
+mod apply;
+mod check;
+mod former;
+mod merge;
+
+use super::devices;
+use super::host::Layout;
+use super::unenforced::{self, Reason, Unenforced};
+use super::v2::directory::Directory;
+use super::v2::{controllers, limits};
+use super::write::{Limits, Write};
+use crate::error::{Error, ErrorKind, Result};
+use apply::Target;
+use nix::errno::Errno;
+use oci_spec::runtime::LinuxResources;
+use std::path::PathBuf;
+
+/// What an update of a container's limits comes to.
+#[derive(Debug)]
+pub struct Update {
+    layout: Layout,
+    resources: LinuxResources,
+    writes: Vec<Write>,
+    unenforced: Vec<Unenforced>,
+}
+
+impl Update {
+    /// Plans to change `present`, the limits that the container has, by what `given` has. In
+    /// `given` an absent field, and a 0 for memory, shares or a weight, leaves a limit as it is; a
+    /// quota of 0 means none and a period of 0 the kernel's. Memory without limit is swap without
+    /// limit, unless that is given, too.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the values, taken together;
+    /// [`ErrorKind::Unsupported`] for what can be changed on no host of this layout.
+    pub fn new(layout: Layout, present: &LinuxResources, given: &LinuxResources) -> Result<Self> {
+        let merged = merge::merge(present, given)?;
+        let mut wanted = limits_of(layout, &merged.resources)?;
+        if !wanted.problems.is_empty() {
+            return Err(Error::problems(wanted.problems));
+        }
+        if merged.fields.iter().any(|field| field == devices::FIELD) {
+            let text = "cannot be changed by this version; only the rules that it was created with";
+            return Err(Error::new(ErrorKind::Unsupported, text).field(devices::FIELD));
+        }
+        let before = limits_of(layout, present)?.writes;
+        let same = |one: &Write| before.iter().any(|old| is_same(old, one));
+        wanted.writes.retain(|one| merged.asks_for(&one.field) || !same(one));
+        let unenforced = unenforced(given);
+        Ok(Self { layout, resources: merged.resources, writes: wanted.writes, unenforced })
+    }
+
+    /// The limits that the container has afterwards: what to remember, and to give as present the
+    /// next time.
+    pub fn resources(&self) -> &LinuxResources {
+        &self.resources
+    }
+
+    /// What will be written. The order is that of a first try; the kernel may want another.
+    pub fn writes(&self) -> &[Write] {
+        &self.writes
+    }
+
+    /// What is asked for and will not be enforced, in one line.
+    pub fn note(&self) -> Option<String> {
+        unenforced::line(&self.unenforced)
+    }
+
+    /// Makes the writes in a cgroup v2 directory.
+    pub(super) fn apply(&self, cgroup: &Directory) -> Result<()> {
+        self.turn_on_controllers(cgroup)?;
+        if self.writes.iter().any(|write| check::concerns(&write.field)) {
+            check::unified(&self.resources, cgroup.dir())?;
+        }
+        let target = |_: &Write| Some(Target { dir: cgroup.dir(), path: cgroup.path() });
+        apply::apply(&self.writes, target)
+    }
+
+    /// A limit of a kind that the container had none of yet may need a controller that its cgroup has
+    /// not. One that was turned on for an update that fails stays on; it limits nothing.
+    fn turn_on_controllers(&self, cgroup: &Directory) -> Result<()> {
+        let mut needed: Vec<&str> = self.writes.iter().map(Write::controller).collect();
+        needed.retain(|name| *name != "cgroup");
+        needed.sort_unstable();
+        needed.dedup();
+        let Some(root) = self.layout.root().filter(|_| !needed.is_empty()) else {
+            return Ok(());
+        };
+        let missing =
+            controllers::enable(root, cgroup.path(), cgroup.dir(), &needed).map_err(|errno| {
+                let text = format!("read the controllers of {}", cgroup.path().display());
+                Error::system(text, errno)
+            })?;
+        let first = self.writes.iter().find_map(|write| {
+            missing.get(write.controller()).map(|refused| without(write, refused.as_ref()))
+        });
+        first.map_or(Ok(()), Err)
+    }
+}
+
+fn is_same(one: &Write, other: &Write) -> bool {
+    (&one.file, &one.value) == (&other.file, &other.value)
+}
+
+fn limits_of(layout: Layout, resources: &LinuxResources) -> Result<Limits> {
+    match Reason::of_layout(layout) {
+        None => Ok(limits::of(resources)),
+        Some(reason) => {
+            let text = format!("no limit can be changed: {reason}");
+            Err(Error::new(ErrorKind::Unsupported, text).field("linux.resources"))
+        }
+    }
+}
+
+fn unenforced(given: &LinuxResources) -> Vec<Unenforced> {
+    let tables = [(limits::NOT_IN_V2, Reason::NotInV2), (limits::NOT_YET, Reason::NotYet)];
+    let of_table = |(table, reason): (_, Reason)| {
+        let fields = limits::asked(table, given);
+        fields.map(|field| Unenforced::new(field, reason.clone())).collect::<Vec<_>>()
+    };
+    tables.into_iter().flat_map(of_table).collect()
+}
+
+/// The error for a controller that cannot be had; `refused` is where it had to be turned on.
+fn without(write: &Write, refused: Option<&(PathBuf, Errno)>) -> Error {
+    let controller = write.controller();
+    let error = |text: String| Error::new(ErrorKind::Setup, text).field(&write.field);
+    match refused {
+        None => error(format!("this host has no cgroup v2 controller {controller}")),
+        Some((file, errno)) => {
+            error(format!("turn on controller {controller} in {}", file.display())).because(*errno)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resources(json: &str) -> LinuxResources {
+        serde_json::from_str(json).expect("resources")
+    }
+
+    fn update(present: &str, given: &str) -> Result<Update> {
+        Update::new(Layout::Unified, &resources(present), &resources(given))
+    }
+
+    fn writes(present: &str, given: &str) -> Vec<(String, String)> {
+        let update = update(present, given).expect(given);
+        update.writes().iter().map(|one| (one.file.clone(), one.value.clone())).collect()
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected.iter().map(|(file, value)| (file.to_string(), value.to_string())).collect()
+    }
+
+    const PRESENT: &str = r#"{"devices":[{"allow":false,"access":"rwm"}],
+        "memory":{"limit":100,"swap":300},"cpu":{"shares":512,"quota":50000,"period":200000},
+        "pids":{"limit":9},"unified":{"memory.high":"70"}}"#;
+
+    #[test]
+    fn only_what_is_asked_for_is_written() {
+        assert_eq!(writes(PRESENT, "{}"), []);
+        assert_eq!(writes(PRESENT, r#"{"pids":{"limit":12}}"#), pairs(&[("pids.max", "12")]));
+        let again = r#"{"cpu":{"shares":512},"unified":{"memory.high":"70"}}"#;
+        let expected = [("cpu.weight", "59"), ("memory.high", "70")];
+        assert_eq!(writes(PRESENT, again), pairs(&expected), "as it should be already");
+    }
+
+    #[test]
+    fn values_that_depend_on_each_other_are_written_together() {
+        let period = r#"{"cpu":{"period":100000}}"#;
+        assert_eq!(writes(PRESENT, period), pairs(&[("cpu.max", "50000 100000")]));
+        let same = r#"{"cpu":{"period":200000}}"#;
+        assert_eq!(writes(PRESENT, same), pairs(&[("cpu.max", "50000 200000")]));
+        let memory = r#"{"memory":{"limit":200}}"#;
+        let expected = [("memory.swap.max", "100"), ("memory.max", "200")];
+        assert_eq!(writes(PRESENT, memory), pairs(&expected));
+        let swap = r#"{"memory":{"swap":150}}"#;
+        assert_eq!(writes(PRESENT, swap), pairs(&[("memory.swap.max", "50")]));
+    }
+
+    /// As `podman update` sends it: the rule that denies all devices is no wish to lose some.
+    #[test]
+    fn devices_stay_as_they_are() {
+        let present = r#"{"devices":[{"allow":false,"access":"rwm"},
+            {"allow":true,"type":"c","major":10,"minor":229,"access":"rwm"}]}"#;
+        let given = r#"{"devices":[{"allow":false,"access":"rwm"}],"pids":{"limit":55}}"#;
+        let planned = update(present, given).expect("update");
+        assert_eq!(planned.resources().devices().as_ref().map(Vec::len), Some(2));
+        assert_eq!(planned.writes().len(), 1);
+        let error = update(present, present).expect_err("rules");
+        assert_eq!(error.config_field(), Some("linux.resources.devices"));
+    }
+
+    #[test]
+    fn wrong_values_are_refused_together_before_anything_is_done() {
+        let error = update(PRESENT, r#"{"memory":{"limit":400},"pids":{"limit":-3}}"#);
+        let error = error.expect_err("two problems");
+        let fields: Vec<_> = error.all_problems().iter().map(|one| one.field.as_str()).collect();
+        assert_eq!(fields, ["linux.resources.memory.swap", "linux.resources.pids.limit"]);
+    }
+
+    #[test]
+    fn what_no_file_is_there_for_is_named_only_if_given() {
+        let present = r#"{"memory":{"kernelTCP":77}}"#;
+        assert_eq!(update(present, "{}").expect("update").note(), None);
+        let note = update("{}", present).expect("update").note();
+        let expected = "not enforced: linux.resources.memory.kernelTCP \
+                        (cgroup v2 has no such setting)";
+        assert_eq!(note.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn no_controllers_no_update() {
+        let error = Update::new(Layout::Absent, &resources("{}"), &resources(PRESENT));
+        let text = "linux.resources: no limit can be changed: this host has no cgroups at \
+                    /sys/fs/cgroup";
+        assert_eq!(error.expect_err("no cgroups").to_string(), text);
+    }
+}
