@@ -26,6 +26,11 @@ mod place;
 mod plan;
 pub mod stats;
 mod unenforced;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "used as soon as it is joined to the rest")
+)]
+mod v1;
 mod v2;
 mod walk;
 mod write;
