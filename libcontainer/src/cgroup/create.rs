@@ -123,7 +123,7 @@ fn fill(plan: &CgroupPlan, directory: &Path, made: &[PathBuf]) -> Result<Filled>
 }
 
 /// Makes `directory` and what is missing above it; those made, topmost first.
-fn make(directory: &Path) -> nix::Result<Vec<PathBuf>> {
+pub(super) fn make(directory: &Path) -> nix::Result<Vec<PathBuf>> {
     // Somebody may remove an empty parent between our finding it and our using it.
     let mut tries = 0;
     loop {
@@ -166,7 +166,7 @@ fn make_one(directory: &Path) -> nix::Result<bool> {
 }
 
 /// Takes back what was made. What somebody else has begun to use meanwhile stays: it is not empty.
-fn undo(made: &[PathBuf]) {
+pub(super) fn undo(made: &[PathBuf]) {
     for directory in made.iter().rev() {
         let _ = std::fs::remove_dir(directory);
     }
@@ -269,14 +269,14 @@ fn apply(cgroup: &Directory, write: &Write) -> Result<()> {
 }
 
 /// Whether the kernel means that this caller may not, rather than that it cannot be done.
-fn no_right(errno: Errno) -> bool {
+pub(super) fn no_right(errno: Errno) -> bool {
     matches!(errno, Errno::EACCES | Errno::EPERM | Errno::EROFS)
 }
 
-fn failed(doing: &str, path: &Path, errno: Errno) -> Error {
+pub(super) fn failed(doing: &str, path: &Path, errno: Errno) -> Error {
     Error::system(format!("{doing} {}", path.display()), errno)
 }
 
-fn say(errno: Errno) -> String {
+pub(super) fn say(errno: Errno) -> String {
     describe(&io::Error::from(errno))
 }

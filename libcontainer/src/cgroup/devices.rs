@@ -47,7 +47,7 @@ impl Rule {
     }
 
     /// Whether nothing that stands before this rule can matter.
-    fn decides_all(&self) -> bool {
+    pub(super) fn decides_all(&self) -> bool {
         (self.kind, self.major, self.minor, self.access) == (None, None, None, ALL)
     }
 
@@ -131,7 +131,7 @@ pub(super) fn asks_for_more_than_default(devices: &[LinuxDeviceCgroup]) -> bool 
     !parsed.into_iter().all(|rule| rule.is_ok_and(|rule| !rule.allow && rule.decides_all()))
 }
 
-fn parse((index, device): (usize, &LinuxDeviceCgroup)) -> Result<Rule, Problem> {
+pub(super) fn parse((index, device): (usize, &LinuxDeviceCgroup)) -> Result<Rule, Problem> {
     let problem = |name: &str, text: &str| Problem::new(format!("{FIELD}[{index}].{name}"), text);
     let kind = match device.typ() {
         None | Some(LinuxDeviceType::A) => None,

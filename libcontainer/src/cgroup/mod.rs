@@ -27,6 +27,11 @@ mod plan;
 pub mod stats;
 mod unenforced;
 mod update;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, unused_imports, reason = "used as soon as it is joined to the rest")
+)]
+mod v1;
 mod v2;
 mod walk;
 mod write;

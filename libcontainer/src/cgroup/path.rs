@@ -31,10 +31,19 @@ pub(super) fn resolve(
     id: &str,
     own: Option<&Path>,
 ) -> Result<PathBuf, Problem> {
+    resolve_below(cgroups_path, id, own.and_then(Path::parent))
+}
+
+/// The same where a path that is not absolute begins at `base`.
+pub(super) fn resolve_below(
+    cgroups_path: Option<&Path>,
+    id: &str,
+    base: Option<&Path>,
+) -> Result<PathBuf, Problem> {
     let asked = cgroups_path.filter(|path| !path.as_os_str().is_empty());
     let mut resolved = match asked {
         Some(path) if path.is_absolute() => PathBuf::new(),
-        _ => own.and_then(Path::parent).map(names).transpose()?.unwrap_or_default(),
+        _ => base.map(names).transpose()?.unwrap_or_default(),
     };
     let asked = names(asked.unwrap_or(Path::new(id)))?;
     if asked.as_os_str().is_empty() {

@@ -15,6 +15,11 @@ pub enum Reason {
     NoCgroups,
     /// cgroup v2 has no such setting.
     NotInV2,
+    /// cgroup v1 had such a setting, and Linux has given it up (5.16: limits of kernel memory).
+    GivenUp,
+    /// No hierarchy of cgroup v1 with the controller is mounted, or none that can be written to;
+    /// which controller.
+    NotMounted(String),
     /// This version of the library does not write it.
     NotYet,
     /// The caller may not make a cgroup; what the kernel said.
@@ -43,6 +48,10 @@ impl fmt::Display for Reason {
             Self::Version1 => f.write_str("this host has its controllers on cgroup v1"),
             Self::NoCgroups => f.write_str("this host has no cgroups at /sys/fs/cgroup"),
             Self::NotInV2 => f.write_str("cgroup v2 has no such setting"),
+            Self::GivenUp => f.write_str("Linux has no such limit since 5.16"),
+            Self::NotMounted(name) => {
+                write!(f, "cgroup v1 controller {name} is not mounted, or read-only")
+            }
             Self::NotYet => f.write_str("not supported by this version"),
             Self::NoRights(what) => write!(f, "no right to a cgroup: {what}"),
             Self::NoController(name) => {

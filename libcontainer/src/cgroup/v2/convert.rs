@@ -34,7 +34,7 @@ pub(super) fn cpu_max(quota: Option<i64>, period: Option<u64>) -> String {
 }
 
 /// A limit of which -1 is "no limit"; `None` for other negative values, which mean nothing.
-pub(super) fn limit(value: i64) -> Option<String> {
+pub(in super::super) fn limit(value: i64) -> Option<String> {
     match value {
         -1 => Some("max".into()),
         0.. => Some(value.to_string()),
@@ -44,13 +44,13 @@ pub(super) fn limit(value: i64) -> Option<String> {
 
 /// `pids.max`. A limit of 0 is written as 1: the container's first process is born in its cgroup,
 /// which a 0 would refuse, and either lets that process have no others.
-pub(super) fn pids_max(value: i64) -> Option<String> {
+pub(in super::super) fn pids_max(value: i64) -> Option<String> {
     limit(if value == 0 { 1 } else { value })
 }
 
 /// `memory.swap.max`, which v2 counts apart, from v1's `swap`, which is memory and swap together
 /// (bytes; 0 is unset, -1 is no limit). `Ok(None)`: nothing to write.
-pub(super) fn swap_max(swap: i64, memory: i64) -> Result<Option<String>, &'static str> {
+pub(in super::super) fn swap_max(swap: i64, memory: i64) -> Result<Option<String>, &'static str> {
     match (swap, memory) {
         (..=-2, _) => Err("must be -1 (no limit), 0 (unset) or a number of bytes"),
         (0, -1) | (-1, _) => Ok(Some("max".into())),

@@ -180,7 +180,7 @@ pub(super) fn wait_until(
 }
 
 /// A threaded cgroup has no list of its own: its processes are in that of the domain above.
-fn read_pids(dir: BorrowedFd<'_>, pids: &mut Vec<i32>) -> nix::Result<()> {
+pub(in super::super) fn read_pids(dir: BorrowedFd<'_>, pids: &mut Vec<i32>) -> nix::Result<()> {
     let file = openat(dir, "cgroup.procs", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
     let mut text = String::new();
     match File::from(file).read_to_string(&mut text) {

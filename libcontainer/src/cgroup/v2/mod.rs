@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub(super) mod controllers;
-mod convert;
+pub(super) mod convert;
 pub(super) mod directory;
 mod freezer;
 pub(super) mod limits;

@@ -1,0 +1,265 @@
+//! The directories of one container, one in each hierarchy: making them, finding them again, letting
+//! processes in, taking them away.
+
+use super::super::create::{failed, make, no_right, say, undo};
+use super::super::path;
+use super::super::unenforced::Reason;
+use super::super::v2::directory::read_pids;
+use super::super::walk::{self, busy, gone, open_directory, unless_gone};
+use super::cpuset;
+use crate::error::{Error, ErrorKind, Result};
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::sys::stat::Mode;
+use nix::sys::statfs::{CGROUP_SUPER_MAGIC, fstatfs};
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const FIELD: &str = "linux.cgroupsPath";
+
+/// How long [`Tree::remove`] waits for processes that were killed to be gone.
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The pauses between two rmdirs; v1 has no event to wait for.
+const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
+
+/// Who is in a container is the same in all hierarchies; these are preferred, the one that stops
+/// processes before all.
+const TRACKERS: &[&str] = &["freezer", "devices", "pids", "name=systemd"];
+
+/// A container's directories in cgroup v1; at least one.
+#[derive(Debug)]
+pub(in super::super) struct Tree {
+    pub(super) directories: Vec<Directory>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Directory {
+    /// The hierarchy's name in `/proc/self/cgroup`.
+    name: String,
+    pub(super) path: PathBuf,
+    dir: OwnedFd,
+}
+
+/// What [`Tree::make`] has come to.
+#[derive(Debug)]
+pub(in super::super) struct Made {
+    /// `None` if the caller may make none.
+    pub(in super::super) tree: Option<Tree>,
+    /// The hierarchies in which the caller may make none, and what the kernel said.
+    pub(in super::super) refused: BTreeMap<String, Reason>,
+    /// The directories that are new, those above first.
+    new: Vec<PathBuf>,
+}
+
+impl Made {
+    /// Takes back what was made.
+    pub(in super::super) fn undo(&self) {
+        undo(&self.new);
+    }
+}
+
+impl Tree {
+    /// Makes the directories `places`, by the names of their hierarchies, with what is missing above
+    /// them, ready for limits and then for processes. An empty directory that is there already is
+    /// taken over. An error leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// When a directory is in use already, and what the kernel says, but for a missing right.
+    pub(in super::super) fn make(places: &BTreeMap<String, PathBuf>) -> Result<Made> {
+        let mut made = Made { tree: None, refused: BTreeMap::new(), new: Vec::new() };
+        match places.iter().try_for_each(|(name, path)| made.add(name, path)) {
+            Ok(()) => Ok(made),
+            Err(error) => {
+                made.undo();
+                Err(error)
+            }
+        }
+    }
+
+    /// Opens the directories at `paths`, absolute paths on the host by the names of their
+    /// hierarchies; `None` if all are gone. Anything that is no cgroup v1 directory is refused, so a
+    /// wrong path can do no harm.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] for a path that is none of cgroup v1; what the kernel says.
+    pub(in super::super) fn open(paths: &BTreeMap<String, PathBuf>) -> Result<Option<Self>> {
+        let opened = paths.iter().map(|(name, path)| Directory::open(name, path));
+        let directories: Vec<_> = opened.filter_map(Result::transpose).collect::<Result<_>>()?;
+        Ok((!directories.is_empty()).then_some(Self { directories }))
+    }
+
+    /// What to store to find it again with [`Tree::open`].
+    pub(in super::super) fn paths(&self) -> BTreeMap<String, PathBuf> {
+        let pair = |one: &Directory| (one.name.clone(), one.path.clone());
+        self.directories.iter().map(pair).collect()
+    }
+
+    /// `cgroup.procs` of each, open for writing: a process that writes 0 to all of them has entered,
+    /// with the rights of whoever called this.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub(in super::super) fn doors(&self) -> Result<Vec<OwnedFd>> {
+        let open = |one: &Directory| {
+            let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+            openat(&one.dir, "cgroup.procs", flags, Mode::empty())
+                .map_err(|error| failed("open", &one.path.join("cgroup.procs"), error))
+        };
+        self.directories.iter().map(open).collect()
+    }
+
+    /// The processes in it and below, by their ids in the caller's pid namespace, in no order. Those
+    /// of other pid namespaces, which have no id here, are left out.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub(in super::super) fn processes(&self) -> Result<Vec<i32>> {
+        let mut trackers = TRACKERS.iter().filter_map(|name| self.with(name));
+        let tracker = trackers.next().or(self.directories.first());
+        tracker.map_or(Ok(Vec::new()), Directory::processes)
+    }
+
+    /// Removes it and everything below, waiting up to ten seconds for processes to be gone; ending
+    /// them is the caller's business. It is no error if it is gone already. What is above stays.
+    ///
+    /// # Errors
+    ///
+    /// EBUSY when processes are still there then, naming them. What can be removed is removed.
+    pub(in super::super) fn remove(self) -> Result<()> {
+        self.remove_within(REMOVE_TIMEOUT)
+    }
+
+    pub(super) fn remove_within(&self, patience: Duration) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        let mut result = Ok(());
+        for directory in &self.directories {
+            result = result.and(directory.remove(deadline).map_err(|error| match error {
+                Errno::EBUSY => directory.still_used(patience),
+                error => failed("remove cgroup", &directory.path, error),
+            }));
+        }
+        result
+    }
+
+    /// The directory with a controller's files; for a named hierarchy, that of the name.
+    pub(super) fn with(&self, controller: &str) -> Option<&Directory> {
+        self.directories.iter().find(|one| one.has(controller))
+    }
+}
+
+impl Made {
+    fn add(&mut self, name: &str, path: &Path) -> Result<()> {
+        let new = match make(path) {
+            Ok(new) => new,
+            Err(error) if no_right(error) => {
+                let what = format!("make {}: {}", path.display(), say(error));
+                self.refused.insert(name.to_owned(), Reason::NoRights(what));
+                return Ok(());
+            }
+            Err(error) => return Err(failed("make cgroup", path, error).field(FIELD)),
+        };
+        let is_new = !new.is_empty();
+        self.new.extend(new);
+        let open = |error| failed("open cgroup", path, error).field(FIELD);
+        let dir = open_directory(path).map_err(open)?;
+        let directory = Directory { name: name.to_owned(), path: path.to_path_buf(), dir };
+        if !is_new {
+            directory.check_unused()?;
+        }
+        if directory.has("cpuset") {
+            cpuset::inherit(path)?;
+        }
+        let tree = self.tree.get_or_insert_with(|| Tree { directories: Vec::new() });
+        tree.directories.push(directory);
+        Ok(())
+    }
+}
+
+impl Directory {
+    fn open(name: &str, path: &Path) -> Result<Option<Self>> {
+        let refuse = |what: &str| {
+            let text = format!("{} {what}", path.display());
+            Err(Error::new(ErrorKind::InvalidArgument, text))
+        };
+        if !path::is_plain(path) {
+            return refuse("is no absolute path without `..`");
+        }
+        let dir = match open_directory(path) {
+            Ok(dir) => dir,
+            Err(error) if gone(error) => return Ok(None),
+            Err(error) => return Err(failed("open cgroup", path, error)),
+        };
+        let magic = fstatfs(&dir).map_err(|error| failed("statfs", path, error))?;
+        if magic.filesystem_type() != CGROUP_SUPER_MAGIC {
+            return refuse("is no cgroup v1 directory");
+        }
+        Ok(Some(Self { name: name.to_owned(), path: path.to_path_buf(), dir }))
+    }
+
+    pub(super) fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    fn has(&self, controller: &str) -> bool {
+        self.name.split(',').any(|name| name == controller)
+    }
+
+    pub(super) fn processes(&self) -> Result<Vec<i32>> {
+        let mut pids = Vec::new();
+        walk::visit_all(self.dir(), |dir| read_pids(dir, &mut pids))
+            .map_err(|error| failed("list the processes of", &self.path, error))?;
+        Ok(pids)
+    }
+
+    /// An empty cgroup is taken over, as runc does; engines make them in advance.
+    fn check_unused(&self) -> Result<()> {
+        let processes = self.processes()?.len();
+        let problem = match processes {
+            0 if self.has("freezer") && self.is_frozen()? => {
+                "is frozen; thaw or remove it first".into()
+            }
+            0 => return Ok(()),
+            _ => format!(
+                "holds {processes} processes already; a container needs a cgroup of its own"
+            ),
+        };
+        let text = format!("cgroup {} {problem}", self.path.display());
+        Err(Error::new(ErrorKind::Setup, text).field(FIELD))
+    }
+
+    /// EBUSY when the deadline has come.
+    fn remove(&self, deadline: Instant) -> nix::Result<()> {
+        let mut pause = PAUSES.0;
+        loop {
+            match unlinkat(AT_FDCWD, &self.path, UnlinkatFlags::RemoveDir) {
+                Err(error) if !busy(error) => return unless_gone(Err(error)),
+                Err(_) if Instant::now() >= deadline => return Err(Errno::EBUSY),
+                Err(_) => {}
+                Ok(()) => return Ok(()),
+            }
+            match walk::remove_below(self.dir()) {
+                Err(error) if !busy(error) => return Err(error),
+                _ => std::thread::sleep(pause),
+            }
+            pause = PAUSES.1.min(pause * 2);
+        }
+    }
+
+    fn still_used(&self, patience: Duration) -> Error {
+        let left = self.processes().unwrap_or_default();
+        let text = format!(
+            "remove cgroup {}: still in use after {patience:?}; processes in it: {left:?}",
+            self.path.display(),
+        );
+        Error::system(text, Errno::EBUSY)
+    }
+}
