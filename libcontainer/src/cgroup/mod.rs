@@ -21,6 +21,7 @@ mod file;
 mod host;
 mod path;
 mod plan;
+mod systemd;
 mod unenforced;
 mod v2;
 mod walk;
