@@ -8,7 +8,7 @@
 //! | poststart | the program runs | the caller's namespaces | a warning |
 //! | poststop | the container is deleted | the caller's namespaces | a warning |
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Place};
 use crate::error::{Error, ErrorKind, Result, describe};
 use crate::parent::{self, Launch, Midwife, Process};
 use crate::plan::{ALL_NAMESPACES, ExecTarget, HookPlan, Host, for_hook, namespace_of};
@@ -71,7 +71,7 @@ impl<'a> Hooks<'a> {
     }
 
     /// prestart, createRuntime and createContainer.
-    pub(crate) fn before_pivot(&self, process: Process, cgroup: Option<&Path>) -> Result<()> {
+    pub(crate) fn before_pivot(&self, process: Process, cgroup: Option<&Place>) -> Result<()> {
         self.begun.set(true);
         let state = self.state("creating", process.pid);
         #[allow(deprecated)]
@@ -86,7 +86,7 @@ impl<'a> Hooks<'a> {
     }
 
     /// startContainer.
-    pub(crate) fn start_container(&self, process: Process, cgroup: Option<&Path>) -> Result<()> {
+    pub(crate) fn start_container(&self, process: Process, cgroup: Option<&Place>) -> Result<()> {
         let hooks = self.list(Configured::start_container);
         if hooks.is_empty() {
             return Ok(());
@@ -137,8 +137,8 @@ impl<'a> Hooks<'a> {
                 as_process: inside.as_process,
             };
             let plan = for_hook(&target, &wanted, self.host)?;
-            let cgroup = cgroup.as_ref().map(Cgroup::dir);
-            let launch = Launch { plan: &plan, host: self.host, cgroup, start_fifo: None };
+            let launch =
+                Launch { plan: &plan, host: self.host, cgroup: cgroup.as_ref(), start_fifo: None };
             let started = Midwife::idle(|midwife| parent::launch(launch, midwife))
                 .and_then(|ready| ready.execute(&plan, &mut |_| Ok(())));
             let (_, pidfd, _) = started.map_err(|error| failed(&name, &error.to_string()))?;
@@ -154,7 +154,7 @@ impl<'a> Hooks<'a> {
 /// Where hooks in the container's namespaces run.
 struct Inside<'a> {
     process: Process<'a>,
-    cgroup: Option<&'a Path>,
+    cgroup: Option<&'a Place>,
     status: &'static str,
     /// As the container's process would, not as root of the container.
     as_process: bool,

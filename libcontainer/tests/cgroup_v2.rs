@@ -4,7 +4,7 @@
 //! host has no cgroup v2, or the caller no rights to it, a test prints `SKIP` and why. Limits need a
 //! host with nothing but v2; the guest of this project is one.
 
-use libcontainer::cgroup::{Cgroup, CgroupPlan, Created, Host, Layout, Manager, Request};
+use libcontainer::cgroup::{self, Cgroup, CgroupPlan, Created, Host, Layout, Manager, Request};
 use libcontainer::error::{ErrorKind, Result};
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::{Mode, mkdirat};
@@ -47,6 +47,7 @@ impl Place {
             cgroups_path: Some(&Path::new("/").join(&self.name).join(below)),
             resources: Some(&resources),
             manager: Manager::Cgroupfs,
+            owner: None,
             host: &self.host,
         })
     }
@@ -79,11 +80,22 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Ok(Some(cgroup)) = Cgroup::open(&self.directory) {
+        if let Ok(Some(cgroup)) = Cgroup::open(&stored(&self.directory)) {
             let _ = cgroup.kill_all();
             let _ = cgroup.remove();
         }
     }
+}
+
+/// As state.json has it.
+fn stored(directory: &Path) -> cgroup::Place {
+    let mut place = cgroup::Place::default();
+    place.unified = Some(directory.to_path_buf());
+    place
+}
+
+fn path(cgroup: &Cgroup) -> &Path {
+    cgroup.place().unified.as_deref().expect("a directory of cgroup v2")
 }
 
 fn skip<T>(test: &str, why: &str) -> Option<T> {
@@ -144,22 +156,22 @@ fn made_entered_killed_and_removed() {
         return;
     };
     let cgroup = place.cgroup("a/b", "{}");
-    assert_eq!(cgroup.path(), place.directory.join("a/b"));
+    assert_eq!(path(&cgroup), place.directory.join("a/b"));
     assert_eq!(cgroup.processes().expect("processes"), NOBODY);
 
-    let mut child = sleeper(cgroup.path());
+    let mut child = sleeper(path(&cgroup));
     let pid = child.id() as i32;
     assert_eq!(cgroup.processes().expect("processes"), [pid]);
-    let above = Cgroup::open(&place.directory).expect("open").expect("there");
+    let above = Cgroup::open(&stored(&place.directory)).expect("open").expect("there");
     assert_eq!(above.processes().expect("processes"), [pid]);
 
-    let stored = cgroup.path().to_path_buf();
+    let place_of_it = cgroup.place().clone();
     cgroup.kill_all().expect("kill");
     // Not waited for yet: a zombie does not keep a cgroup.
     cgroup.remove().expect("remove");
-    assert!(!stored.exists());
+    assert!(!place.directory.join("a/b").exists());
     assert!(place.directory.join("a").exists(), "what may be shared stays");
-    assert!(Cgroup::open(&stored).expect("open").is_none());
+    assert!(Cgroup::open(&place_of_it).expect("open").is_none());
     assert_eq!(child.wait().expect("wait").code(), None);
 }
 
@@ -169,7 +181,7 @@ fn what_is_gone_does_no_harm() {
         return;
     };
     let cgroup = place.cgroup("a", "{}");
-    let again = Cgroup::open(cgroup.path()).expect("open").expect("there");
+    let again = Cgroup::open(cgroup.place()).expect("open").expect("there");
     cgroup.remove().expect("remove");
     assert_eq!(again.processes().expect("processes"), NOBODY);
     again.kill_all().expect("kill");
@@ -182,7 +194,7 @@ fn removal_waits_for_the_processes() {
         return;
     };
     let cgroup = place.cgroup("a", "{}");
-    let mut child = sleeper(cgroup.path());
+    let mut child = sleeper(path(&cgroup));
     let killer = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(150));
         child.kill().expect("kill");
@@ -201,7 +213,7 @@ fn a_used_cgroup_is_refused_and_an_empty_one_taken() {
         return;
     };
     let cgroup = place.cgroup("a", "{}");
-    let mut child = sleeper(cgroup.path());
+    let mut child = sleeper(path(&cgroup));
     let error = place.error("a", "{}");
     assert!(error.starts_with("linux.cgroupsPath: cgroup "), "{error}");
     assert!(error.contains("holds 1 processes already"), "{error}");
@@ -217,8 +229,8 @@ fn a_frozen_cgroup_is_refused() {
         return;
     };
     let cgroup = place.cgroup("a", "{}");
-    fs::write(cgroup.path().join("cgroup.freeze"), "1").expect("freeze");
-    wait_for(|| number(cgroup.path(), "cgroup.events", "frozen") == 1);
+    fs::write(path(&cgroup).join("cgroup.freeze"), "1").expect("freeze");
+    wait_for(|| number(path(&cgroup), "cgroup.events", "frozen") == 1);
     let error = place.error("a", "{}");
     assert!(error.ends_with("is frozen; thaw or remove it first"), "{error}");
 }
@@ -232,8 +244,8 @@ fn sub_cgroups_are_listed_killed_and_removed() {
     let cgroup = place.cgroup("a", "{}");
     let mut children = Vec::new();
     for name in ["one", "two", "two/three", "two/three/four", "five"] {
-        fs::create_dir(cgroup.path().join(name)).expect("mkdir");
-        children.push(sleeper(&cgroup.path().join(name)));
+        fs::create_dir(path(&cgroup).join(name)).expect("mkdir");
+        children.push(sleeper(&path(&cgroup).join(name)));
     }
     let mut expected: Vec<i32> = children.iter().map(|child| child.id() as i32).collect();
     let mut found = cgroup.processes().expect("processes");
@@ -242,9 +254,9 @@ fn sub_cgroups_are_listed_killed_and_removed() {
     assert_eq!(found, expected);
 
     let child = cgroup.child("/two/three").expect("child");
-    assert_eq!(child.path(), cgroup.path().join("two/three"));
+    assert_eq!(path(&child), path(&cgroup).join("two/three"));
     assert_eq!(child.processes().expect("processes").len(), 2);
-    assert_eq!(cgroup.child("/").expect("itself").path(), cgroup.path());
+    assert_eq!(path(&cgroup.child("/").expect("itself")), path(&cgroup));
 
     cgroup.kill_all().expect("kill");
     cgroup.remove().expect("remove");
@@ -280,7 +292,7 @@ fn a_tree_deeper_than_a_path_is_removed() {
     };
     let cgroup = place.cgroup("a", "{}");
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let mut at = openat(AT_FDCWD, cgroup.path(), flags, Mode::empty()).expect("open");
+    let mut at = openat(AT_FDCWD, path(&cgroup), flags, Mode::empty()).expect("open");
     let name = "d".repeat(200);
     for _ in 0..25 {
         mkdirat(&at, name.as_str(), Mode::from_bits_truncate(0o755)).expect("mkdir");
@@ -325,12 +337,12 @@ fn devices_are_denied_unless_allowed() {
     let writes = format!(": >> {}", node.display());
 
     let denied = place.cgroup("denied", "{}");
-    assert!(status(denied.path(), &mknod).success(), "a node may be made");
-    assert!(!status(denied.path(), &reads).success(), "but not opened");
+    assert!(status(path(&denied), &mknod).success(), "a node may be made");
+    assert!(!status(path(&denied), &reads).success(), "but not opened");
     let outside = Command::new("/bin/sh").args(["-c", &reads]).status();
     assert!(outside.expect("sh").success(), "others may");
     for device in ["null", "zero", "full", "random", "urandom"] {
-        assert!(status(denied.path(), &format!(": < /dev/{device}")).success(), "{device}");
+        assert!(status(path(&denied), &format!(": < /dev/{device}")).success(), "{device}");
     }
 
     let read_only = place.cgroup(
@@ -338,19 +350,19 @@ fn devices_are_denied_unless_allowed() {
         r#"{"devices":[{"allow":false,"access":"rwm"},
         {"allow":true,"type":"c","major":1,"minor":11,"access":"r"}]}"#,
     );
-    assert!(status(read_only.path(), &reads).success());
-    assert!(!status(read_only.path(), &writes).success());
+    assert!(status(path(&read_only), &reads).success());
+    assert!(!status(path(&read_only), &writes).success());
 
     let all_but_one = place.cgroup(
         "allbut",
         r#"{"devices":[{"allow":true,"access":"rwm"},
         {"allow":false,"type":"c","major":1,"minor":11,"access":"w"}]}"#,
     );
-    assert!(status(all_but_one.path(), &reads).success());
-    assert!(!status(all_but_one.path(), &writes).success());
+    assert!(status(path(&all_but_one), &reads).success());
+    assert!(!status(path(&all_but_one), &writes).success());
 
     let all = place.cgroup("all", r#"{"devices":[{"allow":true,"access":"rwm"}]}"#);
-    assert!(status(all.path(), &writes).success());
+    assert!(status(path(&all), &writes).success());
     fs::remove_dir_all(&scratch).expect("remove scratch");
 }
 
@@ -386,10 +398,11 @@ fn as_nobody() {
         cgroups_path: path.as_deref(),
         resources: Some(&resources),
         manager: Manager::Cgroupfs,
+        owner: None,
         host: &host,
     };
     let created = Cgroup::create(&CgroupPlan::new(&request).expect("plan")).expect("create");
-    let made = created.cgroup.as_ref().map(Cgroup::path);
+    let made = created.cgroup.as_ref().map(self::path);
     println!("made {made:?} notes {:?}", created.notes);
 }
 
@@ -459,10 +472,10 @@ fn a_delegated_cgroup_is_used() {
         return;
     };
     let given = place.cgroup("given", r#"{"memory":{"limit":33554432},"pids":{"limit":99}}"#);
-    let own = given.path().join("own");
+    let own = path(&given).join("own");
     fs::create_dir(&own).expect("mkdir");
-    give_to_nobody(given.path(), &["", "cgroup.procs"]);
-    let made = given.path().join("skep-test-nobody");
+    give_to_nobody(path(&given), &["", "cgroup.procs"]);
+    let made = path(&given).join("skep-test-nobody");
     let expected = format!("made Some({made:?}) notes ");
 
     let said = nobody_makes(&place, &own, None);
@@ -470,7 +483,7 @@ fn a_delegated_cgroup_is_used() {
     assert_eq!(said, format!("{expected}[{note:?}]"));
     fs::remove_dir(&made).expect("made");
 
-    give_to_nobody(given.path(), &["cgroup.subtree_control"]);
+    give_to_nobody(path(&given), &["cgroup.subtree_control"]);
     assert_eq!(nobody_makes(&place, &own, None), format!("{expected}[]"));
     assert_eq!(read(&made, "memory.max"), "1048576");
 }
@@ -494,13 +507,13 @@ fn limits_are_written_and_controllers_turned_on() {
         ("pids.max", "77"),
         ("cgroup.max.depth", "9"),
     ] {
-        assert_eq!(read(cgroup.path(), file), value, "{file}");
+        assert_eq!(read(path(&cgroup), file), value, "{file}");
     }
-    let parent = cgroup.path().parent().expect("parent");
+    let parent = path(&cgroup).parent().expect("parent");
     for controller in ["cpu", "memory", "pids"] {
         assert!(read(parent, "cgroup.subtree_control").split(' ').any(|have| have == controller));
     }
-    assert_eq!(read(cgroup.path(), "cgroup.subtree_control"), "", "the container's own stay off");
+    assert_eq!(read(path(&cgroup), "cgroup.subtree_control"), "", "the container's own stay off");
     let before = read(parent, "cgroup.subtree_control");
     place.cgroup("deep/er/c2", r#"{"pids":{"limit":1}}"#).remove().expect("remove");
     assert_eq!(read(parent, "cgroup.subtree_control"), before, "others are not disturbed");
@@ -513,12 +526,12 @@ fn minus_one_is_max_and_no_limit_is_untouched() {
     };
     let cgroup =
         place.cgroup("a", r#"{"memory":{"limit":-1},"pids":{"limit":-1},"cpu":{"quota":-1}}"#);
-    assert_eq!(read(cgroup.path(), "memory.max"), "max");
-    assert_eq!(read(cgroup.path(), "pids.max"), "max");
-    assert_eq!(read(cgroup.path(), "cpu.max"), "max 100000");
+    assert_eq!(read(path(&cgroup), "memory.max"), "max");
+    assert_eq!(read(path(&cgroup), "pids.max"), "max");
+    assert_eq!(read(path(&cgroup), "cpu.max"), "max 100000");
     let none = place.cgroup("b", r#"{"pids":{"limit":0}}"#);
-    assert_eq!(read(none.path(), "pids.max"), "1");
-    assert_eq!(read(none.path(), "cpu.weight"), "100");
+    assert_eq!(read(path(&none), "pids.max"), "1");
+    assert_eq!(read(path(&none), "cpu.weight"), "100");
 }
 
 #[test]
@@ -528,10 +541,10 @@ fn too_many_processes_are_refused() {
     };
     let cgroup = place.cgroup("a", r#"{"pids":{"limit":3}}"#);
     let script = "sleep 9 & sleep 9 & sleep 9 & sleep 9 & kill $! ; exit 0";
-    let refused = output(cgroup.path(), script);
+    let refused = output(path(&cgroup), script);
     cgroup.kill_all().expect("kill");
     assert!(String::from_utf8_lossy(&refused.stderr).contains("fork"), "{refused:?}");
-    assert!(number(cgroup.path(), "pids.events", "max") >= 1);
+    assert!(number(path(&cgroup), "pids.events", "max") >= 1);
 }
 
 #[test]
@@ -541,10 +554,10 @@ fn too_much_memory_is_an_oom_kill() {
     };
     let cgroup = place.cgroup("a", r#"{"memory":{"limit":16777216,"swap":16777216}}"#);
     // tail holds what it was given until the end of the one line.
-    let status = status(cgroup.path(), "head -c 64m /dev/zero | tail -n 1 > /dev/null");
+    let status = status(path(&cgroup), "head -c 64m /dev/zero | tail -n 1 > /dev/null");
     assert!(!status.success());
-    assert!(number(cgroup.path(), "memory.events", "oom_kill") >= 1);
-    assert!(status_ok_within(cgroup.path()), "less is fine");
+    assert!(number(path(&cgroup), "memory.events", "oom_kill") >= 1);
+    assert!(status_ok_within(path(&cgroup)), "less is fine");
 }
 
 fn status_ok_within(cgroup: &Path) -> bool {
@@ -557,8 +570,8 @@ fn too_much_processor_time_is_throttled() {
         return;
     };
     let cgroup = place.cgroup("a", r#"{"cpu":{"quota":5000,"period":50000}}"#);
-    status(cgroup.path(), "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done");
-    assert!(number(cgroup.path(), "cpu.stat", "nr_throttled") >= 1);
+    status(path(&cgroup), "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done");
+    assert!(number(path(&cgroup), "cpu.stat", "nr_throttled") >= 1);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod bad;
 mod cgroup;
+mod delegation;
 mod exec;
 mod explain;
 mod hooks;
@@ -41,6 +42,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     races::FEATURE,
     bad::FEATURE,
     cgroup::FEATURE,
+    delegation::FEATURE,
     seccomp::actions::FEATURE,
     seccomp::conditions::FEATURE,
     seccomp::rules::FEATURE,

@@ -5,11 +5,13 @@
 //! systems have no symbolic links, so names are safe to use.
 
 use super::file::write_file;
+use super::handle::Cgroup;
+use super::owner;
 use super::path::common_ancestor;
 use super::plan::CgroupPlan;
 use super::unenforced::{self, Reason, Unenforced};
 use super::v2::controllers::{self, Missing};
-use super::v2::directory::{Cgroup, Events};
+use super::v2::directory::{Directory, Events};
 use super::write::Write;
 use crate::error::{Error, ErrorKind, Result, describe};
 use nix::errno::Errno;
@@ -36,7 +38,8 @@ impl Cgroup {
     /// Where the caller has no right to make it, or there is no place for it, the container goes
     /// without, and a note says what that means. An error leaves nothing behind.
     pub fn create(plan: &CgroupPlan) -> Result<Created> {
-        let Some(directory) = plan.directory() else {
+        let unified = plan.place().and_then(|place| Some((place, place.unified.as_deref()?)));
+        let Some((place, directory)) = unified else {
             return Ok(without(None, plan.unenforced()));
         };
         let made = match make(directory) {
@@ -48,7 +51,13 @@ impl Cgroup {
             Err(error) => return Err(failed("make cgroup", directory, error).field(FIELD)),
         };
         match fill(plan, directory, &made) {
-            Ok(Filled::Ready(cgroup, unenforced)) => Ok(without(Some(cgroup), &unenforced)),
+            Ok(Filled::Ready(unified, unenforced)) => {
+                let refused = give_away(plan, &unified);
+                let cgroup = Cgroup::made(place.clone(), Some(unified));
+                let mut created = without(Some(cgroup), &unenforced);
+                created.notes.extend(refused);
+                Ok(created)
+            }
             Ok(Filled::NoEntry(reason)) => {
                 undo(&made);
                 Ok(without(None, &plan.all_unenforced(&reason)))
@@ -64,11 +73,11 @@ impl Cgroup {
     /// so it is a call of its own: to be made while a first process that is still ours sets itself
     /// up, and before anything of the container's runs.
     pub fn restrict_devices(&self, plan: &CgroupPlan) -> Result<()> {
-        let Some(filter) = plan.devices() else {
+        let (Some(filter), Some(unified)) = (plan.devices(), self.unified()) else {
             return Ok(());
         };
-        filter.attach(self.dir()).map_err(|error| {
-            let text = format!("attach the device filter to {}", self.path().display());
+        filter.attach(unified).map_err(|error| {
+            let text = format!("attach the device filter to {}", self.place());
             Error::new(ErrorKind::Setup, text).field(super::devices::FIELD).because(error)
         })
     }
@@ -78,15 +87,23 @@ fn without(cgroup: Option<Cgroup>, unenforced: &[Unenforced]) -> Created {
     Created { cgroup, notes: unenforced::line(unenforced).into_iter().collect() }
 }
 
+/// What went wrong: a container whose cgroup is not its own runs all the same.
+fn give_away(plan: &CgroupPlan, unified: &Directory) -> Option<String> {
+    let uid = plan.owner()?;
+    let refused = owner::give(unified.dir(), uid).err()?;
+    let path = unified.path().display();
+    Some(format!("cgroup {path} is not given to user {uid} of the container: {}", say(refused)))
+}
+
 enum Filled {
-    Ready(Cgroup, Vec<Unenforced>),
+    Ready(Directory, Vec<Unenforced>),
     /// The cgroup could be made, but its maker may put nobody into it.
     NoEntry(Reason),
 }
 
 fn fill(plan: &CgroupPlan, directory: &Path, made: &[PathBuf]) -> Result<Filled> {
     let open = |error| failed("open cgroup", directory, error).field(FIELD);
-    let cgroup = Cgroup::open_made(directory).map_err(open)?;
+    let cgroup = Directory::open_made(directory).map_err(open)?;
     if made.is_empty() {
         check_unused(&cgroup)?;
     }
@@ -156,7 +173,7 @@ fn undo(made: &[PathBuf]) {
 }
 
 /// An empty cgroup that is already there is taken over, as runc does; engines make them in advance.
-fn check_unused(cgroup: &Cgroup) -> Result<()> {
+fn check_unused(cgroup: &Directory) -> Result<()> {
     let events = cgroup.events()?;
     let problem = match events {
         Events { populated: true, .. } => {
@@ -182,7 +199,7 @@ fn entry_denied(plan: &CgroupPlan) -> Option<PathBuf> {
 }
 
 /// The controllers that the limits need and the cgroup lacks.
-fn controllers_of(plan: &CgroupPlan, cgroup: &Cgroup) -> Result<Missing> {
+fn controllers_of(plan: &CgroupPlan, cgroup: &Directory) -> Result<Missing> {
     let layout = plan.host.layout;
     let Some(root) = layout.root().filter(|_| layout.has_controllers()) else {
         return Ok(Missing::new());
@@ -238,7 +255,7 @@ fn hint(errno: Errno) -> &'static str {
     }
 }
 
-fn apply(cgroup: &Cgroup, write: &Write) -> Result<()> {
+fn apply(cgroup: &Directory, write: &Write) -> Result<()> {
     let answer = write_file(cgroup.dir(), &write.file, &write.value);
     match answer {
         Ok(()) => Ok(()),

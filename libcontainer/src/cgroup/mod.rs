@@ -18,8 +18,11 @@ mod create;
 mod device_program;
 mod devices;
 mod file;
+mod handle;
 mod host;
+pub(crate) mod owner;
 mod path;
+mod place;
 mod plan;
 mod systemd;
 mod unenforced;
@@ -29,10 +32,11 @@ mod write;
 
 pub use create::Created;
 pub use devices::DeviceFilter;
+pub use handle::Cgroup;
 pub use host::{Host, Layout};
+pub use place::Place;
 pub use plan::{CgroupPlan, Request};
 pub use unenforced::{Reason, Unenforced};
-pub use v2::directory::Cgroup;
 pub use write::Write;
 
 use std::fmt;

@@ -4,6 +4,7 @@ use super::Manager;
 use super::devices::{self, DeviceFilter};
 use super::host::Host;
 use super::path;
+use super::place::Place;
 use super::unenforced::{self, Reason, Unenforced};
 use super::v2::limits;
 use super::write::Write;
@@ -23,6 +24,8 @@ pub struct Request<'a> {
     pub resources: Option<&'a LinuxResources>,
     /// Who makes the cgroup.
     pub manager: Manager,
+    /// The host's user to whom it is given, for a container that makes cgroups of its own.
+    pub owner: Option<u32>,
     /// What the host offers.
     pub host: &'a Host,
 }
@@ -32,7 +35,8 @@ pub struct Request<'a> {
 pub struct CgroupPlan {
     pub(super) host: Host,
     relative: Option<PathBuf>,
-    absolute: Option<PathBuf>,
+    place: Option<Place>,
+    owner: Option<u32>,
     writes: Vec<Write>,
     devices: Option<DeviceFilter>,
     unenforced: Vec<Unenforced>,
@@ -75,8 +79,10 @@ impl CgroupPlan {
         let root = host.layout.root().filter(|_| request.manager != Manager::None);
         let mut plan = Self {
             host: host.clone(),
-            absolute: root.map(|root| root.join(&relative)),
+            place: root
+                .map(|root| Place { unified: Some(root.join(&relative)), ..Place::default() }),
             relative: root.map(|_| relative),
+            owner: request.owner.filter(|_| host.layout.has_controllers()),
             asked: asked(request.resources, &writes),
             writes,
             devices: Some(filter),
@@ -96,11 +102,14 @@ impl CgroupPlan {
         self.relative.as_deref()
     }
 
-    /// The directory on the host: what to store to find it again with [`Cgroup::open`].
-    ///
-    /// [`Cgroup::open`]: super::Cgroup::open
-    pub fn directory(&self) -> Option<&Path> {
-        self.absolute.as_deref()
+    /// Its directories on the host; `None` if there will be none.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    /// The host's user to whom the directory is given.
+    pub(super) fn owner(&self) -> Option<u32> {
+        self.owner
     }
 
     /// What will be written, in order.
@@ -137,7 +146,7 @@ impl CgroupPlan {
     fn without_controllers(&mut self, reason: &Reason, resources: Option<&LinuxResources>) {
         let filter = self.devices.take();
         self.give_up(reason);
-        if self.absolute.is_some() {
+        if self.place.is_some() {
             self.unenforced.retain(|one| one.field != devices::FIELD);
             self.devices = filter;
             self.filter_devices(resources);
@@ -188,12 +197,15 @@ fn asked(resources: Option<&LinuxResources>, writes: &[Write]) -> Vec<String> {
 
 impl fmt::Display for CgroupPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.absolute {
-            Some(directory) => write!(f, "cgroup {}", directory.display())?,
+        match &self.place {
+            Some(place) => write!(f, "cgroup {place}")?,
             None => f.write_str("no cgroup")?,
         }
         for write in &self.writes {
             write!(f, "\n  {} = {} ({})", write.file, write.value, write.field)?;
+        }
+        if let (Some(uid), Some(_)) = (self.owner, &self.place) {
+            write!(f, "\n  given to user {uid}")?;
         }
         if let Some(filter) = &self.devices {
             write!(f, "\n  device filter of {} instructions: {filter}", filter.instructions())?;
@@ -222,9 +234,14 @@ mod tests {
             cgroups_path: Some(Path::new("/a/b")),
             resources: Some(&resources),
             manager,
+            owner: None,
             host: &host,
         };
         CgroupPlan::new(&request).expect("plan")
+    }
+
+    fn directory(plan: &CgroupPlan) -> Option<&str> {
+        plan.place()?.unified.as_deref()?.to_str()
     }
 
     fn fields(plan: &CgroupPlan) -> Vec<&str> {
@@ -234,7 +251,7 @@ mod tests {
     #[test]
     fn unified_writes_what_it_can() {
         let plan = plan(Layout::Unified, false, Manager::Cgroupfs, LIMITS);
-        assert_eq!(plan.directory(), Some(Path::new("/sys/fs/cgroup/a/b")));
+        assert_eq!(directory(&plan), Some("/sys/fs/cgroup/a/b"));
         assert_eq!(plan.path(), Some(Path::new("a/b")));
         assert_eq!(plan.writes().len(), 2);
         assert!(plan.devices().is_some());
@@ -244,7 +261,7 @@ mod tests {
     #[test]
     fn hybrid_has_a_cgroup_and_a_device_filter_but_no_limits() {
         let plan = plan(Layout::Hybrid, false, Manager::Cgroupfs, LIMITS);
-        assert_eq!(plan.directory(), Some(Path::new("/sys/fs/cgroup/unified/a/b")));
+        assert_eq!(directory(&plan), Some("/sys/fs/cgroup/unified/a/b"));
         assert!(plan.writes().is_empty());
         assert!(plan.devices().is_some());
         let limits = [
@@ -264,7 +281,7 @@ mod tests {
             (Layout::Unified, Manager::None),
         ] {
             let plan = plan(layout, false, manager, json);
-            assert_eq!((plan.path(), plan.directory()), (None, None));
+            assert_eq!((plan.path(), plan.place()), (None, None));
             assert!(plan.writes().is_empty() && plan.devices().is_none());
             let all = ["linux.resources.pids.limit", "linux.resources.devices"];
             assert_eq!(fields(&plan), all);
@@ -294,6 +311,7 @@ mod tests {
             cgroups_path: Some(Path::new("../x")),
             resources: Some(&resources),
             manager: Manager::Cgroupfs,
+            owner: None,
             host: &host,
         };
         let error = CgroupPlan::new(&request).expect_err("three problems");

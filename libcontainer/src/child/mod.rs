@@ -45,6 +45,8 @@ pub(crate) struct Context<'a> {
     pub(crate) trampoline: RawFd,
     /// Ranges of descriptors that are not for it.
     pub(crate) others: &'a [(u32, u32)],
+    /// `cgroup.procs` of the cgroups that it was not born into.
+    pub(crate) doors: &'a [RawFd],
     pub(crate) directories: &'a mut [RawFd],
     pub(crate) trees: &'a mut [RawFd],
     pub(crate) state: State<'a>,
@@ -162,6 +164,7 @@ impl<'a> Context<'a> {
     /// The one table from operations to functions.
     fn take(&mut self, op: &'a Op) -> Result<()> {
         match op {
+            Op::EnterCgroups => self.enter_cgroups(),
             Op::JoinEarly(list) => self.join_early(list),
             Op::JoinRest(list) => self.join_rest(list),
             Op::JoinUser(input) => self.join_user(*input),

@@ -70,7 +70,7 @@ impl Making<'_> {
         if unfinished.record.init.is_none() {
             unfinished.record_init(ready.child.pid)?;
         }
-        let cgroup = unfinished.record.cgroup.as_deref();
+        let cgroup = unfinished.record.cgroup.as_ref();
         if start {
             self.hooks.start_container(ready.child.process()?, cgroup)?;
         }
@@ -106,7 +106,7 @@ impl Making<'_> {
             && matches!(self.console, Console::Nowhere);
         let waits = self.options.wait_for_start;
         let start_fifo = waits.then(|| unfinished.directory.make_start_fifo()).transpose()?;
-        let path = unfinished.record.cgroup.clone();
+        let place = unfinished.record.cgroup.clone();
         let mut born = |process: Process| {
             if let Some(cgroup) = cgroup {
                 cgroup.restrict_devices(self.cgroup_plan)?;
@@ -116,9 +116,9 @@ impl Making<'_> {
             }
             Ok(if alone { After::GoOn } else { After::Wait })
         };
-        let mut before_pivot = |process: Process| self.hooks.before_pivot(process, path.as_deref());
+        let mut before_pivot = |process: Process| self.hooks.before_pivot(process, place.as_ref());
         let mut midwife = Midwife { born: &mut born, before_pivot: &mut before_pivot };
-        let launch = Launch { plan: self.plan, host, cgroup: cgroup.map(Cgroup::dir), start_fifo };
+        let launch = Launch { plan: self.plan, host, cgroup, start_fifo };
         parent::launch(launch, &mut midwife)
     }
 }
@@ -131,6 +131,7 @@ fn plan_cgroup(id: &str, spec: &Spec, options: &CreateOptions, host: &Host) -> R
         cgroups_path,
         resources: linux.and_then(|linux| linux.resources().as_ref()),
         manager: options.cgroups,
+        owner: cgroup::owner::of(spec),
         host: &cgroup::Host::with_layout(host.cgroups, cgroups_path, host.is_rootless())?,
     })
 }
@@ -221,14 +222,12 @@ impl Unfinished {
 
     /// The record that names the cgroup is there before the cgroup is.
     fn make_cgroup(&mut self, plan: &CgroupPlan) -> Result<Option<Cgroup>> {
-        self.record.cgroup = plan.directory().map(Path::to_owned);
+        self.record.cgroup = plan.place().cloned();
         self.directory.store_first(&self.record)?;
         let created = Cgroup::create(plan)?;
         self.owns_cgroup = created.cgroup.is_some();
         created.notes.iter().for_each(|line| log::warn!("{line}"));
-        if created.cgroup.is_none() {
-            self.record.cgroup = None;
-        }
+        self.record.cgroup = created.cgroup.as_ref().map(|cgroup| cgroup.place().clone());
         Ok(created.cgroup)
     }
 
@@ -250,8 +249,8 @@ impl Drop for Unfinished {
             return;
         }
         // The error that brought us here is the one to be told.
-        if let Some(path) = self.record.cgroup.as_ref().filter(|_| self.owns_cgroup) {
-            let _ = Cgroup::remove_at(path);
+        if let Some(place) = self.record.cgroup.as_ref().filter(|_| self.owns_cgroup) {
+            let _ = Cgroup::remove_at(place);
         }
         let _ = self.directory.remove();
     }

@@ -1,15 +1,13 @@
 //! `delete`: removes what `create` made, in the reverse order.
 
 use super::{Container, Status, status};
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks;
 use crate::sys;
 use crate::sys::file::Flock;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::path::Path;
 use std::time::Duration;
 
 /// How long a killed process may take to be gone; it may be writing out a core or wait for a disk.
@@ -40,10 +38,10 @@ impl Container {
         if let Some((_, pidfd)) = self.init() {
             kill(&pidfd)?;
         }
-        if let Some(path) = &self.record.cgroup {
+        if let Some(place) = &self.record.cgroup {
             match self.record.init {
-                Some(_) => Cgroup::remove_at(path)?,
-                None => remove_if_empty(path),
+                Some(_) => Cgroup::remove_at(place)?,
+                None => remove_if_empty(place),
             }
         }
         let config = if self.record.poststop { Some(self.config()?) } else { None };
@@ -58,15 +56,13 @@ impl Container {
 
 /// The cgroup of a creation that was cut short may be somebody else's, found in use: nobody in it is
 /// killed. A child of ours that is still in it ends by itself, now that its parent is gone.
-fn remove_if_empty(cgroup: &Path) {
+fn remove_if_empty(cgroup: &Place) {
     const TRIES: usize = 50;
     for _ in 0..TRIES {
-        match std::fs::remove_dir(cgroup) {
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            _ => return,
+        if cgroup.remove_if_empty() {
+            return;
         }
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -123,13 +123,15 @@ impl Container {
         }
     }
 
-    /// Sends a signal to the first process or, with `all`, to every process in the container.
+    /// Sends a signal to the first process or, with `all`, to every process in the container. SIGKILL
+    /// is for every process in any case: where the container has no pid namespace of its own, the
+    /// others would stay behind.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotRunning`] when there is none.
     pub fn kill(&self, signal: i32, all: bool) -> Result<()> {
-        if all {
+        if all || (signal == libc::SIGKILL && !self.record.own_pids && self.init().is_some()) {
             return self.kill_all(signal);
         }
         let (_, pidfd) = self.init().ok_or_else(not_running)?;
@@ -161,7 +163,7 @@ impl Container {
     /// The cgroup, if the container has one and it is still there.
     fn cgroup(&self) -> Result<Option<Cgroup>> {
         match &self.record.cgroup {
-            Some(path) => Cgroup::open(path.clone()),
+            Some(place) => Cgroup::open(place),
             None => Ok(None),
         }
     }

@@ -1,12 +1,14 @@
 //! What is stored of a container, beside the raw bytes of its config.json.
 
+use crate::cgroup::Place;
 use crate::error::{Error, ErrorKind, Result};
+use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The version of the stored format; raised when an older skep could not read it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// state.json. Whether the container is created, running or stopped is not in it: the kernel is asked.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -22,11 +24,13 @@ pub(super) struct Record {
     /// Missing until the first process is ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) init: Option<Init>,
-    /// The cgroup's directory on the host.
+    /// Where its cgroup is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) cgroup: Option<PathBuf>,
+    pub(super) cgroup: Option<Place>,
     /// Whether the container has a session keyring of its own.
     pub(super) keyring: bool,
+    /// Whether it has a pid namespace of its own, whose processes end with the first one.
+    pub(super) own_pids: bool,
     /// Whether its config.json has poststop hooks, so that `delete` need not read it to know.
     pub(super) poststop: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -60,6 +64,7 @@ impl Record {
             init: None,
             cgroup: None,
             keyring,
+            own_pids: owns_pids(spec),
             poststop: crate::hooks::has_poststop(spec),
             annotations: spec.annotations().clone().unwrap_or_default().into_iter().collect(),
         }
@@ -78,6 +83,7 @@ impl Record {
             init: None,
             cgroup: None,
             keyring: false,
+            own_pids: false,
             poststop: false,
             annotations: BTreeMap::new(),
         }
@@ -109,6 +115,12 @@ impl Record {
     }
 }
 
+fn owns_pids(spec: &oci_spec::runtime::Spec) -> bool {
+    let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    let own = |one: &LinuxNamespace| one.typ() == LinuxNamespaceType::Pid && one.path().is_none();
+    namespaces.is_some_and(|list| list.iter().any(own))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +141,6 @@ mod tests {
         let mut record = Record::new(&spec, "/b".into(), "/b".into(), true, 0);
         record.version = VERSION + 1;
         let error = Record::parse(&record.render().unwrap()).unwrap_err();
-        assert!(error.to_string().contains("version 2"), "{error}");
+        assert!(error.to_string().contains("version 3"), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::directory::Directory;
 use super::record::{Init, Record};
+use crate::cgroup::Place;
 use crate::error::{Error, Result};
 use crate::procfs;
 use crate::sys::process;
@@ -95,9 +96,7 @@ pub(super) fn status(directory: &Directory, record: &Record) -> Status {
 
 /// Whether the container's cgroup is frozen.
 pub(super) fn is_paused(record: &Record) -> bool {
-    let Some(cgroup) = &record.cgroup else { return false };
-    let frozen = procfs::read(cgroup.join("cgroup.freeze"));
-    frozen.is_ok_and(|frozen| frozen.starts_with('1'))
+    record.cgroup.as_ref().is_some_and(Place::is_frozen)
 }
 
 /// The state letter and the start time of a process: fields 3 and 22 of proc_pid_stat(5).

@@ -13,6 +13,7 @@ mod procfs;
 
 pub(crate) use explain::start_failed;
 
+use crate::cgroup::Cgroup;
 use crate::child::{self, Context, Kind, Message, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Plan};
@@ -30,7 +31,7 @@ pub(crate) struct Launch<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) host: &'a Host,
     /// The cgroup that it begins its life in.
-    pub(crate) cgroup: Option<BorrowedFd<'a>>,
+    pub(crate) cgroup: Option<&'a Cgroup>,
     /// Where it waits for `start`, locked. Closed here as soon as the child has its copy.
     pub(crate) start_fifo: Option<OwnedFd>,
 }
@@ -175,9 +176,16 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     let mut directories = vec![-1; plan.directories];
     let mut trees = vec![-1; plan.trees];
     let start_fifo = launch.start_fifo.as_ref().map_or(-1, OwnedFd::as_raw_fd);
-    let cgroup = launch.cgroup.map(|fd| fd.as_raw_fd());
+    let cgroup = launch.cgroup.and_then(Cgroup::unified).map(|fd| fd.as_raw_fd());
+    let doors: Vec<RawFd> = launch
+        .cgroup
+        .map(Cgroup::doors)
+        .unwrap_or_default()
+        .iter()
+        .map(OwnedFd::as_raw_fd)
+        .collect();
     let own = [given.socket, start_fifo, given.procfs, given.trampoline];
-    let own = own.iter().chain(given.inputs).copied();
+    let own = own.iter().chain(given.inputs).chain(&doors).copied();
     let others = descriptors_between(plan.first_own_descriptor(), own);
     let cloned = clone::clone3(plan.clone_flags, cgroup);
     if matches!(cloned, Ok(None)) {
@@ -189,6 +197,7 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
             procfs: given.procfs,
             trampoline: given.trampoline,
             others: &others,
+            doors: &doors,
             directories: &mut directories,
             trees: &mut trees,
             state: State::new(),

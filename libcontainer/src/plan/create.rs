@@ -204,6 +204,10 @@ impl<'a> Planner<'a> {
         // calls, and only the child is in the container's.
         let flags = self.namespaces.new & !(namespaces::CGROUP.flag | namespaces::TIME.flag);
         let joins = !self.namespaces.joined.is_empty() || self.namespaces.is_new(namespaces::TIME);
+        let steps = if joins { &mut self.plan.joiner } else { &mut self.plan.steps };
+        if self.host.cgroups.has_v1() {
+            steps.push(Step { op: Op::EnterCgroups, field: "linux.cgroupsPath".to_owned() });
+        }
         if joins {
             self.plan.joiner.extend(oom_score);
             return self.joiner(flags);

@@ -60,6 +60,9 @@ fn begin(args: &[String], env: &[&str]) -> Result<Plan> {
 /// The joiner's steps: into all namespaces at once, then the process as its sibling, in them from
 /// its first instruction.
 fn join(plan: &mut Plan, target: &ExecTarget, host: &Host) {
+    if host.cgroups.has_v1() {
+        plan.joiner.push(step(Op::EnterCgroups));
+    }
     // Whoever owns the user namespace may look into what enters it, unless it is closed before.
     plan.joiner.push(step(Op::Dumpable(false)));
     let input = plan.input(Input::Given(target.pidfd));

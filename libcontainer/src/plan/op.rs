@@ -32,6 +32,9 @@ pub(crate) struct MakeNode {
 /// What a step does.
 #[derive(Debug)]
 pub(crate) enum Op {
+    /// Moves into those cgroups that one cannot be born into: of cgroup v1.
+    EnterCgroups,
+
     // The joiner's steps.
     /// Enters the namespaces of these inputs; what needs rights of a user namespace that is joined
     /// later may be refused now.
@@ -215,6 +218,7 @@ impl fmt::Display for Step {
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::EnterCgroups => f.write_str("enter the cgroups of cgroup v1"),
             Self::JoinEarly(list) | Self::JoinRest(list) => {
                 let flags = list.iter().fold(0, |all, (_, flag)| all | flag);
                 write!(f, "join namespaces ({})", Flags(flags))

@@ -1,4 +1,4 @@
-//! A cgroup that exists, with everything below it: who is in it, ending them, taking it away.
+//! A directory of cgroup v2 with everything below it: who is in it, ending them, taking it away.
 
 use super::super::file::{read_file, write_file};
 use super::super::path;
@@ -17,7 +17,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long [`Cgroup::remove`] waits for processes that were killed to be gone. A process that is
+/// How long [`Directory::remove`] waits for processes that were killed to be gone. A process that is
 /// writing out a lot of memory or waits for a disk takes its time.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -26,7 +26,7 @@ const RETRY: Duration = Duration::from_millis(5);
 
 /// A cgroup v2 directory.
 #[derive(Debug)]
-pub struct Cgroup {
+pub(in super::super) struct Directory {
     path: PathBuf,
     dir: OwnedFd,
 }
@@ -47,10 +47,10 @@ impl Events {
     }
 }
 
-impl Cgroup {
+impl Directory {
     /// Opens the cgroup at `path`, an absolute path on the host; `None` if it is gone. Anything that
     /// is no cgroup v2 directory is refused, so a wrong path can do no harm.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Option<Self>> {
+    pub(in super::super) fn open(path: impl Into<PathBuf>) -> Result<Option<Self>> {
         let path = path.into();
         let refuse = |what: &str| {
             let text = format!("{} {what}", path.display());
@@ -77,37 +77,18 @@ impl Cgroup {
     }
 
     /// The directory, for CLONE_INTO_CGROUP.
-    pub fn dir(&self) -> BorrowedFd<'_> {
+    pub(in super::super) fn dir(&self) -> BorrowedFd<'_> {
         self.dir.as_fd()
     }
 
-    /// The directory's path on the host: what to store to find it again with [`Cgroup::open`].
-    pub fn path(&self) -> &Path {
+    /// The directory's path on the host: what to store to find it again with [`Directory::open`].
+    pub(in super::super) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The cgroup `below` this one, where a leading `/` stands for this one, as `exec --cgroup` has
-    /// it. It must be there already.
-    pub fn child(&self, below: &str) -> Result<Self> {
-        let wrong = |text: String| Error::new(ErrorKind::InvalidArgument, text);
-        let names = path::names(Path::new(below)).map_err(|_| {
-            wrong(format!(
-                "cgroup {below:?} must be a path below the container's cgroup, without `..`"
-            ))
-        })?;
-        let path = self.path.join(names);
-        match Self::open(&path)? {
-            Some(child) => Ok(child),
-            None => Err(wrong(format!(
-                "no cgroup {below:?} in the container: {} does not exist",
-                path.display()
-            ))),
-        }
     }
 
     /// The processes in it and below, by their ids in the caller's pid namespace, in no order. Those
     /// of other pid namespaces, which have no id here, are left out.
-    pub fn processes(&self) -> Result<Vec<i32>> {
+    pub(in super::super) fn processes(&self) -> Result<Vec<i32>> {
         let mut pids = Vec::new();
         let listing = |error| failed("list the processes of", &self.path, error);
         walk::visit_all(self.dir(), |dir| read_pids(dir, &mut pids)).map_err(listing)?;
@@ -116,33 +97,16 @@ impl Cgroup {
 
     /// Kills every process in it and below, also those that are being forked (SIGKILL by
     /// `cgroup.kill`). They are not gone yet when this returns.
-    pub fn kill_all(&self) -> Result<()> {
+    pub(in super::super) fn kill_all(&self) -> Result<()> {
         match write_file(self.dir(), "cgroup.kill", "1") {
             Err(error) if !gone(error) => Err(failed("kill all in", &self.path, error)),
             _ => Ok(()),
         }
     }
 
-    /// Removes the cgroup at `path`, which [`Cgroup::path`] has given, with every process in it. One
-    /// in which nothing is left, which is the rule, takes one call.
-    ///
-    /// [`Cgroup::path`]: Self::path
-    pub fn remove_at(path: &Path) -> Result<()> {
-        if path::is_plain(path)
-            && matches!(unlinkat(AT_FDCWD, path, UnlinkatFlags::RemoveDir), Ok(()))
-        {
-            return Ok(());
-        }
-        let Some(cgroup) = Self::open(path)? else {
-            return Ok(());
-        };
-        cgroup.kill_all()?;
-        cgroup.remove()
-    }
-
     /// Removes it and everything below, waiting up to ten seconds for processes to be gone; ending
     /// them is the caller's business. It is no error if it is gone already. What is above stays.
-    pub fn remove(self) -> Result<()> {
+    pub(in super::super) fn remove(self) -> Result<()> {
         let deadline = Instant::now() + REMOVE_TIMEOUT;
         let problem = |error| failed("remove cgroup", &self.path, error);
         let mut pause = Duration::ZERO;
@@ -241,10 +205,10 @@ mod tests {
     #[test]
     fn what_is_no_cgroup_is_refused_and_what_is_gone_is_none() {
         for path in ["relative", "/sys/fs/cgroup/../x", "/tmp", "/proc"] {
-            let error = Cgroup::open(path).expect_err(path);
+            let error = Directory::open(path).expect_err(path);
             assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{path}");
         }
-        let none = Cgroup::open("/sys/fs/cgroup/unified/skep-no-such-cgroup/x").expect("open");
+        let none = Directory::open("/sys/fs/cgroup/unified/skep-no-such-cgroup/x").expect("open");
         assert!(none.is_none());
     }
 }

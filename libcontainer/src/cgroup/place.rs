@@ -1,0 +1,88 @@
+//! Where a container's cgroup is: what is stored, so that it is found again.
+
+use super::path::is_plain;
+use crate::procfs;
+use nix::fcntl::AT_FDCWD;
+use nix::unistd::{UnlinkatFlags, unlinkat};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The directories of one container's cgroup on the host.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Place {
+    /// Its directory of cgroup v2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unified: Option<PathBuf>,
+    /// Its directory in each hierarchy of cgroup v1, by the hierarchy's name in `/proc/self/cgroup`:
+    /// the controllers, joined by commas, or `name=systemd`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub v1: BTreeMap<String, PathBuf>,
+}
+
+impl Place {
+    /// Whether it is stopped now (cgroup v2: `cgroup.freeze`).
+    pub fn is_frozen(&self) -> bool {
+        let Some(unified) = &self.unified else { return false };
+        procfs::read(unified.join("cgroup.freeze")).is_ok_and(|text| text.starts_with('1'))
+    }
+
+    /// Removes what is empty; whether nothing is left then. One call for each directory, which is
+    /// all that a container that has ended takes.
+    pub(crate) fn remove_if_empty(&self) -> bool {
+        let gone = |path: &PathBuf| {
+            let removed =
+                is_plain(path).then(|| unlinkat(AT_FDCWD, path, UnlinkatFlags::RemoveDir));
+            matches!(removed, Some(Ok(()) | Err(nix::errno::Errno::ENOENT)))
+        };
+        let left = self.directories().filter(|path| !gone(path)).count();
+        left == 0
+    }
+
+    /// The same, further below.
+    pub(super) fn below(&self, names: &Path) -> Self {
+        let join = |path: &PathBuf| path.join(names);
+        Self {
+            unified: self.unified.as_ref().map(join),
+            v1: self.v1.iter().map(|(name, path)| (name.clone(), join(path))).collect(),
+        }
+    }
+
+    /// All of them.
+    pub(crate) fn directories(&self) -> impl Iterator<Item = &PathBuf> {
+        self.unified.iter().chain(self.v1.values())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths: Vec<String> =
+            self.directories().map(|path| path.display().to_string()).collect();
+        f.write_str(&paths.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_read() {
+        let v1 = [("cpu,cpuacct".to_owned(), PathBuf::from("/sys/fs/cgroup/cpu,cpuacct/a"))];
+        let place = Place { unified: Some("/sys/fs/cgroup/a".into()), v1: v1.into() };
+        let text = serde_json::to_string(&place).expect("written");
+        assert_eq!(serde_json::from_str::<Place>(&text).expect("read"), place);
+        assert_eq!(serde_json::to_string(&Place::default()).expect("written"), "{}");
+    }
+
+    #[test]
+    fn nothing_but_plain_paths_is_removed() {
+        let climbing = PathBuf::from("/sys/fs/cgroup/../../../nowhere");
+        assert!(!Place { unified: Some(climbing), ..Place::default() }.remove_if_empty());
+        let gone = PathBuf::from("/sys/fs/cgroup/skep-no-such-cgroup");
+        assert!(Place { unified: Some(gone), ..Place::default() }.remove_if_empty());
+    }
+}
