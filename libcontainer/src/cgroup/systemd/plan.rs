@@ -101,8 +101,8 @@ fn base(ask: &Ask<'_>, name: &Name) -> Vec<Property> {
     ]
 }
 
-/// `memory.oom.group` is systemd's to write, in all versions that let a scope have a policy. It can be
-/// said only when the scope is made.
+/// `memory.oom.group` is systemd's to write: it writes 0 for every unit that has no policy. A scope's
+/// can be said only when it is made, so what is changed later lasts until systemd reloads.
 fn oom_policy(writes: &[Write]) -> Option<Property> {
     let write = writes.iter().rfind(|write| write.file == "memory.oom.group")?;
     let policy = match write.value.trim() {
@@ -110,7 +110,7 @@ fn oom_policy(writes: &[Write]) -> Option<Property> {
         "1" => "kill",
         _ => return None,
     };
-    Some(Property::new("OOMPolicy", Value::string(policy)).since(253))
+    Some(Property::new("OOMPolicy", Value::string(policy)).since(252))
 }
 
 /// What is no use to try. A user's systemd has no rights in cgroup v1.

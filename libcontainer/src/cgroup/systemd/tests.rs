@@ -220,3 +220,39 @@ fn every_property_of_ours_is_known() {
     drop(placeholder);
     Scope::of(&plan).stop().expect("stopped");
 }
+
+/// At a reload, systemd writes again what it knows of. Limits that it was told are what it writes, and
+/// files that it has no property for stay as they are.
+#[test]
+#[ignore = "needs systemd"]
+fn limits_outlive_a_reload() {
+    let test = Test::new();
+    if test.layout != Layout::Unified {
+        return;
+    }
+    let told = [
+        ("memory.max", "67108864"),
+        ("memory.oom.group", "1"),
+        ("pids.max", "max"),
+        ("cpu.max", "50000 100000"),
+    ];
+    let writes = told.map(|(file, value)| Write::new("", file, value));
+    let plan = test.plan(":skep:reload", &writes, &[]);
+    let placeholder = Placeholder::new().expect("a placeholder");
+    let path = Scope::start(&plan, placeholder.pid()).expect("a scope");
+    let directory = test.directory(&path);
+    let alone = [("cpu.max.burst", "1000"), ("cgroup.max.depth", "7")];
+    for (file, value) in told.iter().chain(&alone) {
+        fs::write(directory.join(file), value).expect("a limit");
+    }
+    let user = if test.user { &["--user"][..] } else { &[] };
+    let reload = std::process::Command::new("systemctl").args(user).arg("daemon-reload").status();
+    assert!(reload.expect("systemctl").success());
+    Scope::of(&plan).set(&writes[2..3], None).expect("changed");
+    for (file, value) in told.iter().chain(&alone) {
+        let now = fs::read_to_string(directory.join(file)).expect("a limit");
+        assert_eq!(now.trim(), *value, "{file}");
+    }
+    drop(placeholder);
+    Scope::of(&plan).stop().expect("stopped");
+}

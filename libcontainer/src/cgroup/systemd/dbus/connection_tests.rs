@@ -76,7 +76,6 @@ fn converse(address: &Address) {
     let nobody = [Value::string("org.skep.Nobody")];
     let fault = connection.call(&bus("GetNameOwner", &nobody)).expect_err("no such name");
     assert!(fault.is("org.freedesktop.DBus.Error.NameHasNoOwner"), "{fault:?}");
-    assert!(fault.to_string().contains("org.skep.Nobody"), "{fault}");
 }
 
 #[test]
