@@ -24,6 +24,7 @@ pub(crate) mod owner;
 mod path;
 mod place;
 mod plan;
+pub mod stats;
 mod systemd;
 mod unenforced;
 mod v2;
@@ -36,6 +37,7 @@ pub use handle::Cgroup;
 pub use host::{Host, Layout};
 pub use place::Place;
 pub use plan::{CgroupPlan, Request};
+pub use stats::Stats;
 pub use unenforced::{Reason, Unenforced};
 pub use write::Write;
 

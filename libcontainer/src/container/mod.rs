@@ -4,6 +4,7 @@ mod agent;
 mod create;
 mod delete;
 mod directory;
+mod events;
 mod exec;
 mod id;
 mod options;
@@ -13,6 +14,7 @@ mod start;
 mod start_fifo;
 mod status;
 
+pub use events::{Event, Events};
 pub use options::{CreateOptions, ExecOptions, Terminal};
 pub use root::StateRoot;
 pub use status::{State, Status};

@@ -117,6 +117,16 @@ pub(crate) const IGNORE_PAUSED: Flag = Flag::new(
     "Enter a paused container; the process waits until it is resumed",
 );
 
+// events.
+
+pub(crate) const INTERVAL: Flag = Flag::new(
+    "interval",
+    Text("DURATION"),
+    "Print statistics this often; a number and ns, us, ms, s, m or h, once or more",
+)
+.default("5s");
+pub(crate) const STATS: Flag = Flag::new("stats", Switch, "Print statistics once, and exit");
+
 // Others.
 
 pub(crate) const ALL: Flag =
