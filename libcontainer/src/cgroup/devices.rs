@@ -90,9 +90,9 @@ pub(super) const DEFAULTS: &[Rule] = &[
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeviceFilter {
     /// The rules that can still decide, last one first.
-    rules: Vec<Rule>,
+    pub(super) rules: Vec<Rule>,
     /// What holds where none of them does.
-    otherwise: bool,
+    pub(super) otherwise: bool,
     program: Vec<Insn>,
 }
 

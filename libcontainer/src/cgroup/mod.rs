@@ -25,6 +25,7 @@ mod path;
 mod place;
 mod plan;
 pub mod stats;
+mod systemd;
 mod unenforced;
 mod update;
 #[cfg_attr(
