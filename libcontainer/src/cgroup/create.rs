@@ -4,7 +4,8 @@
 //! Every path used here begins at the root of the hierarchy, which is the host's, and cgroup file
 //! systems have no symbolic links, so names are safe to use.
 
-use super::file::write_file;
+use super::apply::apply;
+use super::devices::DeviceFilter;
 use super::handle::Cgroup;
 use super::path::common_ancestor;
 use super::plan::CgroupPlan;
@@ -17,6 +18,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::stat::Mode;
 use nix::unistd::{AccessFlags, faccessat, mkdir};
+use oci_spec::runtime::LinuxDeviceCgroup;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -79,6 +81,30 @@ impl Cgroup {
     }
 }
 
+/// Changing what is there already.
+impl Cgroup {
+    /// Makes `rules` (`linux.resources.devices`) the cgroup's device filter, in the place of the one
+    /// that it was created with or was given by this; in one step, so that whoever opens a device
+    /// meanwhile is judged by the one or by the other.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the rules; [`ErrorKind::Unsupported`] where the cgroup is not on cgroup
+    /// v2; what the kernel says, which wants CAP_SYS_ADMIN (EPERM). The former filter holds then.
+    pub fn replace_devices(&self, rules: &[LinuxDeviceCgroup]) -> Result<()> {
+        let filter = DeviceFilter::new(rules).map_err(Error::problems)?;
+        let Some(unified) = self.unified() else {
+            let text =
+                format!("change the device filter of {}: it is not on cgroup v2", self.place());
+            return Err(Error::new(ErrorKind::Unsupported, text).field(super::devices::FIELD));
+        };
+        filter.replace(unified).map_err(|error| {
+            let text = format!("change the device filter of {}", self.place());
+            Error::new(ErrorKind::Setup, text).field(super::devices::FIELD).because(error)
+        })
+    }
+}
+
 fn without(cgroup: Option<Cgroup>, unenforced: &[Unenforced]) -> Created {
     Created { cgroup, notes: unenforced::line(unenforced).into_iter().collect() }
 }
@@ -103,7 +129,7 @@ fn fill(plan: &CgroupPlan, directory: &Path, made: &[PathBuf]) -> Result<Filled>
     let missing = controllers_of(plan, &cgroup)?;
     for write in plan.writes() {
         match missing.get(write.controller()) {
-            None => apply(&cgroup, write)?,
+            None => unenforced.extend(apply(cgroup.dir(), cgroup.path(), write)?),
             Some(refused) => unenforced.push(excuse(plan, write, refused.as_ref())?),
         }
     }
@@ -240,19 +266,6 @@ fn hint(errno: Errno) -> &'static str {
             " (that cgroup is threaded, or the controller cannot be used here)"
         }
         _ => "",
-    }
-}
-
-fn apply(cgroup: &Directory, write: &Write) -> Result<()> {
-    let answer = write_file(cgroup.dir(), &write.file, &write.value);
-    match answer {
-        Ok(()) => Ok(()),
-        Err(Errno::ENOENT) if write.missing_is_fine => Ok(()),
-        Err(errno) => {
-            let file = cgroup.path().join(&write.file);
-            let text = format!("write {:?} to {}", write.value, file.display());
-            Err(Error::new(ErrorKind::Setup, text).field(&write.field).because(errno))
-        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Which devices a container may open or make: `linux.resources.devices` as a program of the kernel's
 //! type BPF_PROG_TYPE_CGROUP_DEVICE, attached to the cgroup before anyone is in it.
 //!
+//! A rule of type `a`, or of none, is for both types and is as wide as its numbers and access are. (On
+//! cgroup v1 the kernel ignores those and takes it for all devices; runc does so on v2 as well.)
+//!
 //! Everything is denied at first (GHSA-g54h-m393-cpwq was a list that was not), then come the config's
 //! rules in order, then the devices that every container has. Of the rules that match, the last one
 //! decides, for read, write and mknod each on its own; so the program tries them from the last to the
@@ -10,6 +13,7 @@
 //! share their checks, and a list that allows everything needs no program at all.
 
 use super::device_program::compile;
+use crate::config::device_rule_problem;
 use crate::error::Problem;
 use crate::sys::bpf::{self, Insn};
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
@@ -47,7 +51,7 @@ impl Rule {
     }
 
     /// Whether nothing that stands before this rule can matter.
-    fn decides_all(&self) -> bool {
+    pub(super) fn decides_all(&self) -> bool {
         (self.kind, self.major, self.minor, self.access) == (None, None, None, ALL)
     }
 
@@ -118,52 +122,71 @@ impl DeviceFilter {
         self.program.len()
     }
 
-    /// Loads the program and attaches it to the cgroup directory `cgroup`.
+    /// Loads the program and attaches it to the cgroup directory `cgroup`, in addition to what is
+    /// there.
     pub(super) fn attach(&self, cgroup: BorrowedFd<'_>) -> io::Result<()> {
         let filter = bpf::load_device_filter(&self.program)?;
-        Ok(bpf::attach_device_filter(cgroup, filter.as_fd())?)
+        Ok(bpf::attach_device_filter(cgroup, filter.as_fd(), None)?)
+    }
+
+    /// Makes this the filter of the cgroup directory `cgroup`, in the place of the one that
+    /// [`attach`](Self::attach) or this has given it: in one step, so that there is no moment
+    /// without a filter, or with both. Filters that others have attached stay.
+    ///
+    /// Should there be several of ours, the last is replaced and the others are taken off then: a
+    /// device needs the leave of all, so in between less is allowed, never more. What an error leaves
+    /// is never wider than the former and the new filter together.
+    pub(super) fn replace(&self, cgroup: BorrowedFd<'_>) -> io::Result<()> {
+        let mut former = bpf::own_device_filters(cgroup)?;
+        if !self.allows_everything() {
+            let filter = bpf::load_device_filter(&self.program)?;
+            let last = former.pop();
+            bpf::attach_device_filter(cgroup, filter.as_fd(), last.as_ref().map(AsFd::as_fd))?;
+        }
+        for filter in former {
+            bpf::detach_device_filter(cgroup, filter.as_fd())?;
+        }
+        Ok(())
     }
 }
 
-/// Whether a list asks for more than the "deny everything" that engines always begin with.
+/// Whether a list asks for more than the "deny everything" that engines always begin with. One that
+/// does not leaves the filter of a container that is updated as it is: podman sends it with every
+/// update, also of containers that were given devices.
 pub(super) fn asks_for_more_than_default(devices: &[LinuxDeviceCgroup]) -> bool {
     let parsed = devices.iter().enumerate().map(parse);
     !parsed.into_iter().all(|rule| rule.is_ok_and(|rule| !rule.allow && rule.decides_all()))
 }
 
-fn parse((index, device): (usize, &LinuxDeviceCgroup)) -> Result<Rule, Problem> {
-    let problem = |name: &str, text: &str| Problem::new(format!("{FIELD}[{index}].{name}"), text);
+/// One rule of the list, or what is wrong with it.
+pub(super) fn parse((index, device): (usize, &LinuxDeviceCgroup)) -> Result<Rule, Problem> {
+    if let Some(problem) = device_rule_problem(index, device) {
+        return Err(problem);
+    }
     let kind = match device.typ() {
         None | Some(LinuxDeviceType::A) => None,
         Some(LinuxDeviceType::B) => Some(Kind::Block),
-        Some(LinuxDeviceType::C | LinuxDeviceType::U) => Some(Kind::Char),
-        Some(LinuxDeviceType::P) => return Err(problem("type", "must be a, b or c")),
+        Some(LinuxDeviceType::C | LinuxDeviceType::U | LinuxDeviceType::P) => Some(Kind::Char),
     };
-    let number = |name, value: Option<i64>| match value {
-        None | Some(-1) => Ok(None),
-        Some(value) => u32::try_from(value)
-            .map(Some)
-            .map_err(|_| problem(name, "must be -1 (any) or a device number")),
-    };
-    let access = device.access().as_deref().and_then(access_bits);
+    // -1 is any.
+    let number = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
     Ok(Rule {
         allow: device.allow(),
         kind,
-        major: number("major", device.major())?,
-        minor: number("minor", device.minor())?,
-        access: access.ok_or_else(|| problem("access", "must be made of r, w and m"))?,
+        major: number(device.major()),
+        minor: number(device.minor()),
+        access: access_bits(device.access().as_deref().unwrap_or_default()),
     })
 }
 
-fn access_bits(text: &str) -> Option<u8> {
+fn access_bits(text: &str) -> u8 {
     let bit = |byte| match byte {
-        b'r' => Some(READ),
-        b'w' => Some(WRITE),
-        b'm' => Some(MKNOD),
-        _ => None,
+        b'r' => READ,
+        b'w' => WRITE,
+        b'm' => MKNOD,
+        _ => 0,
     };
-    let bits = text.bytes().try_fold(0, |bits, byte| Some(bits | bit(byte)?));
-    bits.filter(|bits| *bits != 0)
+    text.bytes().fold(0, |bits, byte| bits | bit(byte))
 }
 
 /// The rules that can decide, last one first, and what holds where none of them does.

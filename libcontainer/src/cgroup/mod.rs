@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod apply;
 mod create;
 mod device_program;
 mod devices;
@@ -35,7 +36,7 @@ pub use host::{Host, Layout};
 pub use place::Place;
 pub use plan::{CgroupPlan, Request};
 pub use unenforced::{Reason, Unenforced};
-pub use write::Write;
+pub use write::{IfMissing, Write};
 
 use std::fmt;
 

@@ -7,8 +7,9 @@ use super::path;
 use super::place::Place;
 use super::unenforced::{self, Reason, Unenforced};
 use super::v2::limits;
-use super::write::Write;
-use crate::error::{Error, Problem, Result};
+use super::write::{Limits, Write};
+use crate::config::validate_resources;
+use crate::error::{Error, Result};
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxResources};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -48,19 +49,21 @@ impl CgroupPlan {
                         leave it out to have the cgroup made directly";
             return Err(Error::new(crate::error::ErrorKind::Unsupported, text));
         }
-        let mut problems = Vec::new();
-        let mut collect = |problem: Problem| problems.push(problem);
+        let mut problems = request.resources.map(validate_resources).unwrap_or_default();
+        // What is wrong in itself is not converted.
+        let valid = request.resources.filter(|_| problems.is_empty());
+        let limits = valid.map(limits::of).unwrap_or_default();
+        if request.manager != Manager::None && request.host.layout.has_controllers() {
+            problems.extend_from_slice(&limits.problems);
+        }
+        let filter = DeviceFilter::new(device_rules(valid));
+        let filter = filter.map_err(|wrong| problems.extend(wrong)).ok();
         let own = request.host.own.as_deref();
-        let relative =
-            path::resolve(request.cgroups_path, request.id, own).map_err(&mut collect).ok();
-        let limits = request.resources.map(limits::of).unwrap_or_default();
-        limits.problems.into_iter().for_each(&mut collect);
-        let filter = DeviceFilter::new(device_rules(request.resources))
-            .map_err(|wrong| wrong.into_iter().for_each(collect))
-            .ok();
+        let relative = path::resolve(request.cgroups_path, request.id, own);
+        let relative = relative.map_err(|wrong| problems.push(wrong)).ok();
         match (relative, filter) {
             (Some(relative), Some(filter)) if problems.is_empty() => {
-                Ok(Self::from_parts(request, relative, limits.writes, filter))
+                Ok(Self::from_parts(request, relative, limits, filter))
             }
             _ => Err(Error::problems(problems)),
         }
@@ -69,7 +72,7 @@ impl CgroupPlan {
     fn from_parts(
         request: &Request<'_>,
         relative: PathBuf,
-        writes: Vec<Write>,
+        limits: Limits,
         filter: DeviceFilter,
     ) -> Self {
         let host = request.host;
@@ -79,15 +82,15 @@ impl CgroupPlan {
             place: root
                 .map(|root| Place { unified: Some(root.join(&relative)), ..Place::default() }),
             relative: root.map(|_| relative),
-            asked: asked(request.resources, &writes),
-            writes,
+            asked: asked(request.resources, &limits),
+            writes: limits.writes,
             devices: Some(filter),
-            unenforced: Vec::new(),
+            unenforced: limits.unenforced,
         };
         match (request.manager, Reason::of_layout(host.layout)) {
             (Manager::None, _) => plan.give_up(&Reason::NoManager),
             (_, Some(reason)) => plan.without_controllers(&reason, request.resources),
-            (_, None) => plan.with_controllers(request.resources),
+            (_, None) => plan.filter_devices(request.resources),
         }
         plan
     }
@@ -144,16 +147,6 @@ impl CgroupPlan {
         }
     }
 
-    fn with_controllers(&mut self, resources: Option<&LinuxResources>) {
-        let tables = [(limits::NOT_IN_V2, Reason::NotInV2), (limits::NOT_YET, Reason::NotYet)];
-        for (table, reason) in tables {
-            let fields = resources.into_iter().flat_map(|asking| limits::asked(table, asking));
-            let because = |field| Unenforced::new(field, reason.clone());
-            self.unenforced.extend(fields.map(because));
-        }
-        self.filter_devices(resources);
-    }
-
     /// An ordinary user may not load a filter; nor do their containers need one, having no right to
     /// make a device node that opens.
     fn filter_devices(&mut self, resources: Option<&LinuxResources>) {
@@ -174,12 +167,12 @@ fn device_rules(resources: Option<&LinuxResources>) -> &[LinuxDeviceCgroup] {
 }
 
 /// The fields of the config that ask for something.
-fn asked(resources: Option<&LinuxResources>, writes: &[Write]) -> Vec<String> {
-    let mut fields: Vec<String> = writes.iter().map(|write| write.field.clone()).collect();
-    for table in [limits::NOT_IN_V2, limits::NOT_YET] {
-        let asking = resources.into_iter().flat_map(|asking| limits::asked(table, asking));
-        fields.extend(asking.map(String::from));
-    }
+fn asked(resources: Option<&LinuxResources>, limits: &Limits) -> Vec<String> {
+    let writes = limits.writes.iter().map(|one| &one.field);
+    let others = limits.unenforced.iter().map(|one| &one.field);
+    let refused = limits.problems.iter().map(|one| &one.field);
+    let mut fields: Vec<String> = writes.chain(others).chain(refused).cloned().collect();
+    fields.dedup();
     if devices::asks_for_more_than_default(device_rules(resources)) {
         fields.push(devices::FIELD.into());
     }
@@ -211,7 +204,7 @@ mod tests {
     use super::*;
 
     const LIMITS: &str = r#"{"devices":[{"allow":false,"access":"rwm"}],
-        "memory":{"limit":67108864},"pids":{"limit":7},"blockIO":{"weight":10}}"#;
+        "memory":{"limit":67108864},"pids":{"limit":7},"blockIO":{"leafWeight":10}}"#;
 
     fn plan(layout: Layout, rootless: bool, manager: Manager, json: &str) -> CgroupPlan {
         let resources: LinuxResources = serde_json::from_str(json).expect("resources");
@@ -242,7 +235,7 @@ mod tests {
         assert_eq!(plan.path(), Some(Path::new("a/b")));
         assert_eq!(plan.writes().len(), 2);
         assert!(plan.devices().is_some());
-        assert_eq!(fields(&plan), ["linux.resources.blockIO"]);
+        assert_eq!(fields(&plan), ["linux.resources.blockIO.leafWeight"]);
     }
 
     #[test]
@@ -254,7 +247,7 @@ mod tests {
         let limits = [
             "linux.resources.memory.limit",
             "linux.resources.pids.limit",
-            "linux.resources.blockIO",
+            "linux.resources.blockIO.leafWeight",
         ];
         assert_eq!(fields(&plan), limits);
     }
@@ -313,7 +306,7 @@ mod tests {
         let expected = "cgroup /sys/fs/cgroup/a/b\n  \
             memory.max = 67108864 (linux.resources.memory.limit)\n  \
             pids.max = 7 (linux.resources.pids.limit)\n  \
-            not enforced: linux.resources.blockIO (not supported by this version)";
+            not enforced: linux.resources.blockIO.leafWeight (cgroup v2 has no such setting)";
         assert_eq!(text, expected);
     }
 }

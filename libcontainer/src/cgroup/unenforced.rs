@@ -15,8 +15,8 @@ pub enum Reason {
     NoCgroups,
     /// cgroup v2 has no such setting.
     NotInV2,
-    /// This version of the library does not write it.
-    NotYet,
+    /// The kernel lacks the file that would take it; which one.
+    NoFile(String),
     /// The caller may not make a cgroup; what the kernel said.
     NoRights(String),
     /// The caller was not given the controller; which one.
@@ -43,7 +43,7 @@ impl fmt::Display for Reason {
             Self::Version1 => f.write_str("this host has its controllers on cgroup v1"),
             Self::NoCgroups => f.write_str("this host has no cgroups at /sys/fs/cgroup"),
             Self::NotInV2 => f.write_str("cgroup v2 has no such setting"),
-            Self::NotYet => f.write_str("not supported by this version"),
+            Self::NoFile(file) => write!(f, "this kernel has no {file}"),
             Self::NoRights(what) => write!(f, "no right to a cgroup: {what}"),
             Self::NoController(name) => {
                 write!(f, "controller {name} is not delegated to this user")
@@ -93,14 +93,14 @@ mod tests {
     fn one_line_grouped_by_reason() {
         let unenforced = [
             Unenforced::new("a", Reason::Version1),
-            Unenforced::new("b", Reason::NotYet),
+            Unenforced::new("b", Reason::NotInV2),
             Unenforced::new("c", Reason::Version1),
         ];
         assert_eq!(
             line(&unenforced).as_deref(),
             Some(
                 "not enforced: a, c (this host has its controllers on cgroup v1); \
-                 b (not supported by this version)"
+                 b (cgroup v2 has no such setting)"
             )
         );
         assert_eq!(line(&[]), None);

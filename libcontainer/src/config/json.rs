@@ -19,7 +19,7 @@ pub(super) struct Report {
 }
 
 /// Mends a value before it is read into types.
-pub(super) type Mend = fn(&mut Value, &mut Report);
+pub(super) type Mend<'a> = &'a dyn Fn(&mut Value, &mut Report);
 
 /// How many wrong fields one error names at most.
 const MOST: usize = 20;
@@ -30,7 +30,7 @@ pub(super) fn read(
     bytes: &[u8],
     name: &str,
     part: &str,
-    mend: Mend,
+    mend: Mend<'_>,
 ) -> Result<(Box<Spec>, Vec<String>)> {
     let (value, report) = mended(bytes, name, mend)?;
     match typed::read(value) {
@@ -47,7 +47,7 @@ pub(super) fn read(
     }
 }
 
-fn mended(bytes: &[u8], name: &str, mend: Mend) -> Result<(Value, Report)> {
+fn mended(bytes: &[u8], name: &str, mend: Mend<'_>) -> Result<(Value, Report)> {
     let mut value = serde_json::from_slice(bytes).map_err(|error| explain::syntax(name, &error))?;
     let mut report = Report::default();
     mend(&mut value, &mut report);

@@ -23,11 +23,12 @@ mod validate;
 
 use std::path::{Path, PathBuf};
 
-use oci_spec::runtime::{Process, Spec};
+use oci_spec::runtime::{LinuxResources, Process, Spec};
 
 use crate::error::{Error, ErrorKind, Problem, Result};
 
-pub use validate::{HostIds, sysctl_path, validate, validate_process};
+pub(crate) use validate::device_rule_problem;
+pub use validate::{HostIds, sysctl_path, validate, validate_process, validate_resources};
 
 /// What `config.json` says
 /// ([config.md](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md)).
@@ -41,7 +42,7 @@ pub struct Config {
 impl Config {
     /// Reads the text of a `config.json`. Nothing is validated beyond the types of the fields.
     pub fn from_bytes(raw: Vec<u8>) -> Result<Self> {
-        let (spec, mut warnings) = json::read(&raw, "config.json", "", tolerate::config)?;
+        let (spec, mut warnings) = json::read(&raw, "config.json", "", &tolerate::config)?;
         warnings.extend(advice::on_spec(&spec));
         Ok(Self { spec, raw, warnings })
     }
@@ -79,13 +80,27 @@ impl Config {
 /// Reads a [process](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md#process)
 /// by itself, as `exec --process` is given it, with the warnings that go with it.
 pub fn process_from_bytes(raw: &[u8]) -> Result<(Process, Vec<String>)> {
-    let (mut spec, mut warnings) = json::read(raw, "process", "process", tolerate::process)?;
+    let (mut spec, mut warnings) = json::read(raw, "process", "process", &tolerate::process)?;
     let process = spec.process_mut().take().ok_or_else(|| {
         let text = "expected an object, found null";
         Error::problems(vec![Problem::new("process", text)])
     })?;
     warnings.extend(advice::on_process(&process));
     Ok((process, warnings))
+}
+
+/// Reads [resources](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config-linux.md#control-groups)
+/// by themselves, as `update --resources` is given them, with the warnings that go with them.
+/// `version` is the ociVersion by which they are read: what a pids limit of 0 means depends on it.
+pub fn resources_from_bytes(raw: &[u8], version: &str) -> Result<(LinuxResources, Vec<String>)> {
+    const PART: &str = "linux.resources";
+    let mend = |value: &mut _, report: &mut _| tolerate::resources(value, version, report);
+    let (spec, warnings) = json::read(raw, "resources", PART, &mend)?;
+    let resources = spec.linux().as_ref().and_then(|linux| linux.resources().clone());
+    let resources = resources.ok_or_else(|| {
+        Error::problems(vec![Problem::new(PART, "expected an object, found null")])
+    })?;
+    Ok((resources, warnings))
 }
 
 /// A [bundle](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/bundle.md): a directory

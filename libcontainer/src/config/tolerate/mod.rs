@@ -58,8 +58,15 @@ const CHOICES: &[Choice] = &[
         path: &["linux", "namespaces", "*"],
         key: "type",
         known: "pid network mount ipc uts user cgroup time",
+        optional: false,
     },
-    Choice { path: &["linux", "devices", "*"], key: "type", known: "c b u p" },
+    Choice { path: &["linux", "devices", "*"], key: "type", known: "c b u p", optional: false },
+    Choice {
+        path: &["linux", "resources", "devices", "*"],
+        key: "type",
+        known: "a b c u",
+        optional: true,
+    },
 ];
 
 /// An object of the JSON value.
@@ -95,6 +102,14 @@ pub(super) fn process(value: &mut Value, report: &mut Report) {
     let mut config = Object::new();
     config.insert("process".to_owned(), value.take());
     *value = Value::Object(config);
+}
+
+/// Mends resources that stand by themselves, and makes them those of an otherwise empty configuration
+/// of this version.
+pub(super) fn resources(value: &mut Value, version: &str, report: &mut Report) {
+    let resources = value.take();
+    *value = serde_json::json!({"ociVersion": version, "linux": {"resources": resources}});
+    config(value, report);
 }
 
 /// Go writes null for an empty slice, map or pointer; serde takes it for optional fields only.
@@ -149,6 +164,7 @@ struct Choice {
     path: &'static [&'static str],
     key: &'static str,
     known: &'static str,
+    optional: bool,
 }
 
 impl Choice {
@@ -156,6 +172,7 @@ impl Choice {
     fn look(&self, value: &mut Value, start: &Trail<'_>, report: &mut Report) {
         each(value, start, self.path, &mut |trail, object| {
             let text = match object.get(self.key) {
+                None if self.optional => return,
                 None => "is missing".to_owned(),
                 Some(Value::String(word)) if !self.words().any(|known| known == word) => {
                     format!("unknown value {word:?}")
