@@ -226,7 +226,7 @@ fn controllers_of(plan: &CgroupPlan, cgroup: &Directory) -> Result<Missing> {
     controllers::enable(root, directory, cgroup.dir(), &needed).map_err(|error| match error {
         Errno::EOPNOTSUPP => {
             let text = format!(
-                "{} is below a threaded cgroup, where no container can live",
+                "{} is threaded or below a threaded cgroup, where no container can live",
                 directory.display()
             );
             Error::new(ErrorKind::Setup, text).field(FIELD)
@@ -244,8 +244,10 @@ fn excuse(
     let controller = write.controller();
     let reason = || Reason::NoController(controller.into());
     let error = |text: String| Error::new(ErrorKind::Setup, text).field(&write.field);
+    // The specification wants an error for a controller that is nowhere, which may be misspelt.
+    let nowhere = refused.is_none() && write.field.starts_with("linux.resources.unified[");
     match refused {
-        _ if plan.host.rootless => Ok(Unenforced::new(&write.field, reason())),
+        _ if plan.host.rootless && !nowhere => Ok(Unenforced::new(&write.field, reason())),
         Some((_, errno)) if no_right(*errno) => Ok(Unenforced::new(&write.field, reason())),
         None => Err(error(format!("this host has no cgroup v2 controller {controller}"))),
         Some((file, errno)) => {
@@ -262,9 +264,9 @@ fn hint(errno: Errno) -> &'static str {
         Errno::EBUSY => {
             " (that cgroup has processes of its own, or the controller is in use on cgroup v1)"
         }
-        Errno::EOPNOTSUPP | Errno::EINVAL => {
-            " (that cgroup is threaded, or the controller cannot be used here)"
-        }
+        Errno::EOPNOTSUPP => " (that cgroup is threaded, or the controller cannot be used here)",
+        // CONFIG_RT_GROUP_SCHED.
+        Errno::EINVAL => " (cpu cannot be while a process below has realtime priority)",
         _ => "",
     }
 }

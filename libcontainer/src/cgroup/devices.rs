@@ -324,4 +324,67 @@ mod tests {
         assert!(text.starts_with("allow c 10:200 rwm, allow c 136:* rwm, "), "{text}");
         assert!(text.ends_with("allow b 8:* r, deny all"), "{text}");
     }
+
+    /// On the kernel: of however many that are ours, one is left, and none if all is allowed.
+    #[test]
+    fn one_filter_takes_the_place_of_another() {
+        let layout = super::super::Layout::detect();
+        let Some(root) = layout.root() else {
+            return eprintln!("SKIP no cgroup v2");
+        };
+        let path = root.join(format!("skep-test-{}-filters", std::process::id()));
+        if let Err(error) = std::fs::create_dir(&path) {
+            return eprintln!("SKIP cannot make {}: {error}", path.display());
+        }
+        let directory = std::fs::File::open(&path).expect("open");
+        let filters = || bpf::own_device_filters(directory.as_fd()).expect("filters").len();
+        let (narrow, wide) = (filter("[]"), filter(r#"[{"allow":true,"access":"rwm"}]"#));
+        let mut counts = vec![filters()];
+        let mut then = |result: io::Result<()>| {
+            result.expect("bpf");
+            counts.push(filters());
+        };
+        then(narrow.replace(directory.as_fd()));
+        then(narrow.replace(directory.as_fd()));
+        then(narrow.attach(directory.as_fd()));
+        then(narrow.attach(directory.as_fd()));
+        then(narrow.replace(directory.as_fd()));
+        then(wide.replace(directory.as_fd()));
+        then(wide.replace(directory.as_fd()));
+        std::fs::remove_dir(&path).expect("rmdir");
+        assert_eq!(counts, [0, 1, 1, 2, 3, 1, 0, 0]);
+    }
+
+    /// Prints what loading and attaching cost: `cargo test -- --ignored --nocapture load_cost`.
+    #[test]
+    #[ignore = "a measurement"]
+    fn load_cost() {
+        let layout = super::super::Layout::detect();
+        let path =
+            layout.root().expect("v2").join(format!("skep-test-{}-cost", std::process::id()));
+        let docker: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/samples/docker.config.json"))
+                .expect("sample");
+        let docker = docker["linux"]["resources"]["devices"].to_string();
+        for (name, list) in [("default", "[]"), ("docker", docker.as_str())] {
+            let filter = filter(list);
+            let (mut load, mut attach) = (Vec::new(), Vec::new());
+            for _ in 0..50 {
+                std::fs::create_dir(&path).expect("mkdir");
+                let directory = std::fs::File::open(&path).expect("open");
+                let begin = std::time::Instant::now();
+                let program = bpf::load_device_filter(&filter.program).expect("load");
+                load.push(begin.elapsed());
+                let begin = std::time::Instant::now();
+                bpf::attach_device_filter(directory.as_fd(), program.as_fd(), None)
+                    .expect("attach");
+                attach.push(begin.elapsed());
+                std::fs::remove_dir(&path).expect("rmdir");
+            }
+            load.sort();
+            attach.sort();
+            let size = filter.instructions();
+            println!("{name}: {size} instructions, load {:?}, attach {:?}", load[25], attach[25]);
+        }
+    }
 }
