@@ -3,7 +3,7 @@
 # all of them. Closes with one line 'N passed, N failed, N skipped' over everything.
 #
 # As root: everything. As an ordinary user: without what only root can do. Set SKEP_TEST_PARTS to some of
-# "lint unit root user guest counts peers" to run only these.
+# "lint unit root user guest systemd counts peers" to run only these.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,7 +12,7 @@ cd "$top"
 # shellcheck source=lib.sh
 . "$here/lib.sh"
 
-parts=" ${SKEP_TEST_PARTS:-lint unit root user guest counts peers} "
+parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd counts peers} "
 user=skeptest
 root=
 [ "$(id -u)" != 0 ] || root=yes
@@ -23,11 +23,13 @@ wants() {
 
 # --- what is needed ---
 
-# command:package; what is there already is left as it is.
+# command:package or file:package; what is there already is left as it is. libc6-dev, which is only
+# recommended by gcc, is for what is linked statically.
 needed=(
     cc:gcc busybox:busybox-static linux.uml:user-mode-linux newuidmap:uidmap debootstrap:debootstrap
     strace:strace runc:runc crun:crun setsid:util-linux unshare:util-linux stty:coreutils
-    ps:procps
+    ps:procps /usr/include/seccomp.h:libseccomp-dev /usr/include/stdio.h:libc6-dev
+    /lib/systemd/systemd:systemd /usr/lib/systemd/user/dbus.socket:dbus-user-session
 )
 
 as_admin() {
@@ -38,11 +40,8 @@ install_needed() {
     local missing=() each
     PATH=$PATH:/usr/sbin:/sbin
     for each in "${needed[@]}"; do
-        command -v "${each%%:*}" >/dev/null || missing+=("${each#*:}")
+        command -v "${each%%:*}" >/dev/null || [ -e "${each%%:*}" ] || missing+=("${each#*:}")
     done
-    [ -e /usr/include/seccomp.h ] || missing+=(libseccomp-dev)
-    # Only recommended by gcc, and what is linked statically needs it.
-    [ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
     # The dynamic busybox cannot be a container's.
     if command -v busybox >/dev/null && ! dpkg -s busybox-static >/dev/null 2>&1; then
         missing+=(busybox-static)
@@ -111,7 +110,28 @@ suite() {
 }
 
 guest() {
-    "$here/guest/run.sh" -f "$stage/skep-integration" -f "$stage/skep-probe" -f "$stage/skep" "$@"
+    in_guest run.sh "$@"
+}
+
+# in_guest SCRIPT CMD [ARG...]
+in_guest() {
+    local script=$1
+    shift
+    "$here/guest/$script" -f "$stage/skep-integration" -f "$stage/skep-probe" -f "$stage/skep" "$@"
+}
+
+# with_systemd RUNTIME [--peer]: as root, and as a user in his own manager; skep also as after a login,
+# where a process cannot leave the session on its own.
+with_systemd() {
+    local suite="./skep-integration --filter systemd. --time-limit 60 --runtime $*"
+    local login="./as-user --login $suite"
+    [ $# = 1 ] || login=true
+    in_guest systemd.sh sh -c "
+        status=0
+        $suite || status=1
+        ./as-user $suite || status=1
+        $login || status=1
+        exit \$status"
 }
 
 # Debian testing's peers as root and as an ordinary user.
@@ -128,7 +148,7 @@ peer_here() {
 peer_in_guest() {
     guest sh -c "
         status=0
-        ./skep-integration --runtime $1 --peer --filter cgroup. --time-limit 60 || status=1
+        ./skep-integration --runtime $1 --peer --filter cgroup. --filter events. --time-limit 60 || status=1
         setpriv --reuid=$user --regid=$user --init-groups \
             ./skep-integration --runtime $1 --peer --filter subids --time-limit 60 || status=1
         exit \$status"
@@ -170,6 +190,7 @@ main() {
         ! wants user || part "containers as an ordinary user" suite
     fi
     ! wants guest || part "containers in a guest with cgroup v2" guest ./skep-integration --runtime ./skep
+    ! wants systemd || part "containers in a guest with systemd" with_systemd ./skep
 
     local peer
     if wants counts; then
@@ -181,6 +202,7 @@ main() {
     fi
     for peer in runc crun; do
         wants peers || break
+        part "the cases on $peer in the guest with systemd" with_systemd "$peer" --peer
         if [ "$root" ]; then
             part "the cases on $peer" peer_here "$peer"
             part "the cases on $peer in the guest" peer_in_guest "$peer"

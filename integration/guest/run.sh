@@ -6,29 +6,39 @@
 # The guest is Debian's package user-mode-linux: a kernel as an ordinary program. It sees this machine's
 # files read-only; /run and /tmp are its own. FILEs are copied to /run/it, which is also the command's
 # directory. Output is the command's, and so is the exit status.
+#
+# systemd.sh sources this file, having said what is different there: guest_init, guest_words, guest_files.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 box=$(mktemp -d)
 guest=
 trap '[ -z "$guest" ] || kill "$guest" 2>/dev/null; rm -rf "$box"' EXIT
+# A shell that gets a signal waits for its child in the foreground before it runs the trap: there is none.
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 while [ "${1-}" = -f ]; do
     cp "$2" "$box/"
     shift 2
 done
-cp "$here/init.sh" "$box/init"
+cp "$here/${guest_init:-init.sh}" "$box/init"
+! command -v guest_files >/dev/null || guest_files "$box"
 for word in "$@"; do
     printf "'%s' " "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")"
 done >"$box/command"
 : >"$box/console"
 chmod -R a+rX "$box"
 
-# The kernel keeps the guest's memory in a file in TMPDIR, and it has to be one that may be executed.
-linux.uml rootfstype=hostfs ro mem=1500M "init=$box/init" "BOX=$box" con=null con0=null,fd:1 quiet \
-    </dev/null 2>/dev/null >>"$box/console" &
+# The kernel keeps the guest's memory in a file in TMPDIR, and it has to be one that may be executed. It
+# would make a directory in HOME unless told of another.
+# shellcheck disable=SC2086
+linux.uml rootfstype=hostfs ro mem=1500M "uml_dir=$box/" "init=$box/init" "BOX=$box" \
+    con=null con0=null,fd:1 quiet ${guest_words-} </dev/null 2>/dev/null >>"$box/console" &
 guest=$!
-tail -f -n +1 --pid="$guest" "$box/console" | tr -d '\r' | sed -u -n '/^@start@$/,/^@end@/{/^@/!p}' || true
+tail -f -n +1 --pid="$guest" "$box/console" | tr -d '\r' | sed -u -n '/^@start@$/,/^@end@/{/^@/!p}' &
+shown=$!
 wait "$guest" || true
+wait "$shown" || true
 guest=
 status=$(tr -d '\r' <"$box/console" | sed -n 's/^@end@ //p')
 if [ -z "$status" ]; then

@@ -55,7 +55,11 @@ impl Call {
         command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         command.env("HOME", ctx.dir.join("home"));
         command.env("TMPDIR", ctx.dir.join("tmp"));
-        command.env("XDG_RUNTIME_DIR", ctx.dir.join("xdg"));
+        if ctx.uses_systemd() {
+            command.envs(own_manager());
+        } else {
+            command.env("XDG_RUNTIME_DIR", ctx.dir.join("xdg"));
+        }
         command.current_dir(&ctx.dir);
         let stem = ctx.dir.join(format!("call{}", ctx.next()));
         Call { command, stem, stdin: Stdio::null(), stdout: None, stderr: None }
@@ -213,6 +217,12 @@ impl Running {
             err: read(&self.stem.with_extension("err")),
         }
     }
+}
+
+/// What leads to the caller's systemd.
+fn own_manager() -> impl Iterator<Item = (&'static str, OsString)> {
+    let names = ["XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"];
+    names.into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
 fn read(path: &Path) -> String {

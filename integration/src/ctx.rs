@@ -22,6 +22,7 @@ pub(crate) struct Ctx {
     pub(crate) dir: PathBuf,
     template: PathBuf,
     serial: Cell<u32>,
+    systemd: Cell<bool>,
     ids: RefCell<Vec<(PathBuf, String)>>,
 }
 
@@ -33,6 +34,7 @@ impl Ctx {
             dir: inner.dir.clone(),
             template,
             serial: Cell::new(0),
+            systemd: Cell::new(false),
             ids: RefCell::new(Vec::new()),
         };
         for dir in ["tmp", "home", "xdg"] {
@@ -47,6 +49,15 @@ impl Ctx {
 
     pub(crate) fn is_root(&self) -> bool {
         geteuid().is_root()
+    }
+
+    /// From now on systemd makes the containers' cgroups, and calls find the caller's manager.
+    pub(crate) fn use_systemd(&self) {
+        self.systemd.set(true);
+    }
+
+    pub(crate) fn uses_systemd(&self) -> bool {
+        self.systemd.get()
     }
 
     /// A number that this case has not used.
@@ -131,7 +142,8 @@ impl Ctx {
 
     /// A call of the runtime with the case's `--root`.
     pub(crate) fn runtime(&self) -> Call {
-        Call::new(self, &self.runtime).arg("--root").arg(self.state_root())
+        let call = Call::new(self, &self.runtime).arg("--root").arg(self.state_root());
+        if self.uses_systemd() { call.arg("--systemd-cgroup") } else { call }
     }
 
     /// A call of any program, with the environment that the runtime gets.

@@ -36,7 +36,8 @@ pub mod time;
 
 pub use config::{Bundle, Config};
 pub use container::{
-    Container, CreateOptions, Created, ExecOptions, Spawned, State, StateRoot, Status, Terminal,
+    Container, CreateOptions, Created, Event, Events, ExecOptions, Spawned, State, StateRoot,
+    Status, Terminal,
 };
 pub use error::{Error, ErrorKind, Problem, Result};
 pub use oci_spec::runtime as oci;

@@ -47,6 +47,7 @@ impl Place {
             cgroups_path: Some(&Path::new("/").join(&self.name).join(below)),
             resources: Some(&resources),
             manager: Manager::Cgroupfs,
+            owner: None,
             host: &self.host,
         })
     }
@@ -397,6 +398,7 @@ fn as_nobody() {
         cgroups_path: path.as_deref(),
         resources: Some(&resources),
         manager: Manager::Cgroupfs,
+        owner: None,
         host: &host,
     };
     let created = Cgroup::create(&CgroupPlan::new(&request).expect("plan")).expect("create");

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use libcontainer::{Bundle, CreateOptions, Created, Spawned, StateRoot, cgroup};
+use libcontainer::{Bundle, CreateOptions, Created, Spawned, StateRoot};
 
 use crate::args::{Args, CommandLine, flags};
 use crate::failure::Result;
@@ -59,9 +59,7 @@ pub(crate) fn options(line: &CommandLine) -> CreateOptions {
     let args = &line.args;
     let passed = listen_fds::passed(args.number(&flags::PRESERVE_FDS));
     let mut options = CreateOptions::default();
-    if line.globals.systemd_cgroup() {
-        options.cgroups = cgroup::Manager::Systemd;
-    }
+    options.cgroups = line.globals.cgroup_manager();
     options.no_pivot = args.switch(&flags::NO_PIVOT);
     options.no_new_keyring = args.switch(&flags::NO_NEW_KEYRING);
     options.preserve_fds = passed.descriptors;

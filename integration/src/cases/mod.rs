@@ -2,6 +2,8 @@
 
 mod bad;
 mod cgroup;
+mod delegation;
+mod events;
 mod exec;
 mod explain;
 mod hooks;
@@ -17,6 +19,7 @@ mod run;
 mod seccomp;
 mod spec;
 mod state;
+mod systemd;
 mod terminal;
 
 use crate::ctx::Ctx;
@@ -41,6 +44,12 @@ pub(crate) const FEATURES: &[Feature] = &[
     races::FEATURE,
     bad::FEATURE,
     cgroup::FEATURE,
+    systemd::scope::FEATURE,
+    systemd::limits::FEATURE,
+    systemd::properties::FEATURE,
+    systemd::life::FEATURE,
+    delegation::FEATURE,
+    events::FEATURE,
     seccomp::actions::FEATURE,
     seccomp::conditions::FEATURE,
     seccomp::rules::FEATURE,

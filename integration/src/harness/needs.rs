@@ -4,12 +4,16 @@
 //! machine simply lacks skips it, with the reason.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Need {
     /// Pure cgroup v2 with cpu, memory and pids, writable.
     Cgroup2,
+    /// A systemd that makes scopes for the caller, on pure cgroup v2: the system's for root, otherwise the
+    /// user's own.
+    Systemd,
     /// `/etc/subuid` and `/etc/subgid` ranges for the caller, and newuidmap.
     SubIds,
     /// Time namespaces.
@@ -37,6 +41,7 @@ impl Need {
     pub(crate) fn met(self) -> Result<(), String> {
         match self {
             Need::Cgroup2 => cgroup2(),
+            Need::Systemd => systemd(),
             Need::SubIds => sub_ids(),
             Need::TimeNs => exists("/proc/self/ns/time", "no time namespaces in this kernel"),
             Need::Overlay => overlay(),
@@ -52,7 +57,7 @@ impl Need {
 
     /// Left to another part of the test run rather than skipped.
     pub(crate) fn elsewhere(self) -> bool {
-        self == Need::Cgroup2
+        matches!(self, Need::Cgroup2 | Need::Systemd)
     }
 }
 
@@ -69,6 +74,17 @@ fn cgroup2() -> Result<(), String> {
     } else {
         Err("no pure cgroup v2 with rights to it here".into())
     }
+}
+
+fn systemd() -> Result<(), String> {
+    let run = match nix::unistd::geteuid().is_root() {
+        true => Some("/run".into()),
+        false => std::env::var_os("XDG_RUNTIME_DIR"),
+    };
+    let reached =
+        run.is_some_and(|run| UnixStream::connect(Path::new(&run).join("systemd/private")).is_ok());
+    exists("/sys/fs/cgroup/cgroup.controllers", "no pure cgroup v2 here")?;
+    if reached { Ok(()) } else { Err("no systemd that the caller may ask here".into()) }
 }
 
 fn sub_ids() -> Result<(), String> {

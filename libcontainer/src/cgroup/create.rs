@@ -7,6 +7,7 @@
 use super::apply::apply;
 use super::devices::DeviceFilter;
 use super::handle::Cgroup;
+use super::owner;
 use super::path::common_ancestor;
 use super::plan::CgroupPlan;
 use super::unenforced::{self, Reason, Unenforced};
@@ -53,8 +54,11 @@ impl Cgroup {
         };
         match fill(plan, directory, &made) {
             Ok(Filled::Ready(unified, unenforced)) => {
+                let refused = give_away(plan, &unified);
                 let cgroup = Cgroup::made(place.clone(), Some(unified));
-                Ok(without(Some(cgroup), &unenforced))
+                let mut created = without(Some(cgroup), &unenforced);
+                created.notes.extend(refused);
+                Ok(created)
             }
             Ok(Filled::NoEntry(reason)) => {
                 undo(&made);
@@ -107,6 +111,14 @@ impl Cgroup {
 
 fn without(cgroup: Option<Cgroup>, unenforced: &[Unenforced]) -> Created {
     Created { cgroup, notes: unenforced::line(unenforced).into_iter().collect() }
+}
+
+/// What went wrong: a container whose cgroup is not its own runs all the same.
+fn give_away(plan: &CgroupPlan, unified: &Directory) -> Option<String> {
+    let uid = plan.owner()?;
+    let refused = owner::give(unified.dir(), uid).err()?;
+    let path = unified.path().display();
+    Some(format!("cgroup {path} is not given to user {uid} of the container: {}", say(refused)))
 }
 
 enum Filled {

@@ -1,5 +1,6 @@
 //! A container's cgroup that exists: who is in it, entering it, ending them, taking it away.
 
+use super::host::{self, Layout};
 use super::path;
 use super::place::Place;
 use super::v2::directory::Directory;
@@ -68,6 +69,19 @@ impl Cgroup {
             wrong(format!("no cgroup {below:?} in the container: {path} does not exist"))
         };
         Self::open(&place)?.ok_or_else(missing)
+    }
+
+    /// The cgroup v2 directory below this one that a process is in; `None` if it is in none.
+    pub(crate) fn of_process(&self, pid: i32) -> Result<Option<Self>> {
+        let (Some(own), Some(root)) = (&self.place.unified, Layout::detect().root()) else {
+            return Ok(None);
+        };
+        let Some(path) = host::cgroup_of(pid)? else { return Ok(None) };
+        let path = root.join(path.strip_prefix("/").unwrap_or(&path));
+        if !path.starts_with(own) {
+            return Ok(None);
+        }
+        Self::open(&Place { unified: Some(path), v1: self.place.v1.clone() })
     }
 
     /// The processes in it and below, by their ids in the caller's pid namespace, in no order. Those

@@ -4,6 +4,7 @@
 use super::path;
 use crate::error::{Error, Result};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, TMPFS_MAGIC, statfs};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// What is mounted at `/sys/fs/cgroup`.
@@ -91,9 +92,16 @@ impl Host {
 }
 
 fn own_cgroup() -> Result<PathBuf> {
-    let table = crate::procfs::read("/proc/self/cgroup")
-        .map_err(|error| Error::system("read /proc/self/cgroup", error))?;
-    Ok(parse_own(&table).unwrap_or_else(|| PathBuf::from("/")))
+    Ok(cgroup_of("self")?.unwrap_or_else(|| PathBuf::from("/")))
+}
+
+/// The cgroup that a process is in, from the root of the v2 hierarchy; `None` if that cannot be seen
+/// from here.
+pub(super) fn cgroup_of(pid: impl fmt::Display) -> Result<Option<PathBuf>> {
+    let path = format!("/proc/{pid}/cgroup");
+    let table =
+        crate::procfs::read(&path).map_err(|error| Error::system(format!("read {path}"), error))?;
+    Ok(parse_own(&table))
 }
 
 /// The v2 line of `/proc/self/cgroup`. A path with `..` is that of a process outside of its own

@@ -25,6 +25,8 @@ pub struct Request<'a> {
     pub resources: Option<&'a LinuxResources>,
     /// Who makes the cgroup.
     pub manager: Manager,
+    /// The host's user to whom it is given, for a container that makes cgroups of its own.
+    pub owner: Option<u32>,
     /// What the host offers.
     pub host: &'a Host,
 }
@@ -35,6 +37,7 @@ pub struct CgroupPlan {
     pub(super) host: Host,
     relative: Option<PathBuf>,
     place: Option<Place>,
+    owner: Option<u32>,
     writes: Vec<Write>,
     devices: Option<DeviceFilter>,
     unenforced: Vec<Unenforced>,
@@ -82,6 +85,7 @@ impl CgroupPlan {
             place: root
                 .map(|root| Place { unified: Some(root.join(&relative)), ..Place::default() }),
             relative: root.map(|_| relative),
+            owner: request.owner.filter(|_| host.layout.has_controllers()),
             asked: asked(request.resources, &limits),
             writes: limits.writes,
             devices: Some(filter),
@@ -104,6 +108,11 @@ impl CgroupPlan {
     /// Its directories on the host; `None` if there will be none.
     pub fn place(&self) -> Option<&Place> {
         self.place.as_ref()
+    }
+
+    /// The host's user to whom the directory is given.
+    pub(super) fn owner(&self) -> Option<u32> {
+        self.owner
     }
 
     /// What will be written, in order.
@@ -188,6 +197,9 @@ impl fmt::Display for CgroupPlan {
         for write in &self.writes {
             write!(f, "\n  {} = {} ({})", write.file, write.value, write.field)?;
         }
+        if let (Some(uid), Some(_)) = (self.owner, &self.place) {
+            write!(f, "\n  given to user {uid}")?;
+        }
         if let Some(filter) = &self.devices {
             write!(f, "\n  device filter of {} instructions: {filter}", filter.instructions())?;
         }
@@ -215,6 +227,7 @@ mod tests {
             cgroups_path: Some(Path::new("/a/b")),
             resources: Some(&resources),
             manager,
+            owner: None,
             host: &host,
         };
         CgroupPlan::new(&request).expect("plan")
@@ -291,6 +304,7 @@ mod tests {
             cgroups_path: Some(Path::new("../x")),
             resources: Some(&resources),
             manager: Manager::Cgroupfs,
+            owner: None,
             host: &host,
         };
         let error = CgroupPlan::new(&request).expect_err("three problems");

@@ -131,6 +131,7 @@ fn plan_cgroup(id: &str, spec: &Spec, options: &CreateOptions, host: &Host) -> R
         cgroups_path,
         resources: linux.and_then(|linux| linux.resources().as_ref()),
         manager: options.cgroups,
+        owner: cgroup::owner::of(spec),
         host: &cgroup::Host::with_layout(host.cgroups, cgroups_path, host.is_rootless())?,
     })
 }

@@ -63,8 +63,18 @@ impl Container {
         let agent = Agent::connect(config.spec(), plan.listens())?;
         let console = Console::for_process(process.terminal().unwrap_or(false), &options.terminal)?;
         let cgroup = self.cgroup_for(options)?;
-        let launch = Launch { plan: &plan, host: &host, cgroup: cgroup.as_ref(), start_fifo: None };
-        let mut ready = Midwife::idle(|midwife| parent::launch(launch, midwife))?;
+        let launch = |cgroup: Option<&Cgroup>| {
+            let launch = Launch { plan: &plan, host: &host, cgroup, start_fifo: None };
+            Midwife::idle(|midwife| parent::launch(launch, midwife))
+        };
+        let mut ready = match (launch(cgroup.as_ref()), &cgroup) {
+            // It has made cgroups of its own, and moved into one of them.
+            (Err(error), Some(cgroup)) if error.errno() == Some(libc::EBUSY) => {
+                let inner = cgroup.of_process(pid)?.filter(|_| options.cgroup.is_none());
+                launch(Some(&inner.ok_or(error)?))?
+            }
+            (ready, _) => ready?,
+        };
         console.deliver(&mut ready)?;
         plan.warnings().iter().chain(&ready.notes).for_each(|line| log::warn!("{line}"));
         let process_pid = ready.child.pid;

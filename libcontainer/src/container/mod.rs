@@ -4,6 +4,7 @@ mod agent;
 mod create;
 mod delete;
 mod directory;
+mod events;
 mod exec;
 mod id;
 mod options;
@@ -13,6 +14,7 @@ mod start;
 mod start_fifo;
 mod status;
 
+pub use events::{Event, Events};
 pub use options::{CreateOptions, ExecOptions, Terminal};
 pub use root::StateRoot;
 pub use status::{State, Status};
@@ -123,13 +125,15 @@ impl Container {
         }
     }
 
-    /// Sends a signal to the first process or, with `all`, to every process in the container.
+    /// Sends a signal to the first process or, with `all`, to every process in the container. SIGKILL
+    /// is for every process in any case: where the container has no pid namespace of its own, the
+    /// others would stay behind.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::NotRunning`] when there is none.
     pub fn kill(&self, signal: i32, all: bool) -> Result<()> {
-        if all {
+        if all || (signal == libc::SIGKILL && !self.record.own_pids && self.init().is_some()) {
             return self.kill_all(signal);
         }
         let (_, pidfd) = self.init().ok_or_else(not_running)?;

@@ -2,6 +2,7 @@
 
 use crate::cgroup::Place;
 use crate::error::{Error, ErrorKind, Result};
+use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub(super) struct Record {
     pub(super) cgroup: Option<Place>,
     /// Whether the container has a session keyring of its own.
     pub(super) keyring: bool,
+    /// Whether it has a pid namespace of its own, whose processes end with the first one.
+    pub(super) own_pids: bool,
     /// Whether its config.json has poststop hooks, so that `delete` need not read it to know.
     pub(super) poststop: bool,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -61,6 +64,7 @@ impl Record {
             init: None,
             cgroup: None,
             keyring,
+            own_pids: owns_pids(spec),
             poststop: crate::hooks::has_poststop(spec),
             annotations: spec.annotations().clone().unwrap_or_default().into_iter().collect(),
         }
@@ -79,6 +83,7 @@ impl Record {
             init: None,
             cgroup: None,
             keyring: false,
+            own_pids: false,
             poststop: false,
             annotations: BTreeMap::new(),
         }
@@ -108,6 +113,12 @@ impl Record {
         serde_json::to_vec(self)
             .map_err(|error| Error::new(ErrorKind::System, format!("state.json: {error}")))
     }
+}
+
+fn owns_pids(spec: &oci_spec::runtime::Spec) -> bool {
+    let namespaces = spec.linux().as_ref().and_then(|linux| linux.namespaces().as_ref());
+    let own = |one: &LinuxNamespace| one.typ() == LinuxNamespaceType::Pid && one.path().is_none();
+    namespaces.is_some_and(|list| list.iter().any(own))
 }
 
 #[cfg(test)]

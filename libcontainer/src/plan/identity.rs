@@ -11,6 +11,14 @@ pub(crate) struct IdMap {
     pub(crate) count: u32,
 }
 
+impl IdMap {
+    /// What an id inside is outside, if this line has it.
+    pub(crate) fn outside_of(&self, inside: u32) -> Option<u32> {
+        let offset = inside.checked_sub(self.inside).filter(|offset| *offset < self.count)?;
+        self.outside.checked_add(offset)
+    }
+}
+
 /// Both maps of a new user namespace.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct IdMaps {

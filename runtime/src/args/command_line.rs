@@ -5,6 +5,7 @@ use std::path::{self, PathBuf};
 
 use clap::error::{Error, ErrorKind};
 use libcontainer::StateRoot;
+use libcontainer::cgroup::Manager;
 
 use super::definition::Command;
 use super::{Args, flags, parser, table, usage};
@@ -33,9 +34,15 @@ impl Globals {
         }
     }
 
-    /// Whether systemd makes the cgroups.
-    pub(crate) fn systemd_cgroup(&self) -> bool {
-        self.0.switch(&flags::SYSTEMD_CGROUP)
+    /// Who makes the cgroups.
+    pub(crate) fn cgroup_manager(&self) -> Manager {
+        match self.0.text(&flags::CGROUP_MANAGER) {
+            Some("cgroupfs") => Manager::Cgroupfs,
+            Some("disabled") => Manager::None,
+            Some("systemd") => Manager::Systemd,
+            _ if self.0.switch(&flags::SYSTEMD_CGROUP) => Manager::Systemd,
+            _ => Manager::default(),
+        }
     }
 
     fn root(&self) -> Result<PathBuf> {
@@ -207,7 +214,10 @@ mod tests {
         let Ok(Invocation::Command(globals, _)) = first(&argv) else { panic!("not read") };
         assert_eq!(globals.log_format(), logger::Format::Json);
         assert_eq!(globals.root(), Ok(PathBuf::from("/r")));
-        assert!(globals.systemd_cgroup() && !globals.debug());
+        assert!(globals.cgroup_manager() == Manager::Systemd && !globals.debug());
+        let argv = ["--systemd-cgroup", "--cgroup-manager", "disabled", "list"];
+        let Ok(Invocation::Command(globals, _)) = first(&argv) else { panic!("not read") };
+        assert_eq!(globals.cgroup_manager(), Manager::None);
         assert!(refusal(&["list", "--debug"]).starts_with("list: unknown flag '--debug'"));
     }
 

@@ -22,6 +22,11 @@ pub(crate) const SYSTEMD_CGROUP: Flag = Flag::new(
     Switch,
     "Let systemd make the cgroup; linux.cgroupsPath is then slice:prefix:name",
 );
+pub(crate) const CGROUP_MANAGER: Flag = Flag::new(
+    "cgroup-manager",
+    Choice("MANAGER", &["cgroupfs", "systemd", "disabled"]),
+    "Who makes the cgroup; overrides --systemd-cgroup [default: cgroupfs]",
+);
 pub(crate) const ROOTLESS: Flag = Flag::new(
     "rootless",
     Choice("WHEN", &["auto", "true", "false"]),
@@ -36,7 +41,8 @@ pub(crate) const CRIU: Flag = Flag::new(
 .hidden();
 
 /// The flags before the command.
-pub(crate) const GLOBAL: &[Flag] = &[DEBUG, LOG, LOG_FORMAT, ROOT, SYSTEMD_CGROUP, ROOTLESS, CRIU];
+pub(crate) const GLOBAL: &[Flag] =
+    &[DEBUG, LOG, LOG_FORMAT, ROOT, SYSTEMD_CGROUP, CGROUP_MANAGER, ROOTLESS, CRIU];
 
 // Making a process.
 
@@ -110,6 +116,16 @@ pub(crate) const IGNORE_PAUSED: Flag = Flag::new(
     Switch,
     "Enter a paused container; the process waits until it is resumed",
 );
+
+// events.
+
+pub(crate) const INTERVAL: Flag = Flag::new(
+    "interval",
+    Text("DURATION"),
+    "Print statistics this often; a number and ns, us, ms, s, m or h, once or more",
+)
+.default("5s");
+pub(crate) const STATS: Flag = Flag::new("stats", Switch, "Print statistics once, and exit");
 
 // Others.
 

@@ -106,6 +106,16 @@ pub(crate) const COMMANDS: &[Command] = &[
         failure_code: 1,
     },
     Command {
+        name: "events",
+        about: "Print what a container uses, and when it runs out of memory",
+        details: "A line of JSON for each: type 'stats' every interval, with cpu, memory, pids, blkio and more in data; \
+            type 'oom' when the OOM killer kills in the container. Ends when the container does.",
+        operands: &[ID],
+        flags: &[f::INTERVAL, f::STATS],
+        run: commands::events::run,
+        failure_code: 1,
+    },
+    Command {
         name: "exec",
         about: "Run a command in a running container",
         details: "The process is the one of config.json with COMMAND, and with what the flags change; it has no terminal \
