@@ -64,8 +64,11 @@ struct Making<'a> {
 impl Making<'_> {
     fn make(&self, mut unfinished: Unfinished, host: &Host) -> Result<Created> {
         let start = !self.options.wait_for_start;
-        let cgroup = unfinished.make_cgroup(self.cgroup_plan)?;
+        let mut cgroup = unfinished.make_cgroup(self.cgroup_plan)?;
         let mut ready = self.launch(&mut unfinished, host, cgroup.as_ref())?;
+        if let Some(cgroup) = &mut cgroup {
+            cgroup.settle(self.cgroup_plan)?;
+        }
         self.console.deliver(&mut ready)?;
         if unfinished.record.init.is_none() {
             unfinished.record_init(ready.child.pid)?;
@@ -129,6 +132,7 @@ fn plan_cgroup(id: &str, spec: &Spec, options: &CreateOptions, host: &Host) -> R
     CgroupPlan::new(&cgroup::Request {
         id,
         cgroups_path,
+        annotations: spec.annotations().as_ref(),
         resources: linux.and_then(|linux| linux.resources().as_ref()),
         manager: options.cgroups,
         owner: cgroup::owner::of(spec),

@@ -119,7 +119,9 @@ impl Plan {
 
     /// Whether the child has nothing to ask of the parent before it is ready.
     pub(crate) fn asks_only_when_ready(&self) -> bool {
-        let asks = |step: &Step| matches!(step.op, Op::AwaitIdMaps | Op::NewUser | Op::Hooks);
+        let asks = |step: &Step| {
+            matches!(step.op, Op::AwaitCgroup | Op::AwaitIdMaps | Op::NewUser | Op::Hooks)
+        };
         !self.joiner.iter().chain(&self.steps).any(asks)
     }
 
