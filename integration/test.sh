@@ -3,7 +3,7 @@
 # all of them. Closes with one line 'N passed, N failed, N skipped' over everything.
 #
 # As root: everything. As an ordinary user: without what only root can do. Set SKEP_TEST_PARTS to some of
-# "lint unit root user guest systemd counts peers" to run only these.
+# "lint unit root user guest systemd counts peers compare" to run only these.
 set -euo pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -12,7 +12,7 @@ cd "$top"
 # shellcheck source=lib.sh
 . "$here/lib.sh"
 
-parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd counts peers} "
+parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd counts peers compare} "
 user=skeptest
 root=
 [ "$(id -u)" != 0 ] || root=yes
@@ -144,14 +144,28 @@ peer_here() {
         exit \$status"
 }
 
-# Debian 12's own peers: what needs pure cgroup v2, and what needs newuidmap.
+# Debian 12's own peers: what needs pure cgroup v2, and what needs newuidmap. One case after the other,
+# because shares of the guest's only processor are measured.
 peer_in_guest() {
     guest sh -c "
         status=0
-        ./skep-integration --runtime $1 --peer --filter cgroup. --filter events. --time-limit 60 || status=1
+        ./skep-integration --runtime $1 --peer --filter cgroup. --filter events. --filter limits. \
+            --filter pause. --filter update. --filter delegation. --jobs 1 --time-limit 60 || status=1
         setpriv --reuid=$user --regid=$user --init-groups \
             ./skep-integration --runtime $1 --peer --filter subids --time-limit 60 || status=1
         exit \$status"
+}
+
+# What is written for the same limits: by skep and by Debian testing's peers.
+compare() {
+    part "what skep and its peers write into cgroup v2" "$here/guest/compare.sh" "$stage"
+    part "what systemd does for skep and its peers" "$here/guest/compare-systemd.sh" "$stage"
+    local v1="what skep and its peers write into cgroup v1"
+    if findmnt --types cgroup >/dev/null; then
+        part "$v1" "$here/compare-v1.sh" "$stage"
+    else
+        skip "$v1" "none is mounted here"
+    fi
 }
 
 # The promises of the benchmark that are counts, which come out the same on any machine. Those of the
@@ -210,6 +224,9 @@ main() {
             skip "the cases on $peer" "not root"
         fi
     done
+    if wants compare; then
+        if [ "$root" ]; then compare; else skip "what skep and its peers write" "not root"; fi
+    fi
     finish
 }
 

@@ -8,7 +8,10 @@ mount --bind /run/it/etc /etc
 mount -a
 mkdir /var/lib/systemd/linger
 : >/var/lib/systemd/linger/guest
-busybox insmod "/usr/lib/uml/modules/$(uname -r)/kernel/fs/overlayfs/overlay.ko" 2>/dev/null
+modules=/usr/lib/uml/modules/$(uname -r)/kernel
+busybox insmod "$modules/fs/overlayfs/overlay.ko" 2>/dev/null
+# A disk that can be throttled.
+busybox insmod "$modules/drivers/block/brd.ko" rd_nr=1 rd_size=65536 2>/dev/null
 cd / || exit
 # Empty says that this is no container, whatever the machine's files say (/.dockerenv).
 export container=

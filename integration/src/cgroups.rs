@@ -45,9 +45,10 @@ pub(crate) fn places(pid: i32) -> Res<Vec<Place>> {
     let place = |line: &str| {
         let mut fields = line.splitn(3, ':').skip(1);
         let (controllers, path) = (fields.next()?, Path::new(fields.next()?));
-        // The last one mounted is the one seen, where one covers another.
-        let seen = mounted.iter().rev().filter(|each| each.is_of(controllers));
-        let dir = seen.filter_map(|each| each.dir_of(path)).next()?;
+        // The last one mounted is the one seen, where one covers another; something else may cover it.
+        let of_it = mounted.iter().rev().filter(|each| each.is_of(controllers));
+        let seen = |dir: &PathBuf| dir.join("cgroup.procs").exists();
+        let dir = of_it.filter_map(|each| each.dir_of(path)).find(seen)?;
         Some(Place { controllers: controllers.into(), dir })
     };
     Ok(text.lines().filter_map(place).collect())
@@ -68,6 +69,11 @@ pub(crate) fn offers(controller: &str) -> bool {
         true => has_word(&read(&each.at.join("cgroup.controllers")), ' ', controller),
         false => each.is_of(controller),
     })
+}
+
+/// Whether any hierarchy of v1 is mounted here.
+pub(crate) fn has_v1() -> bool {
+    hierarchies().iter().any(|each| !each.v2)
 }
 
 fn hierarchies() -> Vec<Hierarchy> {

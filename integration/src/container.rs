@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::call::{Call, Out};
 use crate::ctx::Ctx;
 use crate::result::{Doing, Res};
-use crate::{config, image, text};
+use crate::{cgroups, config, image, text};
 
 pub(crate) struct Container<'a> {
     pub(crate) ctx: &'a Ctx,
@@ -25,7 +25,11 @@ impl<'a> Container<'a> {
         let id = ctx.id();
         let bundle = ctx.make_dir(&format!("bundle{}", ctx.next()))?;
         image::copy(ctx.template(), &bundle.join("rootfs"))?;
-        let config = config::default(ctx.is_root());
+        let mut config = config::default(ctx.is_root());
+        // There a container without a path is below the caller's own cgroups, which are not ours to use.
+        if ctx.is_root() && cgroups::has_v1() {
+            config::set(&mut config, "/linux/cgroupsPath", format!("/{id}").into());
+        }
         Ok(Container { ctx, id, bundle, config, stdout: RefCell::default() })
     }
 

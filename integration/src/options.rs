@@ -12,6 +12,7 @@ usage: skep-integration --runtime PATH [OPTION]...
   --list              show the cases, who runs them, what they need and where they are proved
   --against PEER      instead of the cases: give both runtimes the same limits, and compare what they write
                       into the container's cgroup; may be repeated. --filter then is for the limits' names
+  --systemd           with --against: systemd makes the containers' cgroups
   --peer              the runtime is a peer (its file name says which: runc or crun): leave out the
                       cases that cannot be proved on it
   --jobs N            cases at the same time (default 2)
@@ -41,6 +42,7 @@ pub(crate) struct Options {
     pub(crate) list: bool,
     pub(crate) help: bool,
     pub(crate) against: Vec<PathBuf>,
+    pub(crate) systemd: bool,
     pub(crate) peer: Option<Peer>,
     pub(crate) jobs: usize,
     pub(crate) time_limit: Duration,
@@ -57,6 +59,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
         list: false,
         help: false,
         against: Vec::new(),
+        systemd: false,
         peer: None,
         jobs: 2,
         time_limit: Duration::from_secs(30),
@@ -73,6 +76,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
             "--exact" => options.exact.push(value()?),
             "--list" => options.list = true,
             "--help" | "-h" => options.help = true,
+            "--systemd" => options.systemd = true,
             "--peer" => peer = true,
             "--jobs" => options.jobs = number(&arg, &value()?)?,
             "--time-limit" => {

@@ -21,7 +21,7 @@ use crate::result::{Doing, Res, holds};
 use crate::text::brief;
 use crate::{cgroups, image};
 use configs::{CONFIGS, Config, Outcome};
-use known::{KNOWN, Known, OUTCOME};
+use known::{EVERY, KNOWN, Known, OUTCOME, Setup};
 use settings::Settings;
 
 /// As `println!`, to a reader that may have gone.
@@ -49,6 +49,7 @@ struct Comparison {
     runtime: PathBuf,
     peers: Vec<(Peer, PathBuf)>,
     work: PathBuf,
+    systemd: bool,
     /// The settings of a container without limits.
     unlimited: Settings,
 }
@@ -73,6 +74,7 @@ impl Comparison {
             runtime: options.runtime.clone(),
             peers: options.against.iter().map(peer).collect::<Res<_>>()?,
             work: work.to_path_buf(),
+            systemd: options.systemd,
             unlimited: Settings::new(),
         };
         match comparison.make(&options.runtime, &json!({}))? {
@@ -103,19 +105,29 @@ impl Comparison {
         counts
     }
 
-    fn v1(&self) -> bool {
-        self.unlimited.keys().any(|key| key.contains('/'))
+    fn setup(&self) -> Setup {
+        match self.unlimited.keys().any(|key| key.contains('/')) {
+            true => Setup::V1,
+            false if self.systemd => Setup::Systemd,
+            false => Setup::V2,
+        }
     }
 
-    /// The differences that are meant; none is in v1.
+    /// The differences that are meant.
     fn known(&self, config: &Config, peer: Peer) -> Vec<&'static Known> {
-        let of_both = |known: &&Known| known.config == config.name && known.peer == peer;
-        KNOWN.iter().filter(|_known| !self.v1()).filter(of_both).collect()
+        let of_config = |known: &&Known| [config.name, EVERY].contains(&known.config);
+        let here = |known: &&Known| known.peer == peer && known.is_of(self.setup());
+        KNOWN.iter().filter(of_config).filter(here).collect()
     }
 
+    /// Whether a container has this controller or file.
     fn has(&self, need: &str) -> bool {
-        let in_v1 = if need == "io" { "blkio" } else { need };
-        cgroups::offers(need) || cgroups::offers(in_v1) || self.unlimited.contains_key(need)
+        if self.setup() != Setup::V1 {
+            return cgroups::offers(need) || self.unlimited.contains_key(need);
+        }
+        let name = if need == "io" { "blkio" } else { need };
+        let hierarchies = self.unlimited.keys().filter_map(|key| key.split_once('/'));
+        hierarchies.flat_map(|(names, _)| names.split(',')).any(|each| each == name)
     }
 
     /// What the config comes to, if it is as it has to be.
@@ -128,8 +140,8 @@ impl Comparison {
             wrong.extend(unexpected(&self.known(config, *peer), *peer, &found));
         }
         let (outcome, text) = self.outcome(&own);
-        // The table says it for v2; v1 has other files, and no `unified`.
-        if !self.v1() && outcome != config.outcome {
+        // The table says it for v2; v1 has other files, and no `unified`, and systemd has limits of its own.
+        if self.setup() == Setup::V2 && outcome != config.outcome {
             wrong.insert(0, format!("{text}, wanted {:?}", config.outcome));
         }
         holds!(wrong.is_empty(), "{}", wrong.join(" | "));
@@ -154,7 +166,13 @@ impl Comparison {
     fn make(&self, runtime: &Path, resources: &Value) -> Res<Made> {
         let name = runtime.file_name().unwrap_or_default();
         let ctx = Ctx::new(runtime, &self.work.join(name))?;
+        if self.systemd {
+            ctx.use_systemd();
+        }
         let mut container = ctx.sleeper()?;
+        if self.systemd {
+            container.set("/linux/cgroupsPath", format!("system.slice:skep:{}", container.id));
+        }
         for (key, value) in resources.as_object().into_iter().flatten() {
             container.set(&format!("/linux/resources/{key}"), value.clone());
         }
@@ -165,11 +183,9 @@ impl Comparison {
         };
         ctx.force_delete_all();
         procs::reap();
-        if runtime == self.runtime {
-            container.gone()?;
-        }
+        let gone = if runtime == self.runtime { container.gone() } else { Ok(()) };
         leaks::remove(&ctx.dir, &container.id);
-        Ok(made)
+        gone.map(|()| made)
     }
 }
 
@@ -200,7 +216,8 @@ fn outcome(own: &str, theirs: &str) -> Difference {
 /// Differences that nobody meant, and those that were meant and did not come.
 fn unexpected(meant: &[&Known], peer: Peer, found: &[Difference]) -> Vec<String> {
     let new = found.iter().filter(|each| !meant.iter().any(|known| known.key == each.key));
-    let gone = meant.iter().filter(|known| !found.iter().any(|each| each.key == known.key));
+    let gone = meant.iter().filter(|known| known.config != EVERY);
+    let gone = gone.filter(|known| !found.iter().any(|each| each.key == known.key));
     let new = new.map(|each| format!("{}: {}, {peer:?}: {}", each.key, each.own, each.theirs));
     let gone =
         gone.map(|known| format!("{} is as {peer:?}'s, no longer: {}", known.key, known.why));

@@ -23,15 +23,21 @@ const NO_SETTING: &[&str] = &[
     ".pressure",
 ];
 
-/// Of v1: can only be read, and is what came of the writes to `devices.allow` and `devices.deny`.
+/// Of v1: can only be read, and is what came of the writes to `devices.allow` and `devices.deny`. Where v2
+/// is there as well its filter may decide on devices instead, and this says nothing.
 const DEVICES: &str = "devices.list";
 
 pub(super) fn of(pid: i32) -> Res<Settings> {
     let mut settings = Settings::new();
-    for place in cgroups::places(pid)? {
+    let places = cgroups::places(pid)?;
+    let hybrid = places.len() > 1 && places.iter().any(|place| place.controllers.is_empty());
+    for place in places {
         let entries = fs::read_dir(&place.dir).doing(&place.dir.display().to_string())?;
         for entry in entries.flatten().filter(is_setting) {
             let file = entry.file_name().to_string_lossy().into_owned();
+            if hybrid && file == DEVICES {
+                continue;
+            }
             let name = match &*place.controllers {
                 "" => file,
                 controllers => format!("{controllers}/{file}"),

@@ -3,6 +3,7 @@
 //! next case.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -114,8 +115,11 @@ pub(crate) fn remove(dir: &Path, id_prefix: &str) {
 }
 
 fn empty_cgroup(path: &Path) {
-    let _thawed = fs::write(path.join("cgroup.freeze"), "0");
-    let _thawed = fs::write(path.join("freezer.state"), "THAWED");
+    for (file, value) in [("cgroup.freeze", "0"), ("freezer.state", "THAWED")] {
+        // Never made: what has the name of a cgroup need not be one.
+        let opened = fs::OpenOptions::new().write(true).open(path.join(file));
+        let _thawed = opened.and_then(|mut file| file.write_all(value.as_bytes()));
+    }
     for pid in fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default().lines() {
         if let Ok(pid) = pid.parse() {
             let _gone = nix::sys::signal::kill(

@@ -96,7 +96,15 @@ impl Stage {
     }
 
     pub(crate) fn bundle(&self, config: &Value) -> Bundle {
-        Bundle { path: self.directory.clone(), config: parse(config) }
+        let mut config = config.clone();
+        let layout = cgroup::Layout::detect();
+        let v1 = matches!(layout, cgroup::Layout::Hybrid | cgroup::Layout::Legacy);
+        // There a container without a path is below the caller's own cgroups, which are not ours to use.
+        if v1 && self.host.euid == 0 && config["linux"].is_object() {
+            let path = json!(format!("/{}", id()));
+            config["linux"].as_object_mut().map(|linux| linux.entry("cgroupsPath").or_insert(path));
+        }
+        Bundle { path: self.directory.clone(), config: parse(&config) }
     }
 
     pub(crate) fn create(&self, config: &Value) -> Result<Created> {
@@ -341,12 +349,11 @@ pub(crate) fn children() -> BTreeSet<i32> {
     processes.filter(|path| parent(path) == Some(own)).filter_map(|path| pid(&path)).collect()
 }
 
-/// The cgroups of this program's containers.
+/// The cgroups of this program's containers, in every hierarchy.
 fn cgroups() -> BTreeSet<PathBuf> {
-    let host = cgroup::Host::detect(None, false).expect("cgroups");
     let own = format!("{ID}-{}-", std::process::id());
     let mut found = BTreeSet::new();
-    let mut below: Vec<PathBuf> = host.layout.root().map(Path::to_owned).into_iter().collect();
+    let mut below = vec![PathBuf::from("/sys/fs/cgroup")];
     while let Some(directory) = below.pop() {
         if directory.to_string_lossy().contains(&own) {
             found.insert(directory.clone());

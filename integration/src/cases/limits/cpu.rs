@@ -27,7 +27,7 @@ pub(crate) const FEATURE: Feature = Feature {
 const WINDOW: Duration = Duration::from_secs(2);
 
 /// Others want the processor too: one window of these has to be as wanted.
-const WINDOWS: usize = 4;
+const WINDOWS: usize = 8;
 
 fn spinning(ctx: &Ctx, cpu: Value) -> Res<Container<'_>> {
     running(ctx, json!({"cpu": cpu}), &["/bin/probe", "spin"])
