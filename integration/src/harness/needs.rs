@@ -14,6 +14,8 @@ pub(crate) enum Need {
     /// A systemd that makes scopes for the caller, on pure cgroup v2: the system's for root, otherwise the
     /// user's own.
     Systemd,
+    /// The same for root, with the controllers on cgroup v1.
+    SystemdV1,
     /// cgroup v2 with or without controllers: the freezer is in every cgroup of it.
     Freezer,
     /// A cgroup controller to limit with, of v2 or v1.
@@ -52,7 +54,8 @@ impl Need {
     pub(crate) fn met(self) -> Result<(), String> {
         match self {
             Need::Cgroup2 => cgroup2(),
-            Need::Systemd => systemd(),
+            Need::Systemd => systemd().and_then(|()| pure_v2()),
+            Need::SystemdV1 => systemd().and_then(|()| memory_v1()),
             Need::Freezer => freezer(),
             Need::Controller(name) => controller(name),
             Need::Disk => exists(DISK.0, "no such disk as the guest has"),
@@ -72,7 +75,7 @@ impl Need {
 
     /// Left to another part of the test run rather than skipped.
     pub(crate) fn elsewhere(self) -> bool {
-        matches!(self, Need::Cgroup2 | Need::Controller(_) | Need::Systemd)
+        matches!(self, Need::Cgroup2 | Need::Controller(_) | Need::Systemd | Need::SystemdV1)
     }
 }
 
@@ -98,8 +101,15 @@ fn systemd() -> Result<(), String> {
     };
     let reached =
         run.is_some_and(|run| UnixStream::connect(Path::new(&run).join("systemd/private")).is_ok());
-    exists("/sys/fs/cgroup/cgroup.controllers", "no pure cgroup v2 here")?;
     if reached { Ok(()) } else { Err("no systemd that the caller may ask here".into()) }
+}
+
+fn pure_v2() -> Result<(), String> {
+    exists("/sys/fs/cgroup/cgroup.controllers", "no pure cgroup v2 here")
+}
+
+fn memory_v1() -> Result<(), String> {
+    exists("/sys/fs/cgroup/memory/cgroup.procs", "no cgroup v1 here")
 }
 
 fn freezer() -> Result<(), String> {
