@@ -16,7 +16,8 @@ pub(crate) enum Need {
     Systemd,
     /// The same for root, with the controllers on cgroup v1.
     SystemdV1,
-    /// cgroup v2 with or without controllers: the freezer is in every cgroup of it.
+    /// cgroup v2 with or without controllers, since the freezer is in every cgroup of it, or that of
+    /// v1.
     Freezer,
     /// A cgroup controller to limit with, of v2 or v1.
     Controller(&'static str),
@@ -115,7 +116,9 @@ fn memory_v1() -> Result<(), String> {
 fn freezer() -> Result<(), String> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let is_cgroup2 = |line: &str| line.split(' ').nth(2) == Some("cgroup2");
-    if mounts.lines().any(is_cgroup2) { Ok(()) } else { Err("no cgroup v2 mounted here".into()) }
+    let v1 = Path::new("/sys/fs/cgroup/freezer/cgroup.procs").exists();
+    let there = v1 || mounts.lines().any(is_cgroup2);
+    if there { Ok(()) } else { Err("no cgroup with a freezer here".into()) }
 }
 
 fn controller(name: &str) -> Result<(), String> {
