@@ -6,7 +6,9 @@
 
 use super::Context;
 use super::filesystem::{Make, make, make_new, open_or_make};
-use crate::plan::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind, read_only};
+use crate::plan::{
+    BindSource, Classic, Filesystem, HostCgroup, MountPlan, Source, TargetKind, read_only,
+};
 use crate::sys::file::{self, Resolve};
 use crate::sys::mount::{self, MountAttr};
 use crate::sys::{Errno, Result};
@@ -66,12 +68,12 @@ impl Context<'_> {
                 Some(classic) => return self.mount_classic(plan, filesystem, classic),
                 None => self.new_filesystem(plan, filesystem)?,
             },
-            Source::Bind(source) => {
-                let tree = self.tree(source)?;
-                set(tree, false, &plan.attr)?;
-                tree
-            }
+            Source::Bind(source) => self.tree(source)?,
+            Source::Cgroup(directory) => open_cgroup(directory)?,
         };
+        if !matches!(plan.source, Source::Filesystem(_)) {
+            set(fd, false, &plan.attr)?;
+        }
         let target = self.target(plan, fd)?;
         self.attach(plan, fd, target)
     }
@@ -263,6 +265,15 @@ fn make_parent_private(path: &CStr) -> Result<()> {
         let above = file::openat(directory, c"..", libc::O_PATH | libc::O_DIRECTORY, 0)?;
         file::close(directory);
         directory = above;
+    }
+}
+
+fn open_cgroup(directory: &HostCgroup) -> Result<RawFd> {
+    match (mount::open_tree(libc::AT_FDCWD, &directory.path, false), &directory.instead) {
+        (Err(Errno(libc::ENOENT | libc::EACCES)), Some(path)) => {
+            mount::open_tree(libc::AT_FDCWD, path, false)
+        }
+        (tree, _) => tree,
     }
 }
 

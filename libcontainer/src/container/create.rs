@@ -31,9 +31,12 @@ pub(super) fn create(
     check_preserved(options.preserve_fds)?;
     let host = Host::detect()?;
     let spec = bundle.config.spec();
-    let plan = Plan::for_create(id, bundle, options, &host)?;
+    // What is wrong with the config comes before what is wrong with its cgroup.
+    let cgroup_plan = plan_cgroup(id, spec, options, &host);
+    let place = cgroup_plan.as_ref().ok().and_then(CgroupPlan::place);
+    let plan = Plan::for_create(id, bundle, options, &host, place)?;
+    let cgroup_plan = cgroup_plan?;
     log::debug!("plan of {id}:\n{plan}");
-    let cgroup_plan = plan_cgroup(id, spec, options, &host)?;
     crate::labels::check(spec)?;
     let console = Console::open(spec, &options.terminal)?;
     let agent = Agent::connect(spec, plan.listens())?;

@@ -6,6 +6,7 @@
 //! (module `child`) only walks the list. Making a plan needs no privilege and touches
 //! nothing; printing it is the dry run.
 
+mod cgroup_view;
 mod create;
 mod credentials;
 mod devices;
@@ -30,7 +31,9 @@ pub(crate) use exec::{ExecTarget, HookPlan, for_exec, for_hook};
 pub(crate) use exec_process::ProcessPlan;
 pub(crate) use filter::permits;
 pub(crate) use identity::{IdMap, IdMaps, render as render_id_maps};
-pub(crate) use mount::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind};
+pub(crate) use mount::{
+    BindSource, Classic, Filesystem, HostCgroup, MountPlan, Source, TargetKind,
+};
 pub(crate) use namespaces::{ALL as ALL_NAMESPACES, Namespace};
 pub(crate) use op::{MakeNode, Op, Step};
 pub(crate) use paths::{RootPath, c_path};
