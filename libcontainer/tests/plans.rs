@@ -184,7 +184,8 @@ fn the_plan_of_the_default_configuration_of_an_ordinary_user() {
     let mut config = sample("runc-rootless");
     config["linux"]["uidMappings"] = common::map(1000, 1);
     config["linux"]["gidMappings"] = common::map(1000, 1);
-    is_as_written("runc-rootless.plan", &plan(&config, &USER));
+    let host = Host { hierarchies: hierarchies(), ..USER };
+    is_as_written("runc-rootless.plan", &plan(&config, &host));
 }
 
 /// No new privileges are not forbidden, so CAP_SYS_ADMIN is carried to where the filter is loaded.
@@ -198,16 +199,20 @@ fn the_plan_of_a_container_in_a_pod() {
     is_as_written("cri.plan", &plan(&sample("cri"), &ROOT));
 }
 
-/// Each hierarchy of cgroup v1 is a mount of its own; `cpu` and `cpuacct` share one.
-#[test]
-fn the_plan_of_a_container_that_sees_cgroup_v1() {
+/// Each is a mount of its own; `cpu` and `cpuacct` share one.
+fn hierarchies() -> Vec<Mounted> {
     let at = |name| format!("/sys/fs/cgroup/{name}");
-    let hierarchies = vec![
+    vec![
         Mounted::new("cpu,cpuacct", at("cpu,cpuacct"), "/"),
         Mounted::new("memory", at("memory"), "/"),
-        Mounted::new("name=systemd", at("systemd"), "/"),
-        Mounted::new("", at("unified"), "/"),
-    ];
+        Mounted::new("name=systemd", at("systemd"), "/user.slice"),
+        Mounted::new("", at("unified"), "/user.slice"),
+    ]
+}
+
+#[test]
+fn the_plan_of_a_container_that_sees_cgroup_v1() {
+    let hierarchies = hierarchies();
     let mut place = Place::default();
     place.unified = Some("/sys/fs/cgroup/unified/c1".into());
     let v1 = hierarchies.iter().filter(|one| !one.name.is_empty());
