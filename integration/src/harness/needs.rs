@@ -11,6 +11,8 @@ use std::path::Path;
 pub(crate) enum Need {
     /// Pure cgroup v2 with cpu, memory and pids, writable.
     Cgroup2,
+    /// The memory controller on cgroup v1, writable.
+    CgroupV1,
     /// A systemd that makes scopes for the caller, on pure cgroup v2: the system's for root, otherwise the
     /// user's own.
     Systemd,
@@ -43,6 +45,7 @@ impl Need {
     pub(crate) fn met(self) -> Result<(), String> {
         match self {
             Need::Cgroup2 => cgroup2(),
+            Need::CgroupV1 => cgroup_v1(),
             Need::Systemd => systemd(),
             Need::Freezer => freezer(),
             Need::SubIds => sub_ids(),
@@ -76,6 +79,15 @@ fn cgroup2() -> Result<(), String> {
         Ok(())
     } else {
         Err("no pure cgroup v2 with rights to it here".into())
+    }
+}
+
+fn cgroup_v1() -> Result<(), String> {
+    const MEMORY: &str = "/sys/fs/cgroup/memory";
+    exists(&format!("{MEMORY}/memory.limit_in_bytes"), "no memory controller on cgroup v1 here")?;
+    match nix::unistd::access(MEMORY, nix::unistd::AccessFlags::W_OK) {
+        Ok(()) if nix::unistd::geteuid().is_root() => Ok(()),
+        _ => Err("no right to make a cgroup v1 here".into()),
     }
 }
 
