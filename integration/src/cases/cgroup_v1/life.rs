@@ -33,7 +33,9 @@ pub(crate) const FEATURE: Feature = Feature {
             .needs(CGROUP_V1)
             .ours("runc 1.1 may leave the cgroup"),
         root!(failed_create_leaves_nothing).needs(CGROUP_V1),
-        root!(refused_limit_leaves_nothing).needs(CGROUP_V1),
+        root!(refused_limit_leaves_nothing)
+            .needs(CGROUP_V1)
+            .only_runc("crun 1.8 leaves the cgroups"),
     ],
 };
 

@@ -20,7 +20,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(pids).needs(CGROUP_V1),
         root!(pids_refuse_forks).needs(CGROUP_V1),
         root!(blkio_throttles).needs(CGROUP_V1),
-        root!(devices_are_denied_by_default).needs(CGROUP_V1),
+        root!(devices_are_denied_by_default).needs(CGROUP_V1).only_runc("crun 1.8 then allows all"),
         root!(devices_allowed_by_a_rule).needs(CGROUP_V1),
         root!(hold_before_the_process_runs).needs(CGROUP_V1),
         root!(updated_while_it_runs).needs(CGROUP_V1),
