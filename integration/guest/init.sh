@@ -16,7 +16,16 @@ mount -t tmpfs -o mode=1777 tmpfs /tmp
 chmod 666 /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/ptmx
 ln -sf /proc/self/fd /dev/fd
 ln -sf fd/0 /dev/stdin
-busybox insmod "/usr/lib/uml/modules/$(uname -r)/kernel/fs/overlayfs/overlay.ko" 2>/dev/null
+modules=/usr/lib/uml/modules/$(uname -r)/kernel
+busybox insmod "$modules/fs/overlayfs/overlay.ko" 2>/dev/null
+# A disk that can be throttled, and memory to swap to, so that there is something to limit.
+busybox insmod "$modules/drivers/block/brd.ko" rd_nr=1 rd_size=65536 2>/dev/null
+busybox insmod "$modules/mm/zsmalloc.ko" 2>/dev/null
+busybox insmod "$modules/drivers/block/zram/zram.ko" 2>/dev/null
+if [ -b /dev/zram0 ]; then
+    echo 256M >/sys/block/zram0/disksize
+    busybox mkswap /dev/zram0 >/dev/null && busybox swapon /dev/zram0
+fi
 hostname guest
 ip link set lo up
 cd /run/it || poweroff -f

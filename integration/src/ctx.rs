@@ -11,7 +11,6 @@ use nix::unistd::{User, getegid, geteuid};
 use crate::call::Call;
 use crate::container::Container;
 use crate::harness::procs;
-use crate::options::{Inner, Options};
 use crate::result::{Doing, Res};
 
 /// How long a case waits for something that has to happen.
@@ -27,11 +26,12 @@ pub(crate) struct Ctx {
 }
 
 impl Ctx {
-    pub(crate) fn new(options: &Options, inner: &Inner) -> Res<Ctx> {
-        let template = inner.dir.with_file_name("rootfs");
+    /// For `runtime` in `dir`, beside which the image of the rootfs is.
+    pub(crate) fn new(runtime: &Path, dir: &Path) -> Res<Ctx> {
+        let template = dir.with_file_name("rootfs");
         let ctx = Ctx {
-            runtime: options.runtime.clone(),
-            dir: inner.dir.clone(),
+            runtime: runtime.to_path_buf(),
+            dir: dir.to_path_buf(),
             template,
             serial: Cell::new(0),
             systemd: Cell::new(false),

@@ -12,6 +12,8 @@
 mod agent;
 mod call;
 mod cases;
+mod cgroups;
+mod compare;
 mod config;
 mod container;
 mod ctx;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let outcome = match (&options.inner, options.list) {
         (Some(inner), _) => harness::inner::run(&options, inner),
         (None, true) => harness::runner::list(&options),
+        (None, false) if !options.against.is_empty() => compare::run(&options),
         (None, false) => harness::runner::run(&options),
     };
     match outcome {

@@ -10,6 +10,8 @@ usage: skep-integration --runtime PATH [OPTION]...
   --filter SUBSTRING  only cases whose name has it; may be repeated
   --exact NAME        only the case of that name; may be repeated
   --list              show the cases, who runs them, what they need and where they are proved
+  --against PEER      instead of the cases: give both runtimes the same limits, and compare what they write
+                      into the container's cgroup; may be repeated. --filter then is for the limits' names
   --peer              the runtime is a peer (its file name says which: runc or crun): leave out the
                       cases that cannot be proved on it
   --jobs N            cases at the same time (default 2)
@@ -38,6 +40,7 @@ pub(crate) struct Options {
     pub(crate) exact: Vec<String>,
     pub(crate) list: bool,
     pub(crate) help: bool,
+    pub(crate) against: Vec<PathBuf>,
     pub(crate) peer: Option<Peer>,
     pub(crate) jobs: usize,
     pub(crate) time_limit: Duration,
@@ -53,6 +56,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
         exact: Vec::new(),
         list: false,
         help: false,
+        against: Vec::new(),
         peer: None,
         jobs: 2,
         time_limit: Duration::from_secs(30),
@@ -63,7 +67,8 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} wants a value"));
         match arg.as_str() {
-            "--runtime" => options.runtime = find_program(&value()?)?,
+            "--runtime" => options.runtime = find_program("--runtime", &value()?)?,
+            "--against" => options.against.push(find_program("--against", &value()?)?),
             "--filter" => options.filters.push(value()?),
             "--exact" => options.exact.push(value()?),
             "--list" => options.list = true,
@@ -84,7 +89,8 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
         }
     }
     if peer {
-        options.peer = Some(peer_of(&options.runtime)?);
+        let peer = peer_of(&options.runtime).map_err(|reason| format!("--peer: {reason}"))?;
+        options.peer = Some(peer);
     }
     if options.runtime.as_os_str().is_empty() && !options.list && !options.help {
         return Err("--runtime PATH is needed".into());
@@ -105,22 +111,22 @@ pub(crate) fn default_probe() -> Result<PathBuf, String> {
     Ok(own.with_file_name("skep-probe"))
 }
 
-fn find_program(name: &str) -> Result<PathBuf, String> {
+fn find_program(arg: &str, name: &str) -> Result<PathBuf, String> {
     if name.contains('/') {
-        return std::path::absolute(name).map_err(|error| format!("--runtime {name}: {error}"));
+        return std::path::absolute(name).map_err(|error| format!("{arg} {name}: {error}"));
     }
     let path = std::env::var("PATH").unwrap_or_default();
     path.split(':')
         .map(|dir| PathBuf::from(dir).join(name))
         .find(|candidate| candidate.is_file())
-        .ok_or(format!("--runtime {name}: not in PATH"))
+        .ok_or(format!("{arg} {name}: not in PATH"))
 }
 
-fn peer_of(runtime: &std::path::Path) -> Result<Peer, String> {
+pub(crate) fn peer_of(runtime: &std::path::Path) -> Result<Peer, String> {
     let name = runtime.file_name().unwrap_or_default().to_string_lossy();
     match &*name {
         name if name.contains("runc") => Ok(Peer::Runc),
         name if name.contains("crun") => Ok(Peer::Crun),
-        name => Err(format!("--peer: {name} is neither runc nor crun")),
+        name => Err(format!("{name} is neither runc nor crun")),
     }
 }

@@ -123,6 +123,7 @@ impl<'a> Hooks<'a> {
             namespaces: namespaces_of(self.spec, pid, self.host)?,
             root: Some(root.as_raw_fd()),
             keyring: self.keyring,
+            awaits_cgroup: inside.cgroup.is_some_and(Place::may_need_systemd),
         };
         let cgroup = inside.cgroup.map(Cgroup::open).transpose()?.flatten();
         let state = self.state(inside.status, pid_inside(pid)?);

@@ -45,6 +45,7 @@ impl Place {
         CgroupPlan::new(&Request {
             id: "c1",
             cgroups_path: Some(&Path::new("/").join(&self.name).join(below)),
+            annotations: None,
             resources: Some(&resources),
             manager: Manager::Cgroupfs,
             owner: None,
@@ -87,10 +88,18 @@ impl Drop for Place {
     }
 }
 
-/// As state.json has it.
+/// As state.json has it, with the directories of cgroup v1 where there are any.
 fn stored(directory: &Path) -> cgroup::Place {
     let mut place = cgroup::Place::default();
     place.unified = Some(directory.to_path_buf());
+    let root = Layout::detect().root().expect("cgroup v2");
+    let below = directory.strip_prefix(root).expect("below the root");
+    for mount in fs::read_dir("/sys/fs/cgroup").expect("list").flatten() {
+        let path = mount.path().join(below);
+        if mount.path() != root && path.is_dir() {
+            place.v1.insert(mount.file_name().to_string_lossy().into_owned(), path);
+        }
+    }
     place
 }
 
@@ -410,7 +419,7 @@ fn devices_are_denied_unless_allowed() {
 }
 
 #[test]
-fn hybrid_hosts_name_what_is_not_enforced_in_one_line() {
+fn hybrid_hosts_have_their_limits_on_v1() {
     let Some(place) = Place::new("hybrid", false) else {
         return;
     };
@@ -419,12 +428,16 @@ fn hybrid_hosts_name_what_is_not_enforced_in_one_line() {
     }
     let created =
         place.create("a", r#"{"memory":{"limit":1048576},"pids":{"limit":5}}"#).expect("create");
-    assert!(created.cgroup.is_some());
-    let line = "not enforced: linux.resources.memory.limit, linux.resources.pids.limit \
-                (this host has its controllers on cgroup v1)";
-    assert_eq!(created.notes, [line]);
+    assert_eq!(created.notes, [""; 0]);
+    let cgroup = created.cgroup.expect("a cgroup");
+    assert_eq!(read(&cgroup.place().v1["memory"], "memory.limit_in_bytes"), "1048576");
+    assert_eq!(read(&cgroup.place().v1["pids"], "pids.max"), "5");
     let quiet = place.create("b", r#"{"devices":[{"allow":false,"access":"rwm"}],"blockIO":{}}"#);
     assert!(quiet.expect("create").notes.is_empty());
+    let unmounted = place.create("c", r#"{"network":{"classID":5}}"#).expect("create");
+    let line = "not enforced: linux.resources.network.classID \
+                (cgroup v1 controller net_cls is not mounted, or read-only)";
+    assert!(unmounted.notes == [line] || Path::new("/sys/fs/cgroup/net_cls").exists());
 }
 
 const NOBODY_ID: u32 = 65534;
@@ -439,6 +452,7 @@ fn as_nobody() {
     let request = Request {
         id: "skep-test-nobody",
         cgroups_path: path.as_deref(),
+        annotations: None,
         resources: Some(&resources),
         manager: Manager::Cgroupfs,
         owner: None,
@@ -623,7 +637,10 @@ fn a_refused_value_is_named_and_leaves_nothing() {
         return;
     };
     for (json, expected) in [
-        (r#"{"cpu":{"quota":1}}"#, "linux.resources.cpu.quota: write \"1 100000\" to "),
+        (
+            r#"{"unified":{"memory.max":"much"}}"#,
+            "linux.resources.unified[memory.max]: write \"much\" to ",
+        ),
         (
             r#"{"unified":{"memory.nosuch":"1"}}"#,
             "linux.resources.unified[memory.nosuch]: write \"1\" to ",
@@ -634,6 +651,15 @@ fn a_refused_value_is_named_and_leaves_nothing() {
         assert!(error.contains("(EINVAL)") || error.contains("(ENOENT)"), "{error}");
         assert_eq!(place.names(), Vec::<String>::new());
     }
+    let error = place.error("x/y/z", r#"{"unified":{"nosuch.max":"1"}}"#);
+    let expected =
+        "linux.resources.unified[nosuch.max]: this host has no cgroup v2 controller nosuch";
+    assert_eq!(error, expected);
+    let error = place.error("x/y/z", r#"{"cpu":{"realtimeRuntime":1000}}"#);
+    assert!(
+        error.starts_with("linux.resources.cpu.realtimeRuntime: cgroup v2 shares out"),
+        "{error}"
+    );
     let error = place.error("x/y/z", r#"{"unified":{"rdma.max":"mlx hca_handle=1"}}"#);
     assert!(error.contains("linux.resources.unified[rdma.max]: "), "{error}");
     assert_eq!(place.names(), Vec::<String>::new());
@@ -676,6 +702,214 @@ fn below_a_threaded_cgroup_nothing_can_live() {
     fs::write(threaded.join("cgroup.type"), "threaded").expect("threaded");
     let error = place.error("t/a", "{}");
     assert!(error.starts_with("linux.cgroupsPath: "), "{error}");
-    assert!(error.contains("is below a threaded cgroup"), "{error}");
+    assert!(error.contains("is threaded or below a threaded cgroup"), "{error}");
     assert!(!threaded.join("a").exists());
+}
+
+#[test]
+fn in_and_below_a_threaded_domain_nothing_can_live() {
+    let Some(place) = Place::new("domain", true) else {
+        return;
+    };
+    let domain = place.directory.join("d");
+    let threaded = domain.join("t");
+    fs::create_dir_all(&threaded).expect("mkdir");
+    fs::write(threaded.join("cgroup.type"), "threaded").expect("threaded");
+    assert_eq!(read(&domain, "cgroup.type"), "domain threaded");
+    for below in ["d/a", "d/t", "d/t/a"] {
+        let error = place.error(below, r#"{"pids":{"limit":5}}"#);
+        assert!(error.contains("is threaded or below a threaded cgroup"), "{below}: {error}");
+    }
+    assert!(!domain.join("a").exists());
+    assert_eq!(read(&domain, "cgroup.subtree_control"), "", "nothing was turned on for it");
+}
+
+/// The number of a disk in memory that is nobody else's: only in a guest.
+fn disk() -> Option<String> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("osrelease");
+    let module = format!("/usr/lib/uml/modules/{}/kernel/drivers/block/brd.ko", release.trim());
+    if !Path::new("/sys/block/ram0").exists() && Path::new(&module).exists() {
+        let load = Command::new("busybox").args(["insmod", &module, "rd_nr=1"]).status();
+        load.expect("busybox");
+    }
+    let number = fs::read_to_string("/sys/block/ram0/dev").ok()?;
+    Some(number.trim().to_string())
+}
+
+fn write_a_mebibyte() -> &'static str {
+    "dd if=/dev/zero of=/dev/ram0 bs=64k count=16 oflag=direct 2>/dev/null"
+}
+
+#[test]
+fn a_disk_is_throttled() {
+    let Some(place) = Place::new("io", true) else {
+        return;
+    };
+    let Some(number) = disk() else {
+        return skip("io", "no disk to try it on").unwrap_or(());
+    };
+    let (major, minor) = number.split_once(':').expect("a number");
+    let device = |rate: u64| format!(r#"[{{"major":{major},"minor":{minor},"rate":{rate}}}]"#);
+    let json = format!(
+        r#"{{"devices":[{{"allow":true,"access":"rwm"}}],"blockIO":{{"throttleReadBpsDevice":{},
+            "throttleWriteBpsDevice":{},"throttleReadIOPSDevice":{},"throttleWriteIOPSDevice":{}}}}}"#,
+        device(7_000_000),
+        device(1 << 20),
+        device(0),
+        device(90)
+    );
+    let slow = place.cgroup("slow", &json);
+    let line = format!("{number} rbps=7000000 wbps=1048576 riops=max wiops=90");
+    assert_eq!(read(path(&slow), "io.max"), line);
+    let timed = |cgroup: &Path| {
+        let begin = Instant::now();
+        assert!(status(cgroup, write_a_mebibyte()).success());
+        begin.elapsed()
+    };
+    let fast = place.cgroup("fast", r#"{"devices":[{"allow":true,"access":"rwm"}]}"#);
+    assert!(timed(path(&fast)) < Duration::from_millis(500));
+    assert!(timed(path(&slow)) > Duration::from_millis(700), "a mebibyte at one in a second");
+
+    let json = r#"{"blockIO":{"throttleReadBpsDevice":[{"major":99,"minor":0,"rate":1}]}}"#;
+    let error = place.error("none", json);
+    let expected = "linux.resources.blockIO.throttleReadBpsDevice[0]: write \"99:0 rbps=1\" to ";
+    assert!(error.starts_with(expected), "{error}");
+    assert!(error.contains("(no such disk; a partition cannot be limited)"), "{error}");
+}
+
+#[test]
+fn weights_that_no_scheduler_heeds_are_named() {
+    let Some(place) = Place::new("weight", true) else {
+        return;
+    };
+    let json = r#"{"blockIO":{"weight":500,"leafWeight":10,
+        "weightDevice":[{"major":1,"minor":0,"weight":20}]}}"#;
+    let created = place.create("a", json).expect("create");
+    let cgroup = created.cgroup.expect("a cgroup");
+    for (file, value) in [("io.bfq.weight", "default 500"), ("io.weight", "default 4950")] {
+        if path(&cgroup).join(file).exists() {
+            assert_eq!(read(path(&cgroup), file).lines().next(), Some(value), "{file}");
+            return;
+        }
+    }
+    let line = "not enforced: linux.resources.blockIO.leafWeight (cgroup v2 has no such setting); \
+                linux.resources.blockIO.weight, linux.resources.blockIO.weightDevice[0].weight \
+                (this kernel has no io.weight)";
+    assert_eq!(created.notes, [line]);
+}
+
+/// Written where there is such a controller, and an error that says so where not.
+#[test]
+fn rarer_controllers_are_turned_on_or_missed() {
+    let Some(place) = Place::new("rarer", true) else {
+        return;
+    };
+    let root = place.host.layout.root().expect("root");
+    let available = read(root, "cgroup.controllers");
+    let cases = [
+        (
+            "hugetlb",
+            r#"{"hugepageLimits":[{"pageSize":"2MB","limit":4194304}]}"#,
+            "hugetlb.2MB.max",
+        ),
+        ("cpuset", r#"{"cpu":{"cpus":"0"}}"#, "cpuset.cpus"),
+        ("cpuset", r#"{"cpu":{"mems":"0"}}"#, "cpuset.mems"),
+    ];
+    for (controller, json, file) in cases {
+        if available.split(' ').any(|have| have == controller) {
+            let cgroup = place.cgroup("a", json);
+            assert!(["4194304", "0"].contains(&read(path(&cgroup), file).as_str()), "{file}");
+            cgroup.remove().expect("remove");
+        } else {
+            let error = place.error("a", json);
+            let expected = format!(": this host has no cgroup v2 controller {controller}");
+            assert!(error.ends_with(&expected), "{error}");
+        }
+    }
+    let json = r#"{"rdma":{"nosuch":{"hcaHandles":1}}}"#;
+    let error = place.error("a", json);
+    assert!(error.starts_with("linux.resources.rdma.nosuch: "), "{error}");
+}
+
+#[test]
+fn an_idle_cgroup_and_a_burst() {
+    let Some(place) = Place::new("idle", true) else {
+        return;
+    };
+    let idle = place.cgroup("idle", r#"{"cpu":{"shares":512,"idle":1}}"#);
+    assert_eq!(read(path(&idle), "cpu.idle"), "1");
+    let burst =
+        place.cgroup("burst", r#"{"cpu":{"quota":5000,"period":50000,"burst":5000,"idle":0}}"#);
+    assert_eq!(read(path(&burst), "cpu.max"), "5000 50000");
+    assert_eq!(read(path(&burst), "cpu.max.burst"), "5000");
+}
+
+#[test]
+fn swap_is_what_is_left_of_both() {
+    let Some(place) = Place::new("swap", true) else {
+        return;
+    };
+    for (name, json, swap) in [
+        ("both", r#"{"memory":{"limit":16777216,"swap":50331648}}"#, "33554432"),
+        ("same", r#"{"memory":{"limit":16777216,"swap":16777216}}"#, "0"),
+        ("unset", r#"{"memory":{"limit":16777216}}"#, "max"),
+        ("none", r#"{"memory":{"limit":16777216,"swap":-1}}"#, "max"),
+        ("unlimited", r#"{"memory":{"limit":-1,"swap":50331648}}"#, "50331648"),
+    ] {
+        let cgroup = place.cgroup(name, json);
+        assert_eq!(read(path(&cgroup), "memory.swap.max"), swap, "{name}");
+    }
+    let error = place.error("x", r#"{"memory":{"limit":16777216,"swap":16777215}}"#);
+    assert!(error.starts_with("linux.resources.memory.swap: "), "{error}");
+}
+
+#[test]
+fn the_device_filter_is_changed_in_one_step() {
+    let Some(place) = Place::new("redevice", false) else {
+        return;
+    };
+    let scratch = std::env::temp_dir().join(&place.name);
+    fs::create_dir(&scratch).expect("mkdir");
+    let node = scratch.join("kmsg");
+    let rules = |json: &str| -> Vec<oci_spec::runtime::LinuxDeviceCgroup> {
+        serde_json::from_str(json).expect("rules")
+    };
+    let cgroup = place.cgroup("a", "{}");
+    let path = path(&cgroup);
+    let reads = format!("[ -e {0} ] || mknod {0} c 1 11; : < {0}", node.display());
+    let writes = format!(": >> {}", node.display());
+    assert!(!status(path, &reads).success());
+    let kmsg = |access: &str| {
+        rules(&format!(r#"[{{"allow":true,"type":"c","major":1,"minor":11,"access":"{access}"}}]"#))
+    };
+    cgroup.replace_devices(&kmsg("r")).expect("replace");
+    assert!(status(path, &reads).success() && !status(path, &writes).success());
+    cgroup.replace_devices(&kmsg("w")).expect("replace");
+    assert!(!status(path, &reads).success() && status(path, &writes).success());
+
+    // What both lists allow is allowed all the time, and what neither allows never is.
+    cgroup.replace_devices(&kmsg("rw")).expect("replace");
+    let script = format!(
+        "i=0; while [ $i -lt 300 ]; do i=$((i+1)); : < {0} || exit 1; done",
+        node.display()
+    );
+    let mut child = shell(path, &script).spawn().expect("sh");
+    let mut rounds = 0;
+    let ended = loop {
+        cgroup.replace_devices(&kmsg(["r", "rw"][rounds % 2])).expect("replace");
+        rounds += 1;
+        if let Some(ended) = child.try_wait().expect("wait") {
+            break ended;
+        }
+    };
+    assert!(ended.success() && rounds > 2, "{ended:?} after {rounds} rounds");
+
+    cgroup.replace_devices(&rules(r#"[{"allow":true,"access":"rwm"}]"#)).expect("replace");
+    assert!(status(path, &writes).success());
+    cgroup.replace_devices(&[]).expect("replace");
+    assert!(!status(path, &reads).success());
+    let error = cgroup.replace_devices(&rules(r#"[{"allow":true,"access":"x"}]"#));
+    let error = error.expect_err("access").to_string();
+    assert_eq!(error, "linux.resources.devices[0].access: must be made of r, w and m");
+    fs::remove_dir_all(&scratch).expect("remove scratch");
 }

@@ -758,3 +758,138 @@ fn ids_of_the_caller_can_be_had() {
     let effective = u64::from_str_radix(line["CapEff:".len()..].trim(), 16).unwrap();
     assert_eq!(host.privileged, effective & 1 << 21 != 0);
 }
+
+/// The problems of resources, without the beginning that all of them have.
+fn resource_problems(value: &Value) -> Vec<String> {
+    let lines = problems(&with("linux/resources", value.clone()));
+    lines.iter().map(|line| line.replacen("linux.resources.", "", 1)).collect()
+}
+
+#[test]
+fn limits_have_a_sign_and_an_order() {
+    let cases: &[(Value, &[&str])] = &[
+        (json!({"memory": {"limit": -1, "reservation": -1, "swap": -1, "kernel": -1}}), &[]),
+        (json!({"memory": {"limit": 0, "swap": 0}, "cpu": {"quota": 0, "period": 0}}), &[]),
+        (json!({"memory": {"limit": 5, "swap": 5}}), &[]),
+        (json!({"memory": {"limit": -1, "swap": 5}}), &[]),
+        (
+            json!({"memory": {"limit": -2}}),
+            &["memory.limit: -2 is negative; of those only -1, no limit, means something"],
+        ),
+        (
+            json!({"memory": {"swap": 9}}),
+            &[
+                "memory.swap: 9 is memory and swap together, and so needs linux.resources.memory.limit as well",
+            ],
+        ),
+        (
+            json!({"memory": {"limit": 10, "swap": 9}}),
+            &[
+                "memory.swap: 9 is memory and swap together, and so cannot be below linux.resources.memory.limit, 10",
+            ],
+        ),
+        (
+            json!({"memory": {"swappiness": 101}}),
+            &["memory.swappiness: 101 is out of range; 0 to 100 is right"],
+        ),
+        (
+            json!({"cpu": {"quota": 999, "period": 1000001, "idle": 2}}),
+            &[
+                "cpu.quota: 999 is too little; the kernel takes 1000 microseconds or more",
+                "cpu.period: 1000001 is out of range; 1000 to 1000000 microseconds is right",
+                "cpu.idle: 2 is neither 0 nor 1",
+            ],
+        ),
+        (
+            json!({"cpu": {"quota": 2000, "burst": 2001}}),
+            &["cpu.burst: 2001 is above linux.resources.cpu.quota, 2000"],
+        ),
+        (json!({"cpu": {"quota": 2000, "burst": 2000, "cpus": "0-3,7", "mems": "0"}}), &[]),
+        (json!({"cpu": {"quota": -1, "burst": 2000}}), &[]),
+        (json!({"cpu": {"cpus": "a-b"}}), &["cpu.cpus: \"a-b\" is no list such as 0-3,7"]),
+        (
+            json!({"pids": {"limit": -7}}),
+            &["pids.limit: -7 is negative; of those only -1, no limit, means something"],
+        ),
+    ];
+    for (value, expected) in cases {
+        assert_eq!(resource_problems(value), *expected, "{value}");
+    }
+}
+
+#[test]
+fn devices_pages_and_names_of_resources() {
+    let cases: &[(Value, &[&str])] = &[
+        (
+            json!({"blockIO": {"weight": 9, "leafWeight": 1001, "weightDevice": [
+                {"major": 8, "minor": 0}, {"major": -1, "minor": 1048576, "weight": 5}]}}),
+            &[
+                "blockIO.weight: 9 is out of range; 10 to 1000 is right",
+                "blockIO.leafWeight: 1001 is out of range; 10 to 1000 is right",
+                "blockIO.weightDevice[0]: needs weight, leafWeight or both",
+                "blockIO.weightDevice[1].major: -1 is out of range; 0 to 4095 is right",
+                "blockIO.weightDevice[1].minor: 1048576 is out of range; 0 to 1048575 is right",
+                "blockIO.weightDevice[1].weight: 5 is out of range; 10 to 1000 is right",
+            ],
+        ),
+        (
+            json!({"blockIO": {"throttleReadBpsDevice": [{"major": 8, "minor": 0}],
+                "throttleWriteIOPSDevice": [{"minor": 0, "rate": 5}]}}),
+            &[
+                "blockIO.throttleReadBpsDevice[0].rate: is missing",
+                "blockIO.throttleWriteIOPSDevice[0].major: is missing",
+            ],
+        ),
+        (
+            json!({"hugepageLimits": [{"pageSize": "2MB", "limit": 1}, {"pageSize": "../2MB", "limit": -1}, {}]}),
+            &[
+                "hugepageLimits[2].pageSize: is missing",
+                "hugepageLimits[2].limit: is missing",
+                "hugepageLimits[1].pageSize: \"../2MB\" is no page size such as 64KB, 2MB or 1GB",
+                "hugepageLimits[1].limit: -1 is negative; write a number of bytes",
+            ],
+        ),
+        (
+            json!({"rdma": {"mlx5_1": {}, "a b": {"hcaHandles": 1}}}),
+            &[
+                "rdma[\"a b\"]: is no name of an RDMA device",
+                "rdma.mlx5_1: is empty; it needs hcaHandles, hcaObjects or both",
+            ],
+        ),
+        (
+            json!({"network": {"priorities": [{"name": "", "priority": 1}]}}),
+            &["network.priorities[0].name: \"\" is no name of a network interface"],
+        ),
+        (
+            json!({"unified": {"a/b": "1", "memory": "1", "cgroup.procs": "1", "memory.high": " "}}),
+            &[
+                "unified[a/b]: must be the name of a file, without `/`",
+                "unified[cgroup.procs]: is not a setting; of these may be set: cgroup.max.depth, cgroup.max.descendants, cgroup.pressure",
+                "unified[memory]: must be CONTROLLER.PARAMETER, such as memory.high",
+                "unified[memory.high]: has an empty value",
+            ],
+        ),
+        (
+            json!({"devices": [{"allow": true, "type": "x", "access": "r"}, {"allow": true, "type": "c", "major": -2, "access": "r"},
+                {"allow": true, "type": "b", "access": "rx"}, {"allow": true, "type": "c"}]}),
+            &[
+                "devices[0].type: unknown value \"x\"; known are a, b, c, u",
+                "devices[1].major: must be -1 (any) or a device number",
+                "devices[2].access: must be made of r, w and m",
+                "devices[3].access: must be made of r, w and m",
+            ],
+        ),
+    ];
+    for (value, expected) in cases {
+        assert_eq!(resource_problems(value), *expected, "{value}");
+    }
+}
+
+#[test]
+fn what_is_wrong_with_resources_is_told_with_all_the_rest() {
+    let lines = problems(&all(&[
+        ("linux/resources", json!({"memory": {"limit": -5}, "pids": {"limit": -5}})),
+        ("process/cwd", json!("relative")),
+    ]));
+    assert_eq!(lines.len(), 3, "{lines:?}");
+}

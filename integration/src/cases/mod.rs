@@ -9,6 +9,7 @@ mod exec;
 mod explain;
 mod hooks;
 mod lifecycle;
+mod limits;
 mod list;
 mod log;
 mod mounts;
@@ -56,6 +57,11 @@ pub(crate) const FEATURES: &[Feature] = &[
     systemd::life::FEATURE,
     pause::FEATURE,
     update::FEATURE,
+    limits::memory::FEATURE,
+    limits::pids::FEATURE,
+    limits::cpu::FEATURE,
+    limits::io::FEATURE,
+    limits::leaks::FEATURE,
     delegation::FEATURE,
     events::FEATURE,
     seccomp::actions::FEATURE,

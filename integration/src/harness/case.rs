@@ -28,6 +28,8 @@ pub(crate) struct Case {
     pub(crate) who: Who,
     pub(crate) needs: &'static [Need],
     pub(crate) proof: Proof,
+    /// Seconds, where a case may take longer than others.
+    pub(crate) takes: u64,
     pub(crate) run: fn(&Ctx) -> Res,
 }
 
@@ -39,11 +41,16 @@ pub(crate) struct Feature {
 
 impl Case {
     pub(crate) const fn new(name: &'static str, who: Who, run: fn(&Ctx) -> Res) -> Case {
-        Case { name, who, needs: &[], proof: Proof::Both, run }
+        Case { name, who, needs: &[], proof: Proof::Both, takes: 0, run }
     }
 
     pub(crate) const fn needs(mut self, needs: &'static [Need]) -> Case {
         self.needs = needs;
+        self
+    }
+
+    pub(crate) const fn takes(mut self, seconds: u64) -> Case {
+        self.takes = seconds;
         self
     }
 

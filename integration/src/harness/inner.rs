@@ -17,7 +17,7 @@ pub(crate) const VERDICT: &str = "verdict";
 pub(crate) fn run(options: &Options, inner: &Inner) -> Res<ExitCode> {
     set_child_subreaper(true).doing("become subreaper")?;
     let case = super::runner::find(&inner.case).doing("find the case")?;
-    let ctx = Ctx::new(options, inner)?;
+    let ctx = Ctx::new(&options.runtime, &inner.dir)?;
     let outcome = (case.run)(&ctx).and_then(|()| clean(&ctx));
     ctx.force_delete_all();
     procs::kill_below(std::process::id() as i32);

@@ -18,6 +18,12 @@ pub(crate) enum Need {
     Systemd,
     /// cgroup v2 with or without controllers: the freezer is in every cgroup of it.
     Freezer,
+    /// A cgroup controller to limit with, of v2 or v1.
+    Controller(&'static str),
+    /// The disk [`DISK`], on which nothing is.
+    Disk,
+    /// Memory to swap to.
+    Swap,
     /// `/etc/subuid` and `/etc/subgid` ranges for the caller, and newuidmap.
     SubIds,
     /// Time namespaces.
@@ -40,6 +46,9 @@ pub(crate) enum Need {
     Ptrace,
 }
 
+/// The guest's disk of nothing but memory, with its numbers.
+pub(crate) const DISK: (&str, (u32, u32)) = ("/dev/ram0", (1, 0));
+
 impl Need {
     /// `Err` says why the machine cannot give it.
     pub(crate) fn met(self) -> Result<(), String> {
@@ -48,6 +57,9 @@ impl Need {
             Need::CgroupV1 => cgroup_v1(),
             Need::Systemd => systemd(),
             Need::Freezer => freezer(),
+            Need::Controller(name) => controller(name),
+            Need::Disk => exists(DISK.0, "no such disk as the guest has"),
+            Need::Swap => swap(),
             Need::SubIds => sub_ids(),
             Need::TimeNs => exists("/proc/self/ns/time", "no time namespaces in this kernel"),
             Need::Overlay => overlay(),
@@ -63,7 +75,7 @@ impl Need {
 
     /// Left to another part of the test run rather than skipped.
     pub(crate) fn elsewhere(self) -> bool {
-        matches!(self, Need::Cgroup2 | Need::Systemd)
+        matches!(self, Need::Cgroup2 | Need::Controller(_) | Need::Systemd)
     }
 }
 
@@ -106,6 +118,16 @@ fn freezer() -> Result<(), String> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let is_cgroup2 = |line: &str| line.split(' ').nth(2) == Some("cgroup2");
     if mounts.lines().any(is_cgroup2) { Ok(()) } else { Err("no cgroup v2 mounted here".into()) }
+}
+
+fn controller(name: &str) -> Result<(), String> {
+    let offered = nix::unistd::geteuid().is_root() && crate::cgroups::offers(name);
+    if offered { Ok(()) } else { Err(format!("no cgroup controller {name} here")) }
+}
+
+fn swap() -> Result<(), String> {
+    let table = fs::read_to_string("/proc/swaps").unwrap_or_default();
+    if table.lines().count() > 1 { Ok(()) } else { Err("nothing to swap to".into()) }
 }
 
 fn sub_ids() -> Result<(), String> {

@@ -120,7 +120,7 @@ fn report(tally: &Tally, elsewhere: usize, unproved: usize) {
 }
 
 /// The directory of this run; its parents and itself must be open to every id a container may map.
-fn work_dir() -> Res<PathBuf> {
+pub(crate) fn work_dir() -> Res<PathBuf> {
     let base = std::env::temp_dir();
     let dir = base.join(format!("skep-it-{}", std::process::id()));
     fs::create_dir(&dir).doing(&format!("make {}", dir.display()))?;
@@ -174,7 +174,8 @@ fn run_one(options: &Options, case: &Named, work: &Path) -> Verdict {
         Err(reason) => Verdict::Failed(reason),
         Ok(child) => {
             let pid = child.id();
-            let verdict = watch(child, options.time_limit, &dir);
+            let limit = options.time_limit.max(Duration::from_secs(case.case.takes));
+            let verdict = watch(child, limit, &dir);
             leaks::remove(&dir, &ctx::id_prefix(pid));
             verdict
         }

@@ -1,24 +1,22 @@
 //! Carrying out a [`CgroupPlan`]: two calls for the directory, three for the controllers it has, three
-//! for each limit, three for the device filter.
-//!
-//! Every path used here begins at the root of the hierarchy, which is the host's, and cgroup file
-//! systems have no symbolic links, so names are safe to use.
+//! for each limit, three for the device filter. On cgroup v1 the directories are as many as there are
+//! hierarchies.
 
-use super::file::write_file;
+use super::apply::apply;
+use super::devices::DeviceFilter;
+use super::directories::{failed, make, no_right, say, undo};
 use super::handle::Cgroup;
 use super::owner;
-use super::path::common_ancestor;
+use super::place::Place;
 use super::plan::CgroupPlan;
+use super::systemd::{Placeholder, Scope};
 use super::unenforced::{self, Reason, Unenforced};
-use super::v2::controllers::{self, Missing};
+use super::v1::Tree;
 use super::v2::directory::{Directory, Events};
+use super::v2::missing::{controllers_of, excuse};
 use super::write::Write;
-use crate::error::{Error, ErrorKind, Result, describe};
-use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, AtFlags};
-use nix::sys::stat::Mode;
-use nix::unistd::{AccessFlags, faccessat, mkdir};
-use std::io;
+use crate::error::{Error, ErrorKind, Result};
+use oci_spec::runtime::LinuxDeviceCgroup;
 use std::path::{Path, PathBuf};
 
 const FIELD: &str = "linux.cgroupsPath";
@@ -37,41 +35,48 @@ impl Cgroup {
     ///
     /// Where the caller has no right to make it, or there is no place for it, the container goes
     /// without, and a note says what that means. An error leaves nothing behind.
+    ///
+    /// # Errors
+    ///
+    /// A cgroup that is in use, a controller that is missing, a value that the kernel refuses, a
+    /// scope that systemd does not make.
     pub fn create(plan: &CgroupPlan) -> Result<Created> {
-        let unified = plan.place().and_then(|place| Some((place, place.unified.as_deref()?)));
-        let Some((place, directory)) = unified else {
+        let Some(place) = plan.place() else {
             return Ok(without(None, plan.unenforced()));
         };
-        let made = match make(directory) {
-            Ok(made) => made,
-            Err(error) if no_right(error) => {
-                let what = format!("make {}: {}", directory.display(), say(error));
-                return Ok(without(None, &plan.all_unenforced(&Reason::NoRights(what))));
-            }
-            Err(error) => return Err(failed("make cgroup", directory, error).field(FIELD)),
-        };
-        match fill(plan, directory, &made) {
-            Ok(Filled::Ready(unified, unenforced)) => {
-                let refused = give_away(plan, &unified);
-                let cgroup = Cgroup::made(place.clone(), Some(unified));
+        let making = Making { plan, place: place.clone(), placeholder: None, new: Vec::new() };
+        match making.make()? {
+            Made::Cgroup(cgroup, unenforced) => {
+                let refused = give_away(plan, &cgroup);
                 let mut created = without(Some(cgroup), &unenforced);
                 created.notes.extend(refused);
                 Ok(created)
             }
-            Ok(Filled::NoEntry(reason)) => {
-                undo(&made);
-                Ok(without(None, &plan.all_unenforced(&reason)))
-            }
-            Err(error) => {
-                undo(&made);
-                Err(error)
-            }
+            Made::NoEntry(reason) => Ok(without(None, &plan.all_unenforced(&reason))),
         }
+    }
+
+    /// Has the first process alone in its cgroup, now that it is there: what stood in for it goes.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says to the limit of processes, which counted that one, too.
+    pub(crate) fn settle(&mut self, plan: &CgroupPlan) -> Result<()> {
+        if self.drop_placeholder() {
+            let pids: Vec<Write> =
+                plan.writes().iter().filter(|write| write.file == PIDS).cloned().collect();
+            apply(&pids, |write| self.target(write))?;
+        }
+        Ok(())
     }
 
     /// Attaches the device filter of `plan`. Loading it takes the kernel longer than all else here,
     /// so it is a call of its own: to be made while a first process that is still ours sets itself
     /// up, and before anything of the container's runs.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
     pub fn restrict_devices(&self, plan: &CgroupPlan) -> Result<()> {
         let (Some(filter), Some(unified)) = (plan.devices(), self.unified()) else {
             return Ok(());
@@ -81,94 +86,186 @@ impl Cgroup {
             Error::new(ErrorKind::Setup, text).field(super::devices::FIELD).because(error)
         })
     }
+
+    /// Makes `rules` (`linux.resources.devices`) the cgroup's device filter, in the place of the one
+    /// that it was created with or was given by this; in one step, so that whoever opens a device
+    /// meanwhile is judged by the one or by the other.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the rules; [`ErrorKind::Unsupported`] where the cgroup is not on cgroup
+    /// v2; what the kernel says, which wants CAP_SYS_ADMIN (EPERM). The former filter holds then.
+    pub fn replace_devices(&self, rules: &[LinuxDeviceCgroup]) -> Result<()> {
+        let filter = DeviceFilter::new(rules).map_err(Error::problems)?;
+        let Some(unified) = self.unified() else {
+            let text =
+                format!("change the device filter of {}: it is not on cgroup v2", self.place());
+            return Err(Error::new(ErrorKind::Unsupported, text).field(super::devices::FIELD));
+        };
+        filter.replace(unified).map_err(|error| {
+            let text = format!("change the device filter of {}", self.place());
+            Error::new(ErrorKind::Setup, text).field(super::devices::FIELD).because(error)
+        })
+    }
 }
+
+const PIDS: &str = "pids.max";
 
 fn without(cgroup: Option<Cgroup>, unenforced: &[Unenforced]) -> Created {
     Created { cgroup, notes: unenforced::line(unenforced).into_iter().collect() }
 }
 
 /// What went wrong: a container whose cgroup is not its own runs all the same.
-fn give_away(plan: &CgroupPlan, unified: &Directory) -> Option<String> {
-    let uid = plan.owner()?;
-    let refused = owner::give(unified.dir(), uid).err()?;
-    let path = unified.path().display();
-    Some(format!("cgroup {path} is not given to user {uid} of the container: {}", say(refused)))
+fn give_away(plan: &CgroupPlan, cgroup: &Cgroup) -> Option<String> {
+    let (uid, unified) = (plan.owner()?, cgroup.unified()?);
+    let refused = owner::give(unified, uid).err()?;
+    let place = cgroup.place();
+    Some(format!("cgroup {place} is not given to user {uid} of the container: {}", say(refused)))
 }
 
-enum Filled {
-    Ready(Directory, Vec<Unenforced>),
-    /// The cgroup could be made, but its maker may put nobody into it.
+enum Made {
+    Cgroup(Cgroup, Vec<Unenforced>),
+    /// Its maker may not make it, or put nobody into it.
     NoEntry(Reason),
 }
 
-fn fill(plan: &CgroupPlan, directory: &Path, made: &[PathBuf]) -> Result<Filled> {
-    let open = |error| failed("open cgroup", directory, error).field(FIELD);
-    let cgroup = Directory::open_made(directory).map_err(open)?;
-    if made.is_empty() {
-        check_unused(&cgroup)?;
-    }
-    if let Some(file) = entry_denied(plan) {
-        let what = format!("move a process through {}", file.display());
-        return Ok(Filled::NoEntry(Reason::NoRights(what)));
-    }
-    let mut unenforced = plan.unenforced().to_vec();
-    let missing = controllers_of(plan, &cgroup)?;
-    for write in plan.writes() {
-        match missing.get(write.controller()) {
-            None => apply(&cgroup, write)?,
-            Some(refused) => unenforced.push(excuse(plan, write, refused.as_ref())?),
-        }
-    }
-    Ok(Filled::Ready(cgroup, unenforced))
+/// A cgroup that is being made; unless it is, nothing of it stays.
+struct Making<'a> {
+    plan: &'a CgroupPlan,
+    place: Place,
+    placeholder: Option<Placeholder>,
+    /// The directories that are new, those above first.
+    new: Vec<PathBuf>,
 }
 
-/// Makes `directory` and what is missing above it; those made, topmost first.
-pub(super) fn make(directory: &Path) -> nix::Result<Vec<PathBuf>> {
-    // Somebody may remove an empty parent between our finding it and our using it.
-    let mut tries = 0;
-    loop {
-        match make_once(directory) {
-            Err(Errno::ENOENT) if tries < 8 => tries += 1,
-            other => return other,
+impl Drop for Making<'_> {
+    fn drop(&mut self) {
+        undo(&self.new);
+        // A scope ends with its last process.
+        if self.placeholder.take().is_some() {
+            self.place.forget_scope();
         }
     }
 }
 
-fn make_once(directory: &Path) -> nix::Result<Vec<PathBuf>> {
-    match make_one(directory) {
-        Err(Errno::ENOENT) => {}
-        Ok(true) => return Ok(vec![directory.to_path_buf()]),
-        Ok(false) => return Ok(Vec::new()),
-        Err(error) => return Err(error),
+impl Making<'_> {
+    fn make(mut self) -> Result<Made> {
+        self.start_scope()?;
+        let unified = match self.place.unified.clone().map(|path| self.make_unified(&path)) {
+            None => None,
+            Some(Ok(Ok(directory))) => Some(directory),
+            Some(Ok(Err(reason))) => return Ok(Made::NoEntry(reason)),
+            Some(Err(error)) => return Err(error),
+        };
+        let mut unenforced = self.plan.unenforced().to_vec();
+        let (v1, writes) = self.make_v1(&mut unenforced)?;
+        if v1.is_none() && !self.place.v1.is_empty() {
+            let reason = Reason::NoRights("no hierarchy of cgroup v1 lets us in".into());
+            return Ok(Made::NoEntry(reason));
+        }
+        let place =
+            Place { v1: v1.as_ref().map(Tree::paths).unwrap_or_default(), ..self.place.clone() };
+        let mut cgroup = Cgroup::made(place, unified, v1);
+        let writes = self.without_missing(&cgroup, writes, &mut unenforced)?;
+        unenforced.extend(apply(&self.counting_placeholder(writes), |write| cgroup.target(write))?);
+        if let Some(list) = &self.plan.device_list {
+            cgroup.restrict_devices_by(list)?;
+        }
+        cgroup.keep_placeholder(self.placeholder.take());
+        self.new.clear();
+        Ok(Made::Cgroup(cgroup, unenforced))
     }
-    let mut made = Vec::new();
-    let parents: Vec<&Path> = directory.ancestors().collect();
-    for parent in parents.into_iter().rev().filter(|parent| parent.parent().is_some()) {
-        match make_one(parent) {
-            Ok(true) => made.push(parent.to_path_buf()),
-            Ok(false) => {}
-            Err(error) => {
-                undo(&made);
-                return Err(error);
+
+    /// systemd makes a scope around a process that is there.
+    fn start_scope(&mut self) -> Result<()> {
+        let Some(scope) = &self.plan.scope else { return Ok(()) };
+        let placeholder = self.placeholder.insert(Placeholder::new()?);
+        let path = Scope::start(scope, placeholder.pid())?;
+        self.place = self.plan.host.place_of(&path, self.place.scope.clone());
+        Ok(())
+    }
+
+    /// The directory of cgroup v2, or why the caller may not have it.
+    fn make_unified(&mut self, path: &Path) -> Result<std::result::Result<Directory, Reason>> {
+        let new = match make(path) {
+            Ok(new) => new,
+            Err(error) if no_right(error) => {
+                let what = format!("make {}: {}", path.display(), say(error));
+                return Ok(Err(Reason::NoRights(what)));
+            }
+            Err(error) => return Err(failed("make cgroup", path, error).field(FIELD)),
+        };
+        let taken_over = new.is_empty() && self.placeholder.is_none();
+        self.new.extend(new);
+        let open = |error| failed("open cgroup", path, error).field(FIELD);
+        let directory = Directory::open_made(path).map_err(open)?;
+        if taken_over {
+            check_unused(&directory)?;
+        }
+        let denied = self.plan.host.entry_denied(path).filter(|_| self.placeholder.is_none());
+        Ok(match denied {
+            Some(file) => {
+                let what = format!("move a process through {}", file.display());
+                Err(Reason::NoRights(what))
+            }
+            None => Ok(directory),
+        })
+    }
+
+    /// The directories of cgroup v1, and what can be written there.
+    fn make_v1(&mut self, unenforced: &mut Vec<Unenforced>) -> Result<(Option<Tree>, Vec<Write>)> {
+        let writes = self.plan.writes().to_vec();
+        if self.place.v1.is_empty() {
+            return Ok((None, writes));
+        }
+        let made = Tree::make(&self.place.v1, self.placeholder.is_some())?;
+        self.new.extend(made.new);
+        if let Some(tree) = made.tree.as_ref().filter(|_| self.plan.host.rootless)
+            && tree.doors().is_err()
+        {
+            return Ok((None, Vec::new()));
+        }
+        let of = |write: &Write| {
+            let has = |name: &&String| name.split(',').any(|one| one == write.controller());
+            made.refused.keys().find(has).map(|name| made.refused[name].clone())
+        };
+        let (refused, writes): (Vec<Write>, _) =
+            writes.into_iter().partition(|one| of(one).is_some());
+        unenforced.extend(
+            refused.iter().filter_map(|write| Some(Unenforced::new(&write.field, of(write)?))),
+        );
+        Ok((made.tree, writes))
+    }
+
+    /// What is written on cgroup v2: not where the controller is missing, and that can be excused.
+    fn without_missing(
+        &self,
+        cgroup: &Cgroup,
+        writes: Vec<Write>,
+        unenforced: &mut Vec<Unenforced>,
+    ) -> Result<Vec<Write>> {
+        let Some(directory) = cgroup.v2() else { return Ok(writes) };
+        let missing = controllers_of(self.plan, directory)?;
+        let mut there = Vec::new();
+        for write in writes {
+            match missing.get(write.controller()) {
+                None => there.push(write),
+                Some(refused) => unenforced.push(excuse(self.plan, &write, refused.as_ref())?),
             }
         }
+        Ok(there)
     }
-    Ok(made)
-}
 
-/// Whether the directory is new.
-fn make_one(directory: &Path) -> nix::Result<bool> {
-    match mkdir(directory, Mode::from_bits_truncate(0o755)) {
-        Ok(()) => Ok(true),
-        Err(Errno::EEXIST) => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Takes back what was made. What somebody else has begun to use meanwhile stays: it is not empty.
-pub(super) fn undo(made: &[PathBuf]) {
-    for directory in made.iter().rev() {
-        let _ = std::fs::remove_dir(directory);
+    /// It is one process more, until [`Cgroup::settle`].
+    fn counting_placeholder(&self, mut writes: Vec<Write>) -> Vec<Write> {
+        if self.placeholder.is_some() {
+            for write in writes.iter_mut().filter(|write| write.file == PIDS) {
+                if let Ok(limit) = write.value.trim().parse::<u64>() {
+                    write.value = limit.saturating_add(1).to_string();
+                }
+            }
+        }
+        writes
     }
 }
 
@@ -185,98 +282,4 @@ fn check_unused(cgroup: &Directory) -> Result<()> {
     };
     let text = format!("cgroup {} {problem}", cgroup.path().display());
     Err(Error::new(ErrorKind::Setup, text).field(FIELD))
-}
-
-/// A process may be put into a cgroup only by someone who may write to `cgroup.procs` of the nearest
-/// cgroup above both; the file where an ordinary user may not.
-fn entry_denied(plan: &CgroupPlan) -> Option<PathBuf> {
-    let (root, relative) = (plan.host.layout.root()?, plan.path()?);
-    let own = plan.host.own.as_ref().filter(|_| plan.host.rootless)?;
-    let own = own.strip_prefix("/").unwrap_or(own);
-    let file = root.join(common_ancestor(own, relative)).join("cgroup.procs");
-    let allowed = faccessat(AT_FDCWD, &file, AccessFlags::W_OK, AtFlags::AT_EACCESS);
-    allowed.is_err().then_some(file)
-}
-
-/// The controllers that the limits need and the cgroup lacks.
-fn controllers_of(plan: &CgroupPlan, cgroup: &Directory) -> Result<Missing> {
-    let layout = plan.host.layout;
-    let Some(root) = layout.root().filter(|_| layout.has_controllers()) else {
-        return Ok(Missing::new());
-    };
-    let mut needed: Vec<&str> = plan.writes().iter().map(Write::controller).collect();
-    needed.retain(|name| *name != "cgroup");
-    needed.sort_unstable();
-    needed.dedup();
-    let directory = cgroup.path();
-    controllers::enable(root, directory, cgroup.dir(), &needed).map_err(|error| match error {
-        Errno::EOPNOTSUPP => {
-            let text = format!(
-                "{} is below a threaded cgroup, where no container can live",
-                directory.display()
-            );
-            Error::new(ErrorKind::Setup, text).field(FIELD)
-        }
-        error => failed("read the controllers of", directory, error),
-    })
-}
-
-/// A missing controller is an error, except for those who are not to be expected to have it.
-fn excuse(
-    plan: &CgroupPlan,
-    write: &Write,
-    refused: Option<&(PathBuf, Errno)>,
-) -> Result<Unenforced> {
-    let controller = write.controller();
-    let reason = || Reason::NoController(controller.into());
-    let error = |text: String| Error::new(ErrorKind::Setup, text).field(&write.field);
-    match refused {
-        _ if plan.host.rootless => Ok(Unenforced::new(&write.field, reason())),
-        Some((_, errno)) if no_right(*errno) => Ok(Unenforced::new(&write.field, reason())),
-        None => Err(error(format!("this host has no cgroup v2 controller {controller}"))),
-        Some((file, errno)) => {
-            let text =
-                format!("turn on controller {controller} in {}{}", file.display(), hint(*errno));
-            Err(error(text).because(*errno))
-        }
-    }
-}
-
-/// What the kernel's answer means for `cgroup.subtree_control`.
-fn hint(errno: Errno) -> &'static str {
-    match errno {
-        Errno::EBUSY => {
-            " (that cgroup has processes of its own, or the controller is in use on cgroup v1)"
-        }
-        Errno::EOPNOTSUPP | Errno::EINVAL => {
-            " (that cgroup is threaded, or the controller cannot be used here)"
-        }
-        _ => "",
-    }
-}
-
-fn apply(cgroup: &Directory, write: &Write) -> Result<()> {
-    let answer = write_file(cgroup.dir(), &write.file, &write.value);
-    match answer {
-        Ok(()) => Ok(()),
-        Err(Errno::ENOENT) if write.missing_is_fine => Ok(()),
-        Err(errno) => {
-            let file = cgroup.path().join(&write.file);
-            let text = format!("write {:?} to {}", write.value, file.display());
-            Err(Error::new(ErrorKind::Setup, text).field(&write.field).because(errno))
-        }
-    }
-}
-
-/// Whether the kernel means that this caller may not, rather than that it cannot be done.
-pub(super) fn no_right(errno: Errno) -> bool {
-    matches!(errno, Errno::EACCES | Errno::EPERM | Errno::EROFS)
-}
-
-pub(super) fn failed(doing: &str, path: &Path, errno: Errno) -> Error {
-    Error::system(format!("{doing} {}", path.display()), errno)
-}
-
-pub(super) fn say(errno: Errno) -> String {
-    describe(&io::Error::from(errno))
 }

@@ -1,10 +1,15 @@
 //! A container's cgroup that exists: who is in it, entering it, ending them, taking it away.
 
-use super::host::{self, Layout};
+use super::apply::Target;
+use super::host::{self, Host, Layout};
 use super::path;
 use super::place::Place;
+use super::systemd::Placeholder;
 use super::update::Update;
+use super::v1::Tree;
+use super::v1::devices::DeviceList;
 use super::v2::directory::Directory;
+use super::write::Write;
 use crate::error::{Error, ErrorKind, Result};
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -14,6 +19,9 @@ use std::path::Path;
 pub struct Cgroup {
     place: Place,
     unified: Option<Directory>,
+    v1: Option<Tree>,
+    /// The process around which systemd has made the scope, until the container's own is in it.
+    placeholder: Option<Placeholder>,
 }
 
 impl Cgroup {
@@ -25,12 +33,14 @@ impl Cgroup {
     /// [`ErrorKind::InvalidArgument`] for a path that is none of a cgroup's; what the kernel says.
     pub fn open(place: &Place) -> Result<Option<Self>> {
         let unified = place.unified.as_ref().map(Directory::open).transpose()?.flatten();
-        Ok(unified.map(|unified| Self { place: place.clone(), unified: Some(unified) }))
+        let v1 = Tree::open(&place.v1)?;
+        let gone = unified.is_none() && v1.is_none();
+        Ok((!gone).then(|| Self::made(place.clone(), unified, v1)))
     }
 
     /// One that was just made.
-    pub(super) fn made(place: Place, unified: Option<Directory>) -> Self {
-        Self { place, unified }
+    pub(super) fn made(place: Place, unified: Option<Directory>, v1: Option<Tree>) -> Self {
+        Self { place, unified, v1, placeholder: None }
     }
 
     /// Where it is: what to store to find it again with [`Cgroup::open`].
@@ -45,8 +55,63 @@ impl Cgroup {
 
     /// The files `cgroup.procs` of its other directories: a process that writes 0 to each has
     /// entered.
-    pub(crate) fn doors(&self) -> &[OwnedFd] {
-        &[]
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub(crate) fn doors(&self) -> Result<Vec<OwnedFd>> {
+        self.v1.as_ref().map_or(Ok(Vec::new()), Tree::doors)
+    }
+
+    pub(super) fn v2(&self) -> Option<&Directory> {
+        self.unified.as_ref()
+    }
+
+    /// Keeps the process that stands in for the first one until that is there.
+    pub(super) fn keep_placeholder(&mut self, placeholder: Option<Placeholder>) {
+        self.placeholder = placeholder;
+    }
+
+    /// Whether there was one.
+    pub(super) fn drop_placeholder(&mut self) -> bool {
+        self.placeholder.take().is_some()
+    }
+
+    /// Restricts devices by the lists of cgroup v1.
+    pub(super) fn restrict_devices_by(&self, list: &DeviceList) -> Result<()> {
+        self.v1.as_ref().map_or(Ok(()), |v1| v1.restrict_devices(list))
+    }
+
+    /// Lets the process `pid` in, a child of the caller's that was not born here; nothing where it
+    /// was.
+    ///
+    /// # Errors
+    ///
+    /// What systemd says.
+    pub(crate) fn admit(&self, pid: i32) -> Result<()> {
+        let (true, Some(scope), Some(unified)) =
+            (self.is_entered_by_systemd()?, &self.place.scope, &self.place.unified)
+        else {
+            return Ok(());
+        };
+        scope.attach(unified, pid.unsigned_abs())
+    }
+
+    /// Whether nobody may be born here for want of a right, and systemd has to let them in.
+    pub(crate) fn is_entered_by_systemd(&self) -> Result<bool> {
+        let (Some(scope), Some(unified)) = (&self.place.scope, &self.place.unified) else {
+            return Ok(false);
+        };
+        Ok(scope.user && Host::detect(None, true)?.entry_denied(unified).is_some())
+    }
+
+    /// The directory that a write goes to: of cgroup v1 where the controllers are there.
+    pub(super) fn target(&self, write: &Write) -> Option<Target<'_>> {
+        let unified = || {
+            let unified = self.unified.as_ref()?;
+            Some(Target { dir: unified.dir(), path: unified.path() })
+        };
+        self.v1.as_ref().map_or_else(unified, |v1| v1.target(write))
     }
 
     /// The cgroup `below` this one, where a leading `/` stands for this one, as `exec --cgroup` has
@@ -64,12 +129,20 @@ impl Cgroup {
         })?;
         let place = self.place.below(&names);
         let missing = || {
-            let mut directories = place.directories();
-            let path = directories.find(|path| !path.exists());
-            let path = path.map(|path| path.display().to_string()).unwrap_or_default();
+            let path = place.directories().next().map(|path| path.display().to_string());
+            let path = path.unwrap_or_default();
             wrong(format!("no cgroup {below:?} in the container: {path} does not exist"))
         };
-        Self::open(&place)?.ok_or_else(missing)
+        let mut child = Self::open(&place)?.ok_or_else(missing)?;
+        // A container may have made it in some hierarchies only.
+        if child.unified.is_none() {
+            child.unified = self.place.unified.as_ref().map(Directory::open).transpose()?.flatten();
+        }
+        let mut v1 = self.place.v1.clone();
+        let made = child.v1.iter().flat_map(Tree::paths);
+        v1.extend(made);
+        child.v1 = Tree::open(&v1)?;
+        Ok(child)
     }
 
     /// The cgroup v2 directory below this one that a process is in; `None` if it is in none.
@@ -82,7 +155,7 @@ impl Cgroup {
         if !path.starts_with(own) {
             return Ok(None);
         }
-        Self::open(&Place { unified: Some(path), v1: self.place.v1.clone() })
+        Self::open(&Place { unified: Some(path), ..self.place.clone() })
     }
 
     /// The processes in it and below, by their ids in the caller's pid namespace, in no order. Those
@@ -92,7 +165,10 @@ impl Cgroup {
     ///
     /// What the kernel says.
     pub fn processes(&self) -> Result<Vec<i32>> {
-        self.unified.as_ref().map_or(Ok(Vec::new()), Directory::processes)
+        match (&self.unified, &self.v1) {
+            (Some(unified), _) => unified.processes(),
+            (None, v1) => v1.as_ref().map_or(Ok(Vec::new()), Tree::processes),
+        }
     }
 
     /// Kills every process in it and below, also those that are being forked. They are not gone yet
@@ -102,7 +178,10 @@ impl Cgroup {
     ///
     /// What the kernel says.
     pub fn kill_all(&self) -> Result<()> {
-        self.unified.as_ref().map_or(Ok(()), Directory::kill_all)
+        match (&self.unified, &self.v1) {
+            (Some(unified), _) => unified.kill_all(),
+            (None, v1) => v1.as_ref().map_or(Ok(()), Tree::kill_all),
+        }
     }
 
     /// Stops every process in it and below, and those that come in, until [`Cgroup::thaw`]; returns
@@ -112,7 +191,10 @@ impl Cgroup {
     ///
     /// What the kernel says; EBUSY when a process has not stopped within ten seconds: then all go on.
     pub fn freeze(&self) -> Result<()> {
-        self.unified.as_ref().map_or(Ok(()), Directory::freeze)
+        match (&self.unified, &self.v1) {
+            (Some(unified), _) => unified.freeze(),
+            (None, v1) => v1.as_ref().map_or(Ok(()), Tree::freeze),
+        }
     }
 
     /// Lets the processes go on, those excepted whose cgroups below were frozen by themselves.
@@ -121,17 +203,21 @@ impl Cgroup {
     ///
     /// What the kernel says; EBUSY when a cgroup above it stays frozen.
     pub fn thaw(&self) -> Result<()> {
-        self.unified.as_ref().map_or(Ok(()), Directory::thaw)
+        match (&self.unified, &self.v1) {
+            (Some(unified), _) => unified.thaw(),
+            (None, v1) => v1.as_ref().map_or(Ok(()), Tree::thaw),
+        }
     }
 
-    /// Changes its limits, all that `update` has or none.
+    /// Changes its limits, all that `update` has or none. The answer is what of it is not enforced,
+    /// in one line.
     ///
     /// # Errors
     ///
     /// With the field and the file of the value that was refused. The limits are as before then;
     /// if one of them could not be put back, the text names it.
-    pub fn update(&self, update: &Update) -> Result<()> {
-        self.unified.as_ref().map_or(Ok(()), |unified| update.apply(unified))
+    pub fn update(&self, update: &Update) -> Result<Option<String>> {
+        update.apply(self)
     }
 
     /// Removes the cgroup at `place` with every process in it. One in which nothing is left, which
@@ -142,12 +228,15 @@ impl Cgroup {
     /// As [`Cgroup::remove`].
     pub fn remove_at(place: &Place) -> Result<()> {
         if place.remove_if_empty() {
+            place.forget_scope();
             return Ok(());
         }
         let Some(cgroup) = Self::open(place)? else {
+            place.forget_scope();
             return Ok(());
         };
         cgroup.kill_all()?;
+        place.forget_scope();
         cgroup.remove()
     }
 
@@ -158,6 +247,7 @@ impl Cgroup {
     ///
     /// EBUSY when processes are still there then, naming them.
     pub fn remove(self) -> Result<()> {
-        self.unified.map_or(Ok(()), Directory::remove)
+        let v1 = self.v1.map_or(Ok(()), Tree::remove);
+        self.unified.map_or(Ok(()), Directory::remove).and(v1)
     }
 }

@@ -2,8 +2,13 @@
 //! anybody there.
 
 use super::path;
+use super::place::Place;
+use super::systemd::Scope;
+use super::v1::hierarchies::{self, Hierarchy};
 use crate::error::{Error, Result};
+use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, TMPFS_MAGIC, statfs};
+use nix::unistd::{AccessFlags, faccessat};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -70,9 +75,34 @@ pub struct Host {
     /// right to make a cgroup, to be given a controller, or to load a device filter, and its
     /// containers start without.
     pub rootless: bool,
+    /// The hierarchies of cgroup v1 that can be written to.
+    pub(super) v1: Vec<Hierarchy>,
 }
 
 impl Host {
+    /// Whether there is anything that limits.
+    pub(super) fn has_controllers(&self) -> bool {
+        self.layout.has_controllers() || !self.v1.is_empty()
+    }
+
+    /// The directories that a scope of systemd's is: the same path in every hierarchy.
+    pub(super) fn place_of(&self, path: &Path, scope: Option<Scope>) -> Place {
+        let path = path.strip_prefix("/").unwrap_or(path);
+        let v1 = self.v1.iter().map(|one| (one.name.clone(), one.mount.join(path))).collect();
+        Place { unified: self.layout.root().map(|root| root.join(path)), v1, scope }
+    }
+
+    /// A process may be put into a cgroup only by someone who may write to `cgroup.procs` of the
+    /// nearest cgroup above both; the file where an ordinary user may not.
+    pub(super) fn entry_denied(&self, directory: &Path) -> Option<PathBuf> {
+        let root = self.layout.root()?;
+        let own = self.own.as_ref().filter(|_| self.rootless)?;
+        let own = root.join(own.strip_prefix("/").unwrap_or(own));
+        let file = path::common_ancestor(&own, directory).join("cgroup.procs");
+        let allowed = faccessat(AT_FDCWD, &file, AccessFlags::W_OK, AtFlags::AT_EACCESS);
+        allowed.is_err().then_some(file)
+    }
+
     /// Looks at the host. `/proc/self/cgroup` is read only if the answer matters: for a relative or
     /// missing `linux.cgroupsPath`, and to see whether an ordinary user may enter what it made.
     pub fn detect(cgroups_path: Option<&Path>, rootless: bool) -> Result<Self> {
@@ -87,7 +117,8 @@ impl Host {
     ) -> Result<Self> {
         let wanted = layout.root().is_some() && (rootless || path::starts_from_own(cgroups_path));
         let own = if wanted { Some(own_cgroup()?) } else { None };
-        Ok(Self { layout, own, rootless })
+        let v1 = if layout.has_v1() { hierarchies::detect()? } else { Vec::new() };
+        Ok(Self { layout, own, rootless, v1 })
     }
 }
 

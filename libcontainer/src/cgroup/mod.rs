@@ -14,9 +14,11 @@
 
 #![forbid(unsafe_code)]
 
+mod apply;
 mod create;
 mod device_program;
 mod devices;
+mod directories;
 mod file;
 mod handle;
 mod host;
@@ -29,10 +31,6 @@ pub mod stats;
 mod systemd;
 mod unenforced;
 mod update;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, unused_imports, reason = "used as soon as it is joined to the rest")
-)]
 mod v1;
 mod v2;
 mod walk;
@@ -48,7 +46,7 @@ pub use plan::{CgroupPlan, Request};
 pub use stats::Stats;
 pub use unenforced::{Reason, Unenforced};
 pub use update::Update;
-pub use write::Write;
+pub use write::{IfMissing, Write};
 
 use std::fmt;
 

@@ -1,6 +1,7 @@
 //! Where a container's cgroup is: what is stored, so that it is found again.
 
 use super::path::is_plain;
+use super::systemd::Scope;
 use crate::procfs;
 use nix::fcntl::AT_FDCWD;
 use nix::unistd::{UnlinkatFlags, unlinkat};
@@ -21,13 +22,19 @@ pub struct Place {
     /// the controllers, joined by commas, or `name=systemd`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub v1: BTreeMap<String, PathBuf>,
+    /// The scope of systemd's that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<Scope>,
 }
 
 impl Place {
-    /// Whether it is stopped now (cgroup v2: `cgroup.freeze`).
+    /// Whether it is stopped now, or told to be: `cgroup.freeze` of cgroup v2, otherwise
+    /// `freezer.self_freezing`.
     pub fn is_frozen(&self) -> bool {
-        let Some(unified) = &self.unified else { return false };
-        procfs::read(unified.join("cgroup.freeze")).is_ok_and(|text| text.starts_with('1'))
+        let freezer = || self.v1.get("freezer").map(|path| path.join("freezer.self_freezing"));
+        let file = self.unified.as_ref().map(|path| path.join("cgroup.freeze")).or_else(freezer);
+        let text = file.and_then(|file| procfs::read(file).ok());
+        text.is_some_and(|text| text.starts_with('1'))
     }
 
     /// Removes what is empty; whether nothing is left then. One call for each directory, which is
@@ -42,12 +49,27 @@ impl Place {
         left == 0
     }
 
+    /// Whether only systemd may let the first process in, or others, for all that is known before
+    /// they are there.
+    pub(crate) fn may_need_systemd(&self) -> bool {
+        self.scope.as_ref().is_some_and(|scope| scope.user)
+    }
+
+    /// Has systemd forget the scope, which ends by itself when nobody is in it any more. That this
+    /// cannot be done is only warned of.
+    pub(crate) fn forget_scope(&self) {
+        if let Some(Err(error)) = self.scope.as_ref().map(Scope::stop) {
+            log::warn!("{error}");
+        }
+    }
+
     /// The same, further below.
     pub(super) fn below(&self, names: &Path) -> Self {
         let join = |path: &PathBuf| path.join(names);
         Self {
             unified: self.unified.as_ref().map(join),
             v1: self.v1.iter().map(|(name, path)| (name.clone(), join(path))).collect(),
+            scope: self.scope.clone(),
         }
     }
 
@@ -72,7 +94,7 @@ mod tests {
     #[test]
     fn what_is_stored_is_read() {
         let v1 = [("cpu,cpuacct".to_owned(), PathBuf::from("/sys/fs/cgroup/cpu,cpuacct/a"))];
-        let place = Place { unified: Some("/sys/fs/cgroup/a".into()), v1: v1.into() };
+        let place = Place { unified: Some("/sys/fs/cgroup/a".into()), v1: v1.into(), scope: None };
         let text = serde_json::to_string(&place).expect("written");
         assert_eq!(serde_json::from_str::<Place>(&text).expect("read"), place);
         assert_eq!(serde_json::to_string(&Place::default()).expect("written"), "{}");

@@ -2,16 +2,21 @@
 
 use super::Manager;
 use super::devices::{self, DeviceFilter};
-use super::host::Host;
+use super::host::{Host, Layout};
 use super::path;
 use super::place::Place;
+use super::systemd::{Ask, Scope, ScopePlan};
 use super::unenforced::{self, Reason, Unenforced};
-use super::v2::limits;
-use super::write::Write;
+use super::v1::devices::DeviceList;
+use super::v1::{self, hierarchies};
+use super::v2;
+use super::write::{Limits, Write};
+use crate::config::validate_resources;
 use crate::error::{Error, Problem, Result};
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxResources};
+use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What a plan is made from.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +25,8 @@ pub struct Request<'a> {
     pub id: &'a str,
     /// `linux.cgroupsPath`.
     pub cgroups_path: Option<&'a Path>,
+    /// `annotations`: those of systemd's are for its scope.
+    pub annotations: Option<&'a HashMap<String, String>>,
     /// `linux.resources`.
     pub resources: Option<&'a LinuxResources>,
     /// Who makes the cgroup.
@@ -34,11 +41,14 @@ pub struct Request<'a> {
 #[derive(Clone, Debug)]
 pub struct CgroupPlan {
     pub(super) host: Host,
-    relative: Option<PathBuf>,
     place: Option<Place>,
+    /// What systemd is asked for, if it makes the cgroup.
+    pub(super) scope: Option<ScopePlan>,
     owner: Option<u32>,
     writes: Vec<Write>,
     devices: Option<DeviceFilter>,
+    /// In the place of the filter, where there is no cgroup v2.
+    pub(super) device_list: Option<DeviceList>,
     unenforced: Vec<Unenforced>,
     asked: Vec<String>,
 }
@@ -46,63 +56,68 @@ pub struct CgroupPlan {
 impl CgroupPlan {
     /// Computes the plan, or everything that is wrong with the config's part in it.
     pub fn new(request: &Request<'_>) -> Result<Self> {
-        if request.manager == Manager::Systemd {
-            let text = "--systemd-cgroup: not supported by this version; \
-                        leave it out to have the cgroup made directly";
-            return Err(Error::new(crate::error::ErrorKind::Unsupported, text));
+        let mut problems = request.resources.map(validate_resources).unwrap_or_default();
+        // What is wrong in itself is not converted.
+        let valid = request.resources.filter(|_| problems.is_empty());
+        let limits = valid.map(|valid| limits_of(request.host.layout, valid)).unwrap_or_default();
+        if request.manager != Manager::None && request.host.has_controllers() {
+            problems.extend_from_slice(&limits.problems);
         }
-        let mut problems = Vec::new();
-        let mut collect = |problem: Problem| problems.push(problem);
-        let own = request.host.own.as_deref();
-        let relative =
-            path::resolve(request.cgroups_path, request.id, own).map_err(&mut collect).ok();
-        let limits = request.resources.map(limits::of).unwrap_or_default();
-        limits.problems.into_iter().for_each(&mut collect);
-        let filter = DeviceFilter::new(device_rules(request.resources))
-            .map_err(|wrong| wrong.into_iter().for_each(collect))
-            .ok();
-        match (relative, filter) {
-            (Some(relative), Some(filter)) if problems.is_empty() => {
-                Ok(Self::from_parts(request, relative, limits.writes, filter))
-            }
-            _ => Err(Error::problems(problems)),
+        let filter = DeviceFilter::new(device_rules(valid));
+        let filter = filter.map_err(|wrong| problems.extend(wrong)).ok();
+        let list = device_list(request.host, valid);
+        let list = list.map_err(|wrong| problems.extend(wrong)).ok().flatten();
+        let place = place(request).map_err(|wrong| problems.push(wrong)).ok();
+        if !problems.is_empty() {
+            return Err(Error::problems(problems));
         }
-    }
-
-    fn from_parts(
-        request: &Request<'_>,
-        relative: PathBuf,
-        writes: Vec<Write>,
-        filter: DeviceFilter,
-    ) -> Self {
-        let host = request.host;
-        let root = host.layout.root().filter(|_| request.manager != Manager::None);
         let mut plan = Self {
-            host: host.clone(),
-            place: root
-                .map(|root| Place { unified: Some(root.join(&relative)), ..Place::default() }),
-            relative: root.map(|_| relative),
-            owner: request.owner.filter(|_| host.layout.has_controllers()),
-            asked: asked(request.resources, &writes),
-            writes,
-            devices: Some(filter),
-            unenforced: Vec::new(),
+            host: request.host.clone(),
+            place: place.filter(|place| *place != Place::default()),
+            scope: None,
+            owner: request.owner.filter(|_| request.host.layout.has_controllers()),
+            asked: asked(request.resources, &limits),
+            writes: limits.writes,
+            devices: filter,
+            device_list: list,
+            unenforced: limits.unenforced,
         };
-        match (request.manager, Reason::of_layout(host.layout)) {
-            (Manager::None, _) => plan.give_up(&Reason::NoManager),
-            (_, Some(reason)) => plan.without_controllers(&reason, request.resources),
-            (_, None) => plan.with_controllers(request.resources),
+        plan.choose(request)?;
+        Ok(plan)
+    }
+
+    /// Leaves out what will not be enforced, and says so.
+    fn choose(&mut self, request: &Request<'_>) -> Result<()> {
+        match (request.manager, self.host.layout) {
+            (Manager::None, _) => self.give_up(&Reason::NoManager),
+            (_, Layout::Absent) => self.give_up(&Reason::NoCgroups),
+            (_, Layout::Hybrid | Layout::Legacy) => {
+                let writes = std::mem::take(&mut self.writes);
+                let (writes, left) = hierarchies::split(writes, &self.host.v1);
+                self.writes = writes;
+                self.unenforced.extend(left);
+            }
+            (_, Layout::Unified) => {}
         }
-        plan
+        self.filter_devices(request.resources);
+        if request.manager == Manager::Systemd {
+            let scope = ScopePlan::new(&Ask {
+                id: request.id,
+                cgroups_path: request.cgroups_path,
+                annotations: request.annotations,
+                writes: &self.writes,
+                devices: self.devices.as_ref(),
+                layout: self.host.layout,
+                user: self.host.rootless,
+            })?;
+            self.place = Some(Place { scope: Some(Scope::of(&scope)), ..Place::default() });
+            self.scope = Some(scope);
+        }
+        Ok(())
     }
 
-    /// The directory, from the root of the hierarchy and without a leading `/`; `None` if there will
-    /// be none.
-    pub fn path(&self) -> Option<&Path> {
-        self.relative.as_deref()
-    }
-
-    /// Its directories on the host; `None` if there will be none.
+    /// Its directories on the host, which for a scope of systemd's are known when there is one;
+    /// `None` if there will be none.
     pub fn place(&self) -> Option<&Place> {
         self.place.as_ref()
     }
@@ -139,42 +154,56 @@ impl CgroupPlan {
     fn give_up(&mut self, reason: &Reason) {
         self.writes.clear();
         self.devices = None;
+        self.device_list = None;
+        self.place = None;
         self.unenforced = self.all_unenforced(reason);
-    }
-
-    /// On a hybrid host the v2 cgroup still holds the device filter.
-    fn without_controllers(&mut self, reason: &Reason, resources: Option<&LinuxResources>) {
-        let filter = self.devices.take();
-        self.give_up(reason);
-        if self.place.is_some() {
-            self.unenforced.retain(|one| one.field != devices::FIELD);
-            self.devices = filter;
-            self.filter_devices(resources);
-        }
-    }
-
-    fn with_controllers(&mut self, resources: Option<&LinuxResources>) {
-        let tables = [(limits::NOT_IN_V2, Reason::NotInV2), (limits::NOT_YET, Reason::NotYet)];
-        for (table, reason) in tables {
-            let fields = resources.into_iter().flat_map(|asking| limits::asked(table, asking));
-            let because = |field| Unenforced::new(field, reason.clone());
-            self.unenforced.extend(fields.map(because));
-        }
-        self.filter_devices(resources);
     }
 
     /// An ordinary user may not load a filter; nor do their containers need one, having no right to
     /// make a device node that opens.
     fn filter_devices(&mut self, resources: Option<&LinuxResources>) {
-        if self.host.rootless {
+        if self.host.rootless && self.place.is_some() {
             self.devices = None;
+            self.device_list = None;
             if devices::asks_for_more_than_default(device_rules(resources)) {
                 let one = Unenforced::new(devices::FIELD, Reason::NoDeviceFilter);
                 self.unenforced.push(one);
             }
         }
-        self.devices = self.devices.take().filter(|filter| !filter.allows_everything());
+        let filter = self.devices.take().filter(|filter| !filter.allows_everything());
+        self.devices = filter.filter(|_| self.device_list.is_none());
     }
+}
+
+/// What `resources` comes to in the version of cgroups that has the controllers.
+pub(super) fn limits_of(layout: Layout, resources: &LinuxResources) -> Limits {
+    if layout.has_v1() { v1::limits::of(resources) } else { v2::limits::of(resources) }
+}
+
+/// The directories, where we make them ourselves.
+fn place(request: &Request<'_>) -> std::result::Result<Place, Problem> {
+    let (host, mut place) = (request.host, Place::default());
+    if request.manager != Manager::Cgroupfs {
+        return Ok(place);
+    }
+    let relative = path::resolve(request.cgroups_path, request.id, host.own.as_deref())?;
+    place.unified = host.layout.root().map(|root| root.join(relative));
+    for one in &host.v1 {
+        let directory = one.directory(request.cgroups_path, request.id)?;
+        place.v1.insert(one.name.clone(), directory);
+    }
+    Ok(place)
+}
+
+/// Where there is no cgroup v2 to have a filter.
+fn device_list(
+    host: &Host,
+    resources: Option<&LinuxResources>,
+) -> std::result::Result<Option<DeviceList>, Vec<Problem>> {
+    if host.layout != Layout::Legacy || !host.v1.iter().any(|one| one.has("devices")) {
+        return Ok(None);
+    }
+    DeviceList::new(device_rules(resources)).map(Some)
 }
 
 fn device_rules(resources: Option<&LinuxResources>) -> &[LinuxDeviceCgroup] {
@@ -183,12 +212,12 @@ fn device_rules(resources: Option<&LinuxResources>) -> &[LinuxDeviceCgroup] {
 }
 
 /// The fields of the config that ask for something.
-fn asked(resources: Option<&LinuxResources>, writes: &[Write]) -> Vec<String> {
-    let mut fields: Vec<String> = writes.iter().map(|write| write.field.clone()).collect();
-    for table in [limits::NOT_IN_V2, limits::NOT_YET] {
-        let asking = resources.into_iter().flat_map(|asking| limits::asked(table, asking));
-        fields.extend(asking.map(String::from));
-    }
+fn asked(resources: Option<&LinuxResources>, limits: &Limits) -> Vec<String> {
+    let writes = limits.writes.iter().map(|one| &one.field);
+    let others = limits.unenforced.iter().map(|one| &one.field);
+    let refused = limits.problems.iter().map(|one| &one.field);
+    let mut fields: Vec<String> = writes.chain(others).chain(refused).cloned().collect();
+    fields.dedup();
     if devices::asks_for_more_than_default(device_rules(resources)) {
         fields.push(devices::FIELD.into());
     }
@@ -201,6 +230,9 @@ impl fmt::Display for CgroupPlan {
             Some(place) => write!(f, "cgroup {place}")?,
             None => f.write_str("no cgroup")?,
         }
+        if let Some(scope) = &self.scope {
+            write!(f, "\n  {}", scope.to_string().replace('\n', "\n  "))?;
+        }
         for write in &self.writes {
             write!(f, "\n  {} = {} ({})", write.file, write.value, write.field)?;
         }
@@ -209,6 +241,9 @@ impl fmt::Display for CgroupPlan {
         }
         if let Some(filter) = &self.devices {
             write!(f, "\n  device filter of {} instructions: {filter}", filter.instructions())?;
+        }
+        if let Some(list) = &self.device_list {
+            write!(f, "\n  devices: {list}")?;
         }
         match unenforced::line(&self.unenforced) {
             Some(line) => write!(f, "\n  {line}"),
@@ -219,19 +254,31 @@ impl fmt::Display for CgroupPlan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::host::Layout;
+    use super::super::v1::hierarchies::Hierarchy;
     use super::*;
+    use std::path::PathBuf;
 
     const LIMITS: &str = r#"{"devices":[{"allow":false,"access":"rwm"}],
-        "memory":{"limit":67108864},"pids":{"limit":7},"blockIO":{"weight":10}}"#;
+        "memory":{"limit":67108864},"pids":{"limit":7},"blockIO":{"leafWeight":10}}"#;
+
+    fn hierarchies(layout: Layout) -> Vec<Hierarchy> {
+        let one = |name: &str| Hierarchy {
+            name: name.into(),
+            mount: Path::new("/sys/fs/cgroup").join(name),
+            own: "/".into(),
+        };
+        let names: &[&str] = if layout.has_v1() { &["memory", "pids", "devices"] } else { &[] };
+        names.iter().map(|name| one(name)).collect()
+    }
 
     fn plan(layout: Layout, rootless: bool, manager: Manager, json: &str) -> CgroupPlan {
         let resources: LinuxResources = serde_json::from_str(json).expect("resources");
         let own = layout.root().map(|_| PathBuf::from("/"));
-        let host = Host { layout, own, rootless };
+        let host = Host { layout, own, rootless, v1: hierarchies(layout) };
         let request = Request {
             id: "c1",
             cgroups_path: Some(Path::new("/a/b")),
+            annotations: None,
             resources: Some(&resources),
             manager,
             owner: None,
@@ -252,36 +299,42 @@ mod tests {
     fn unified_writes_what_it_can() {
         let plan = plan(Layout::Unified, false, Manager::Cgroupfs, LIMITS);
         assert_eq!(directory(&plan), Some("/sys/fs/cgroup/a/b"));
-        assert_eq!(plan.path(), Some(Path::new("a/b")));
         assert_eq!(plan.writes().len(), 2);
         assert!(plan.devices().is_some());
-        assert_eq!(fields(&plan), ["linux.resources.blockIO"]);
+        assert_eq!(fields(&plan), ["linux.resources.blockIO.leafWeight"]);
     }
 
     #[test]
-    fn hybrid_has_a_cgroup_and_a_device_filter_but_no_limits() {
+    fn hybrid_has_the_limits_on_v1_and_a_device_filter_on_v2() {
         let plan = plan(Layout::Hybrid, false, Manager::Cgroupfs, LIMITS);
         assert_eq!(directory(&plan), Some("/sys/fs/cgroup/unified/a/b"));
-        assert!(plan.writes().is_empty());
-        assert!(plan.devices().is_some());
-        let limits = [
-            "linux.resources.memory.limit",
-            "linux.resources.pids.limit",
-            "linux.resources.blockIO",
-        ];
-        assert_eq!(fields(&plan), limits);
+        let memory = plan.place().and_then(|place| place.v1.get("memory"));
+        assert_eq!(memory, Some(&PathBuf::from("/sys/fs/cgroup/memory/a/b")));
+        let files: Vec<&str> = plan.writes().iter().map(|write| write.file.as_str()).collect();
+        assert_eq!(files, ["memory.limit_in_bytes", "pids.max"]);
+        assert!(plan.devices().is_some() && plan.device_list.is_none());
+        // No hierarchy of that controller.
+        assert_eq!(fields(&plan), ["linux.resources.blockIO.leafWeight"]);
     }
 
     #[test]
-    fn without_v2_or_a_manager_everything_asked_for_is_named() {
+    fn legacy_has_all_on_v1() {
+        let plan = plan(Layout::Legacy, false, Manager::Cgroupfs, LIMITS);
+        assert_eq!(directory(&plan), None);
+        assert_eq!(plan.place().map(|place| place.v1.len()), Some(3));
+        assert!(plan.devices().is_none() && plan.device_list.is_some());
+    }
+
+    #[test]
+    fn without_cgroups_or_a_manager_everything_asked_for_is_named() {
         let json = r#"{"devices":[{"allow":true,"type":"c","access":"rwm"}],"pids":{"limit":7}}"#;
         for (layout, manager) in [
-            (Layout::Legacy, Manager::Cgroupfs),
             (Layout::Absent, Manager::Cgroupfs),
             (Layout::Unified, Manager::None),
+            (Layout::Hybrid, Manager::None),
         ] {
             let plan = plan(layout, false, manager, json);
-            assert_eq!((plan.path(), plan.place()), (None, None));
+            assert_eq!(plan.place(), None);
             assert!(plan.writes().is_empty() && plan.devices().is_none());
             let all = ["linux.resources.pids.limit", "linux.resources.devices"];
             assert_eq!(fields(&plan), all);
@@ -305,10 +358,11 @@ mod tests {
     fn all_problems_in_one_go() {
         let json = r#"{"devices":[{"allow":true}],"pids":{"limit":-7}}"#;
         let resources: LinuxResources = serde_json::from_str(json).expect("resources");
-        let host = Host { layout: Layout::Legacy, own: None, rootless: false };
+        let host = Host { layout: Layout::Legacy, own: None, rootless: false, v1: Vec::new() };
         let request = Request {
             id: "c1",
             cgroups_path: Some(Path::new("../x")),
+            annotations: None,
             resources: Some(&resources),
             manager: Manager::Cgroupfs,
             owner: None,
@@ -316,9 +370,6 @@ mod tests {
         };
         let error = CgroupPlan::new(&request).expect_err("three problems");
         assert_eq!(error.all_problems().len(), 3, "{error}");
-        let systemd = Request { manager: Manager::Systemd, ..request };
-        let error = CgroupPlan::new(&systemd).expect_err("systemd").to_string();
-        assert!(error.starts_with("--systemd-cgroup: not supported"), "{error}");
     }
 
     #[test]
@@ -327,7 +378,7 @@ mod tests {
         let expected = "cgroup /sys/fs/cgroup/a/b\n  \
             memory.max = 67108864 (linux.resources.memory.limit)\n  \
             pids.max = 7 (linux.resources.pids.limit)\n  \
-            not enforced: linux.resources.blockIO (not supported by this version)";
+            not enforced: linux.resources.blockIO.leafWeight (cgroup v2 has no such setting)";
         assert_eq!(text, expected);
     }
 }

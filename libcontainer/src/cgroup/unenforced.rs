@@ -1,6 +1,5 @@
 //! What a config asks for and nothing will enforce, and why: one line for the user.
 
-use super::host::Layout;
 use std::fmt;
 
 /// Why a field is not enforced.
@@ -9,8 +8,6 @@ use std::fmt;
 pub enum Reason {
     /// The caller chose to use no cgroup.
     NoManager,
-    /// The controllers are not on cgroup v2.
-    Version1,
     /// The host has no cgroup file system.
     NoCgroups,
     /// cgroup v2 has no such setting.
@@ -20,8 +17,8 @@ pub enum Reason {
     /// No hierarchy of cgroup v1 with the controller is mounted, or none that can be written to;
     /// which controller.
     NotMounted(String),
-    /// This version of the library does not write it.
-    NotYet,
+    /// The kernel lacks the file that would take it; which one.
+    NoFile(String),
     /// The caller may not make a cgroup; what the kernel said.
     NoRights(String),
     /// The caller was not given the controller; which one.
@@ -30,29 +27,17 @@ pub enum Reason {
     NoDeviceFilter,
 }
 
-impl Reason {
-    /// Why nothing at all can be limited on such a host; `None` if it can.
-    pub(super) fn of_layout(layout: Layout) -> Option<Self> {
-        match layout {
-            Layout::Unified => None,
-            Layout::Hybrid | Layout::Legacy => Some(Self::Version1),
-            Layout::Absent => Some(Self::NoCgroups),
-        }
-    }
-}
-
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoManager => f.write_str("no cgroup wanted"),
-            Self::Version1 => f.write_str("this host has its controllers on cgroup v1"),
             Self::NoCgroups => f.write_str("this host has no cgroups at /sys/fs/cgroup"),
             Self::NotInV2 => f.write_str("cgroup v2 has no such setting"),
             Self::GivenUp => f.write_str("Linux has no such limit since 5.16"),
             Self::NotMounted(name) => {
                 write!(f, "cgroup v1 controller {name} is not mounted, or read-only")
             }
-            Self::NotYet => f.write_str("not supported by this version"),
+            Self::NoFile(file) => write!(f, "this kernel has no {file}"),
             Self::NoRights(what) => write!(f, "no right to a cgroup: {what}"),
             Self::NoController(name) => {
                 write!(f, "controller {name} is not delegated to this user")
@@ -101,15 +86,15 @@ mod tests {
     #[test]
     fn one_line_grouped_by_reason() {
         let unenforced = [
-            Unenforced::new("a", Reason::Version1),
-            Unenforced::new("b", Reason::NotYet),
-            Unenforced::new("c", Reason::Version1),
+            Unenforced::new("a", Reason::GivenUp),
+            Unenforced::new("b", Reason::NotInV2),
+            Unenforced::new("c", Reason::GivenUp),
         ];
         assert_eq!(
             line(&unenforced).as_deref(),
             Some(
-                "not enforced: a, c (this host has its controllers on cgroup v1); \
-                 b (not supported by this version)"
+                "not enforced: b (cgroup v2 has no such setting); \
+                 a, c (Linux has no such limit since 5.16)"
             )
         );
         assert_eq!(line(&[]), None);

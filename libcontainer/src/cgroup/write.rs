@@ -1,5 +1,6 @@
 //! One value for one file: what `linux.resources` comes to, in either version of cgroups.
 
+use super::unenforced::{Reason, Unenforced};
 use crate::error::Problem;
 
 /// One value for one file of the container's cgroup.
@@ -11,13 +12,34 @@ pub struct Write {
     pub file: String,
     /// What to write, each line by itself.
     pub value: String,
-    /// Whether a kernel without this file does already what is asked for.
-    pub missing_is_fine: bool,
+    /// What to do where the kernel has no such file.
+    pub if_missing: IfMissing,
+}
+
+/// What it means that a cgroup whose controller is on has no file of that name.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum IfMissing {
+    /// That the value cannot be set: an error.
+    #[default]
+    Error,
+    /// Nothing: such a kernel does already what is asked for.
+    Fine,
+    /// That the value is not enforced, which the user is told.
+    Unenforced,
+    /// That another file takes it, in its own way.
+    Instead(Box<Write>),
 }
 
 impl Write {
     pub(super) fn new(field: &str, file: &str, value: impl Into<String>) -> Self {
-        Self { field: field.into(), file: file.into(), value: value.into(), missing_is_fine: false }
+        let if_missing = IfMissing::Error;
+        Self { field: field.into(), file: file.into(), value: value.into(), if_missing }
+    }
+
+    #[must_use]
+    pub(super) fn if_missing(self, if_missing: IfMissing) -> Self {
+        Self { if_missing, ..self }
     }
 
     /// The controller that owns the file.
@@ -26,11 +48,15 @@ impl Write {
     }
 }
 
-/// What `linux.resources` comes to.
+/// What `linux.resources` comes to in one version of cgroups.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
+    /// What to write, in order.
     pub(super) writes: Vec<Write>,
+    /// What this version of cgroups is refused for.
     pub(super) problems: Vec<Problem>,
+    /// What it has no file for, and a container can do without.
+    pub(super) unenforced: Vec<Unenforced>,
 }
 
 impl Limits {
@@ -48,5 +74,9 @@ impl Limits {
             Some(value) => self.write(field, file, value),
             None => self.problem(field, "must be -1 (no limit) or not negative"),
         }
+    }
+
+    pub(super) fn unenforced(&mut self, field: impl Into<String>, reason: Reason) {
+        self.unenforced.push(Unenforced::new(field, reason));
     }
 }

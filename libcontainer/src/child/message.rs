@@ -3,6 +3,8 @@
 /// What a message is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
+    /// See to it that this process is in the container's cgroup, then answer.
+    NeedCgroup,
     /// Write the id maps, then answer.
     NeedIdMaps,
     /// The joiner has made the child: `value` is its pid.
@@ -21,7 +23,8 @@ pub(crate) enum Kind {
     Failed,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
+    Kind::NeedCgroup,
     Kind::NeedIdMaps,
     Kind::Forked,
     Kind::Hooks,

@@ -173,6 +173,7 @@ impl<'a> Context<'a> {
             Op::JoinProcess { input, flags } => self.join_process(*input, *flags),
             Op::Chroot(input) => self.chroot(*input),
             Op::Fork(flags) => self.fork(*flags),
+            Op::AwaitCgroup => self.ask(Kind::NeedCgroup),
             Op::AwaitIdMaps => self.ask(Kind::NeedIdMaps),
             Op::BecomeSetupUser { uid, gid } => process::become_user(*uid, *gid),
             Op::NewSession => identity::setsid(),

@@ -6,9 +6,7 @@
 
 use super::Context;
 use super::filesystem::{Make, make, make_new, open_or_make};
-use crate::plan::{
-    BindSource, Classic, Filesystem, HostCgroup, MountPlan, Source, TargetKind, read_only,
-};
+use crate::plan::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind, read_only};
 use crate::sys::file::{self, Resolve};
 use crate::sys::mount::{self, MountAttr};
 use crate::sys::{Errno, Result};
@@ -69,7 +67,7 @@ impl Context<'_> {
                 None => self.new_filesystem(plan, filesystem)?,
             },
             Source::Bind(source) => self.tree(source)?,
-            Source::Cgroup(directory) => open_cgroup(directory)?,
+            Source::Cgroup(path) => mount::open_tree(libc::AT_FDCWD, path, false)?,
         };
         if !matches!(plan.source, Source::Filesystem(_)) {
             set(fd, false, &plan.attr)?;
@@ -265,15 +263,6 @@ fn make_parent_private(path: &CStr) -> Result<()> {
         let above = file::openat(directory, c"..", libc::O_PATH | libc::O_DIRECTORY, 0)?;
         file::close(directory);
         directory = above;
-    }
-}
-
-fn open_cgroup(directory: &HostCgroup) -> Result<RawFd> {
-    match (mount::open_tree(libc::AT_FDCWD, &directory.path, false), &directory.instead) {
-        (Err(Errno(libc::ENOENT | libc::EACCES)), Some(path)) => {
-            mount::open_tree(libc::AT_FDCWD, path, false)
-        }
-        (tree, _) => tree,
     }
 }
 

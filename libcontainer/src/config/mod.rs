@@ -27,7 +27,8 @@ use oci_spec::runtime::{LinuxResources, Process, Spec};
 
 use crate::error::{Error, ErrorKind, Problem, Result};
 
-pub use validate::{HostIds, sysctl_path, validate, validate_process};
+pub(crate) use validate::device_rule_problem;
+pub use validate::{HostIds, sysctl_path, validate, validate_process, validate_resources};
 
 /// What `config.json` says
 /// ([config.md](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md)).

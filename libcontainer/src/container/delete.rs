@@ -22,7 +22,8 @@ impl Container {
     /// [`ErrorKind::WrongState`] when it runs and `force` is false.
     pub fn delete(mut self, force: bool) -> Result<()> {
         // A `start` that waits for a program that waits for its seccomp agent holds the lock.
-        if force && let Some((_, pidfd)) = self.init() {
+        let killed = self.init().filter(|_| force);
+        if let Some((_, pidfd)) = &killed {
             let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
         }
         let lock;
@@ -35,7 +36,8 @@ impl Container {
                 format!("cannot delete container {:?} that is not stopped: {status}", self.id);
             return Err(Error::new(ErrorKind::WrongState, text));
         }
-        if let Some((_, pidfd)) = self.init() {
+        // One that has ended by now is still to be reaped.
+        if let Some((_, pidfd)) = self.init().or(killed) {
             kill(&pidfd)?;
         }
         if let Some(place) = &self.record.cgroup {
@@ -60,10 +62,11 @@ fn remove_if_empty(cgroup: &Place) {
     const TRIES: usize = 50;
     for _ in 0..TRIES {
         if cgroup.remove_if_empty() {
-            return;
+            break;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
+    cgroup.forget_scope();
 }
 
 /// Kills the first process, with which the kernel kills its pid namespace, and waits for its end.

@@ -4,7 +4,7 @@ use super::agent::Agent;
 use super::create::Console;
 use super::options::check_preserved;
 use super::{Container, ExecOptions, Spawned, status};
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Place};
 use crate::config::validate_process;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{namespaces_of, root_of, state};
@@ -57,6 +57,7 @@ impl Container {
             namespaces,
             root: root.as_ref().map(AsRawFd::as_raw_fd),
             keyring: self.record.keyring,
+            awaits_cgroup: record.cgroup.as_ref().is_some_and(Place::may_need_systemd),
         };
         let plan = for_exec(&target, process, options, &host)?;
         log::debug!("plan of a process in {}:\n{plan}", self.id);

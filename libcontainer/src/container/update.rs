@@ -17,8 +17,8 @@ impl Container {
     /// An absent field leaves a limit as it is, as does a 0 for memory, shares or a weight; a cpu
     /// quota of 0 or -1 is none, and a period of 0 the kernel's default. With
     /// `memory.checkBeforeUpdate`, in `resources` or in config.json, a limit that is not above what is
-    /// in use is refused. Device rules cannot be changed; the rule that denies all, with which
-    /// engines begin every list, is passed over.
+    /// in use is refused. A list of devices that has nothing but the rule that denies all, with which
+    /// engines begin every list, changes none.
     ///
     /// # Errors
     ///
@@ -32,9 +32,9 @@ impl Container {
         let afterwards = serde_json::to_vec(update.resources())
             .map_err(|error| Error::new(ErrorKind::System, format!("resources.json: {error}")))?;
         let prepared = self.directory.prepare_resources(&afterwards)?;
-        cgroup.update(&update)?;
+        let note = cgroup.update(&update)?;
         prepared.commit()?;
-        update.note().iter().for_each(|line| log::warn!("{line}"));
+        note.iter().for_each(|line| log::warn!("{line}"));
         Ok(())
     }
 

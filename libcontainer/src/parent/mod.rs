@@ -176,14 +176,9 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     let mut directories = vec![-1; plan.directories];
     let mut trees = vec![-1; plan.trees];
     let start_fifo = launch.start_fifo.as_ref().map_or(-1, OwnedFd::as_raw_fd);
-    let cgroup = launch.cgroup.and_then(Cgroup::unified).map(|fd| fd.as_raw_fd());
-    let doors: Vec<RawFd> = launch
-        .cgroup
-        .map(Cgroup::doors)
-        .unwrap_or_default()
-        .iter()
-        .map(OwnedFd::as_raw_fd)
-        .collect();
+    let cgroup = birthplace(launch.cgroup)?;
+    let doors = launch.cgroup.map_or(Ok(Vec::new()), Cgroup::doors)?;
+    let doors: Vec<RawFd> = doors.iter().map(OwnedFd::as_raw_fd).collect();
     let own = [given.socket, start_fifo, given.procfs, given.trampoline];
     let own = own.iter().chain(given.inputs).chain(&doors).copied();
     let others = descriptors_between(plan.first_own_descriptor(), own);
@@ -208,6 +203,13 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
         Ok(None) => Err(Error::new(ErrorKind::System, "clone3 returned twice")),
         Err(errno) => Err(explain::clone_failed(plan, launch.host, errno)),
     }
+}
+
+/// The cgroup that the child is born into; `None` where it has to be let in afterwards.
+fn birthplace(cgroup: Option<&Cgroup>) -> Result<Option<RawFd>> {
+    let Some(cgroup) = cgroup else { return Ok(None) };
+    let unified = cgroup.unified().map(|fd| fd.as_raw_fd());
+    Ok(if cgroup.is_entered_by_systemd()? { None } else { unified })
 }
 
 /// The ranges of descriptors from `first` up that leave these out.
@@ -250,6 +252,10 @@ impl Conversation<'_> {
                 Kind::NeedIdMaps => {
                     let maps = self.launch.plan.id_maps.as_ref();
                     id_maps::write(self.child.pid, maps, self.launch.host)?;
+                    self.answer()?;
+                }
+                Kind::NeedCgroup => {
+                    self.launch.cgroup.map_or(Ok(()), |cgroup| cgroup.admit(self.child.pid))?;
                     self.answer()?;
                 }
                 Kind::Forked => {

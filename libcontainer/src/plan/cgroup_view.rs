@@ -6,11 +6,10 @@
 //! the root. In any other namespace the same would show the whole host's (CVE-2023-25809), and the
 //! container's own directory is bound instead.
 //!
-//! They are writable only where the container is sure to be in a cgroup of its own. An ordinary user
-//! may be refused one, or it may not be wanted: then it is in its caller's, and that is not its to
-//! change.
+//! What is in a cgroup of its caller's, since it was refused one or none is wanted, sees that one: it is
+//! not its to change, and so read-only.
 
-use super::mount::{Filesystem, Given, HostCgroup, MountPlan, Planned, Source, TargetKind};
+use super::mount::{Filesystem, Given, MountPlan, Planned, Source, TargetKind};
 use super::mount_options::{self, MountOptions};
 use super::paths::{RootPath, c_path, c_string};
 use crate::cgroup::{Mounted, Place};
@@ -28,14 +27,14 @@ pub(super) fn plan(target: &RootPath, options: &MountOptions, given: &Given) -> 
     let mut mounts = vec![tmpfs(target, &options, hierarchies)?];
     let views: Vec<_> =
         hierarchies.iter().map(|hierarchy| View::of(hierarchy, &options, given)).collect();
-    let forced = !options.is_read_only() && views.iter().any(|view| !view.sure);
+    let forced = !options.is_read_only() && views.iter().any(|view| view.own.is_none());
     for view in views {
         mounts.push(view.plan(target)?);
     }
     Ok(Planned::Several(mounts, forced.then_some(FORCED)))
 }
 
-const FORCED: &str = "is read-only, since the container may have no cgroup of its own";
+const FORCED: &str = "is read-only, since the container has no cgroup of its own";
 
 /// What is said last counts.
 fn both(first: &MountAttr, last: &MountAttr) -> MountAttr {
@@ -72,8 +71,6 @@ struct View<'a> {
     hierarchy: &'a Mounted,
     /// The container's own directory on the host.
     own: Option<PathBuf>,
-    /// Whether it will be in that one.
-    sure: bool,
     new_namespace: bool,
     options: MountOptions,
 }
@@ -82,12 +79,10 @@ impl<'a> View<'a> {
     fn of(hierarchy: &'a Mounted, options: &MountOptions, given: &Given) -> Self {
         let own = given.cgroup.and_then(|place| directory(place, hierarchy));
         let mut options = MountOptions { data: Vec::new(), ..options.clone() };
-        // Who is not the host's root may be refused the cgroup that is planned, and goes on without.
-        let sure = own.is_some() && !given.host.is_rootless();
-        if !sure {
+        if own.is_none() {
             options.attr = both(&options.attr, &mount_options::read_only());
         }
-        Self { hierarchy, own, sure, new_namespace: given.new_cgroup_namespace, options }
+        Self { hierarchy, own, new_namespace: given.new_cgroup_namespace, options }
     }
 
     fn plan(mut self, target: &RootPath) -> Result<MountPlan> {
@@ -109,11 +104,8 @@ impl<'a> View<'a> {
     /// What is mounted over it never reaches the host.
     fn bind(&mut self) -> Result<(Source, String)> {
         self.options.attr.propagation = mount_options::private().propagation;
-        let callers = &self.hierarchy.own;
-        let path = self.own.as_ref().unwrap_or(callers);
-        let instead = if self.sure { None } else { Some(c_path(callers)?) };
-        let name = path.display().to_string();
-        Ok((Source::Cgroup(HostCgroup { path: c_path(path)?, instead }), name))
+        let path = self.own.as_ref().unwrap_or(&self.hierarchy.own);
+        Ok((Source::Cgroup(c_path(path)?), path.display().to_string()))
     }
 }
 

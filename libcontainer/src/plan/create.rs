@@ -11,7 +11,7 @@ use super::namespaces::{self, Namespace};
 use super::op::{Op, Step};
 use super::paths::{RootPath, c_path, c_string};
 use super::{Input, Plan, environment};
-use crate::cgroup::Place;
+use crate::cgroup::{Manager, Place};
 use crate::config::{Bundle, HostIds, sysctl_path, validate};
 use crate::container::CreateOptions;
 use crate::error::{Error, ErrorKind, Result};
@@ -24,7 +24,7 @@ use std::ffi::CString;
 const DEFAULT_UMASK: u32 = 0o022;
 
 impl Plan {
-    /// Plans the creation of a container, whose cgroup will be `cgroup`. Nothing is touched.
+    /// Plans the creation of a container whose cgroup is, or will be, `cgroup`. Nothing is touched.
     ///
     /// # Errors
     ///
@@ -209,6 +209,9 @@ impl<'a> Planner<'a> {
         let flags = self.namespaces.new & !(namespaces::CGROUP.flag | namespaces::TIME.flag);
         let joins = !self.namespaces.joined.is_empty() || self.namespaces.is_new(namespaces::TIME);
         let steps = if joins { &mut self.plan.joiner } else { &mut self.plan.steps };
+        if self.options.cgroups == Manager::Systemd && self.host.is_rootless() {
+            steps.push(Step { op: Op::AwaitCgroup, field: "linux.cgroupsPath".to_owned() });
+        }
         if self.host.cgroups.has_v1() {
             steps.push(Step { op: Op::EnterCgroups, field: "linux.cgroupsPath".to_owned() });
         }

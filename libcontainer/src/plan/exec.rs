@@ -27,6 +27,8 @@ pub(crate) struct ExecTarget<'a> {
     pub(crate) root: Option<RawFd>,
     /// Whether it has a session keyring of its own.
     pub(crate) keyring: bool,
+    /// Whether systemd may have to let a process into its cgroup.
+    pub(crate) awaits_cgroup: bool,
 }
 
 impl ExecTarget<'_> {
@@ -60,6 +62,9 @@ fn begin(args: &[String], env: &[&str]) -> Result<Plan> {
 /// The joiner's steps: into all namespaces at once, then the process as its sibling, in them from
 /// its first instruction.
 fn join(plan: &mut Plan, target: &ExecTarget, host: &Host) {
+    if target.awaits_cgroup {
+        plan.joiner.push(step(Op::AwaitCgroup));
+    }
     if host.cgroups.has_v1() {
         plan.joiner.push(step(Op::EnterCgroups));
     }

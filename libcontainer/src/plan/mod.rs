@@ -31,9 +31,7 @@ pub(crate) use exec::{ExecTarget, HookPlan, for_exec, for_hook};
 pub(crate) use exec_process::ProcessPlan;
 pub(crate) use filter::permits;
 pub(crate) use identity::{IdMap, IdMaps, render as render_id_maps};
-pub(crate) use mount::{
-    BindSource, Classic, Filesystem, HostCgroup, MountPlan, Source, TargetKind,
-};
+pub(crate) use mount::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind};
 pub(crate) use namespaces::{ALL as ALL_NAMESPACES, Namespace};
 pub(crate) use op::{MakeNode, Op, Step};
 pub(crate) use paths::{RootPath, c_path};
@@ -122,7 +120,9 @@ impl Plan {
 
     /// Whether the child has nothing to ask of the parent before it is ready.
     pub(crate) fn asks_only_when_ready(&self) -> bool {
-        let asks = |step: &Step| matches!(step.op, Op::AwaitIdMaps | Op::NewUser | Op::Hooks);
+        let asks = |step: &Step| {
+            matches!(step.op, Op::AwaitCgroup | Op::AwaitIdMaps | Op::NewUser | Op::Hooks)
+        };
         !self.joiner.iter().chain(&self.steps).any(asks)
     }
 

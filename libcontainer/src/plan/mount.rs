@@ -51,20 +51,13 @@ pub(crate) struct Classic {
     pub(crate) data: CString,
 }
 
-/// A directory of the host's cgroup file systems, which the child opens itself.
-#[derive(Debug)]
-pub(crate) struct HostCgroup {
-    pub(crate) path: CString,
-    /// Where the container is if that could not be made.
-    pub(crate) instead: Option<CString>,
-}
-
 /// What is mounted.
 #[derive(Debug)]
 pub(crate) enum Source {
     Filesystem(Filesystem),
     Bind(BindSource),
-    Cgroup(HostCgroup),
+    /// A directory of the host's cgroup file systems, which the child opens itself.
+    Cgroup(CString),
     /// Nothing: the mount that is there changes. The parameters are for its superblock.
     Remount(Vec<(CString, Option<CString>)>),
 }

@@ -35,6 +35,9 @@ pub(crate) enum Op {
     /// Moves into those cgroups that one cannot be born into: of cgroup v1.
     EnterCgroups,
 
+    /// Has the parent see to it that systemd lets this process into the container's scope.
+    AwaitCgroup,
+
     // The joiner's steps.
     /// Enters the namespaces of these inputs; what needs rights of a user namespace that is joined
     /// later may be refused now.
@@ -219,6 +222,7 @@ impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::EnterCgroups => f.write_str("enter the cgroups of cgroup v1"),
+            Self::AwaitCgroup => f.write_str("wait to be let into the cgroup"),
             Self::JoinEarly(list) | Self::JoinRest(list) => {
                 let flags = list.iter().fold(0, |all, (_, flag)| all | flag);
                 write!(f, "join namespaces ({})", Flags(flags))

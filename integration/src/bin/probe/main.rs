@@ -15,6 +15,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::signal::{SigSet, Signal};
 use serde_json::{Value, json};
 
@@ -28,6 +29,7 @@ const USAGE: &str = "usage: skep-probe MODE [ARG]
   catch           print 'ready' and the name of each signal that comes, until SIGTERM
   notify          send READY=1 to $NOTIFY_SOCKET
   eat MIB         touch so much memory, print 'ate'
+  spin            print 'ready' and use all of the first processor that it may use
   fork N          start N children that wait, print how many there are
   seize           print 'ready', trace each new process as soon as it lets us, print its filter
   syscall CALL    make these system calls, print what each returned: a number or the error's name
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         "catch" => catch(),
         "notify" => notify(),
         "eat" => eat(number()),
+        "spin" => spin(),
         "fork" => fork(number()),
         "seize" => seize::newcomers(),
         "syscall" => calls::make(&args[1..]),
@@ -254,6 +257,19 @@ fn eat(mib: i32) {
     }
     say("ate");
     std::hint::black_box(&memory);
+}
+
+fn spin() {
+    let me = nix::unistd::Pid::from_raw(0);
+    let allowed = sched_getaffinity(me).expect("get affinity");
+    let first = (0..CpuSet::count()).find(|&cpu| allowed.is_set(cpu).unwrap_or(false));
+    let mut one = CpuSet::new();
+    one.set(first.expect("a processor")).expect("set");
+    sched_setaffinity(me, &one).expect("set affinity");
+    say("ready");
+    loop {
+        std::hint::spin_loop();
+    }
 }
 
 fn fork(count: i32) {

@@ -99,6 +99,19 @@ impl Manager {
         self.call("StopUnit", &[Value::string(unit), Value::string("replace")]).and_then(job)
     }
 
+    /// Moves a process of the caller's into a unit, or a cgroup below that (an absolute path from the
+    /// unit's own). Where only root may move it, a user's systemd has the system's do it.
+    pub(super) fn attach(
+        &mut self,
+        unit: &str,
+        below: &str,
+        pid: u32,
+    ) -> std::result::Result<(), Fault> {
+        let pids = Value::Array("u".into(), vec![Value::Uint32(pid)]);
+        let body = [Value::string(unit), Value::string(below), pids];
+        self.call("AttachProcessesToUnit", &body).map(drop)
+    }
+
     /// Until the next boot, as the unit itself.
     pub(super) fn set(&mut self, unit: &str, properties: Value) -> std::result::Result<(), Fault> {
         let body = [Value::string(unit), Value::Bool(true), properties];

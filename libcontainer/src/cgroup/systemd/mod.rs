@@ -18,8 +18,6 @@
 //! does that only to whole units, and not in every version.
 
 #![forbid(unsafe_code)]
-// Until `cgroup::create` asks for scopes.
-#![allow(dead_code, unused_imports)]
 
 mod annotations;
 mod bus;

@@ -65,7 +65,7 @@ impl ScopePlan {
 
     /// Where the cgroup will be, below the manager's own: the root for the system's. It is for show;
     /// systemd says where it is.
-    pub(crate) fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.name.path()
     }
 }
@@ -128,8 +128,7 @@ fn unsupported(ask: &Ask<'_>) -> Option<&'static str> {
 impl fmt::Display for ScopePlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whose = if self.user { "user" } else { "system" };
-        let Name { scope, slice } = &self.name;
-        write!(f, "{scope} in {slice} (of the {whose}'s systemd)")?;
+        write!(f, "{} (of the {whose}'s systemd)", self.path().display())?;
         self.properties.iter().try_for_each(|property| write!(f, "\n  {property}"))
     }
 }
@@ -166,7 +165,7 @@ mod tests {
         };
         let plan = ScopePlan::new(&ask).expect("a plan");
         assert_eq!(plan.path(), Path::new("a.slice/libpod-1.scope"));
-        let expected = "libpod-1.scope in a.slice (of the user's systemd)\n  \
+        let expected = "a.slice/libpod-1.scope (of the user's systemd)\n  \
             Description = 'skep container c1'\n  Slice = 'a.slice'\n  Delegate = true\n  \
             MemoryAccounting = true\n  CPUAccounting = true\n  IOAccounting = true\n  \
             TasksAccounting = true\n  DefaultDependencies = false\n  MemoryMax = uint64 7\n  \

@@ -8,7 +8,7 @@ use super::plan::{self, ScopePlan};
 use super::property::{self, Property};
 use crate::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 const UNIT_EXISTS: &str = "org.freedesktop.systemd1.UnitExists";
@@ -97,6 +97,21 @@ impl Scope {
             properties.retain(|one| !is_empty_list(&one.value));
         }
         manager.set(&self.unit, property::value(&properties, version)).map_err(failed)
+    }
+
+    /// Moves the process `pid`, one of the caller's, into the scope's cgroup at `directory`. For those
+    /// who may not do so themselves: a process of a login session is not below its user's systemd.
+    pub(crate) fn attach(&self, directory: &Path, pid: u32) -> Result<()> {
+        let above = |part: &Component<'_>| part.as_os_str() != &*self.unit;
+        let below: PathBuf = directory.components().skip_while(above).skip(1).collect();
+        let below = match below.to_string_lossy() {
+            path if path.is_empty() => String::new(),
+            path => format!("/{path}"),
+        };
+        let mut manager = Manager::connect(self.user)?;
+        manager
+            .attach(&self.unit, &below, pid)
+            .map_err(|fault| Failure::Fault(fault).into_error("put a process into", &self.unit))
     }
 
     /// Ends what is left of the scope and makes systemd forget it; a scope that is gone is fine.

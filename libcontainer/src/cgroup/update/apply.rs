@@ -1,26 +1,15 @@
 //! All writes or none.
 //!
-//! What every file holds is read first, so that it can be put back. Some values are refused until
-//! another is written: a burst above the quota, a weight for an idle cgroup, memory above memory and
-//! swap. Which comes first depends on where the values come from and on the version of cgroups, and
-//! only the kernel knows all of its rules; so a value that is refused as wrong or too large is tried
-//! again once others have been written, and refused for good when none of those left is taken.
+//! What every file holds is read first, so that it can be put back. The order is found as for a new
+//! cgroup ([`in_rounds`]).
 
+use super::super::apply::{Target, describe, hint, in_rounds, missing, no_hierarchy};
 use super::super::file::{read_file, write_line};
-use super::super::write::Write;
+use super::super::unenforced::Unenforced;
+use super::super::write::{IfMissing, Write};
 use super::former;
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
-use std::os::fd::BorrowedFd;
-use std::path::Path;
-
-/// The directory that a write goes to.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Target<'a> {
-    pub(super) dir: BorrowedFd<'a>,
-    /// For the text of an error.
-    pub(super) path: &'a Path,
-}
 
 /// A write that is to be made, with what its file holds before.
 struct Change<'a> {
@@ -31,7 +20,8 @@ struct Change<'a> {
 }
 
 /// Makes `writes`, each in the directory that `target` gives for it; `None` is a hierarchy that is
-/// not there.
+/// not there, and then does what is left to be done. The answer is what is not enforced for want of a
+/// file.
 ///
 /// # Errors
 ///
@@ -40,41 +30,35 @@ struct Change<'a> {
 pub(super) fn apply<'a>(
     writes: &'a [Write],
     target: impl Fn(&Write) -> Option<Target<'a>>,
-) -> Result<()> {
-    let mut changes = Vec::new();
+    last: impl FnOnce() -> Result<()>,
+) -> Result<Vec<Unenforced>> {
+    let (mut changes, mut unenforced) = (Vec::new(), Vec::new());
     for write in writes {
         let target = target(write).ok_or_else(|| no_hierarchy(write))?;
-        changes.extend(Change::look(write, target)?);
+        match Change::look(write, target)? {
+            Look::Change(change) => changes.push(change),
+            Look::Nothing(left) => unenforced.extend(left),
+        }
     }
     // What cannot be taken back comes last.
     changes.sort_by_key(|change| change.old.is_none());
-    match make(&changes) {
-        Ok(()) => Ok(()),
+    match in_rounds(&changes, Change::is_same_file, Change::make) {
+        Ok(()) => match last() {
+            Ok(()) => Ok(unenforced),
+            Err(error) => {
+                take_back(&changes);
+                Err(error)
+            }
+        },
         Err((change, errno)) => Err(change.refused(errno, &take_back(&changes))),
     }
 }
 
-/// Makes the changes; the first that stays refused, and the kernel's answer.
-fn make<'c, 'a>(changes: &'c [Change<'a>]) -> std::result::Result<(), (&'c Change<'a>, Errno)> {
-    let mut waiting: Vec<&Change<'_>> = changes.iter().collect();
-    while !waiting.is_empty() {
-        let mut refused: Vec<(&Change<'_>, Errno)> = Vec::new();
-        for change in &waiting {
-            // Of several writes to one file the last one has to win.
-            let before = refused.iter().find(|(other, _)| other.is_same_file(change));
-            let answer = before.map_or_else(|| change.make(), |(_, errno)| Err(*errno));
-            match answer {
-                Ok(()) => {}
-                Err(errno) if may_be_taken_later(errno) => refused.push((change, errno)),
-                Err(errno) => return Err((change, errno)),
-            }
-        }
-        if refused.len() == waiting.len() {
-            return Err(refused[0]);
-        }
-        waiting = refused.into_iter().map(|(change, _)| change).collect();
-    }
-    Ok(())
+/// What a write comes to in front of its file.
+enum Look<'a> {
+    Change(Change<'a>),
+    /// The file is missing; what the user is told, if it matters.
+    Nothing(Option<Unenforced>),
 }
 
 /// Puts back what the files held, the last first; those that hold something else in the end.
@@ -94,16 +78,17 @@ fn take_back(changes: &[Change<'_>]) -> Vec<String> {
 }
 
 impl<'a> Change<'a> {
-    /// `None`: the file is missing, and that is fine.
-    fn look(write: &'a Write, target: Target<'a>) -> Result<Option<Self>> {
-        let change = |old| Some(Self { write, target, old });
-        match read_file(target.dir, write.file.as_str()) {
-            Ok(old) => Ok(change(Some(old))),
-            Err(Errno::ENOENT) if write.missing_is_fine => Ok(None),
-            Err(errno @ (Errno::ENOENT | Errno::ENODEV)) => {
+    fn look(write: &'a Write, target: Target<'a>) -> Result<Look<'a>> {
+        let change = |old| Look::Change(Self { write, target, old });
+        match (read_file(target.dir, write.file.as_str()), &write.if_missing) {
+            (Ok(old), _) => Ok(change(Some(old))),
+            (Err(Errno::ENOENT), IfMissing::Fine) => Ok(Look::Nothing(None)),
+            (Err(Errno::ENOENT), IfMissing::Unenforced) => Ok(Look::Nothing(Some(missing(write)))),
+            (Err(Errno::ENOENT), IfMissing::Instead(other)) => Self::look(other, target),
+            (Err(errno @ (Errno::ENOENT | Errno::ENODEV)), _) => {
                 Err(Self { write, target, old: None }.refused(errno, &[]))
             }
-            Err(_) => Ok(change(None)),
+            (Err(_), _) => Ok(change(None)),
         }
     }
 
@@ -133,24 +118,14 @@ impl<'a> Change<'a> {
 
     /// The error for a refusal after which the files of `changed` could not be put back.
     fn refused(&self, errno: Errno, changed: &[String]) -> Error {
-        let file = self.target.path.join(&self.write.file);
+        let what = describe(self.write, self.target) + &hint(self.write, self.target, errno);
         let outcome = match changed {
             [] => "nothing was changed".to_owned(),
             files => format!("and it cannot be put back what was in {}", files.join(", ")),
         };
-        let text = format!("write {:?} to {} ({outcome})", self.write.value, file.display());
+        let text = format!("{what} ({outcome})");
         Error::new(ErrorKind::System, text).field(&self.write.field).because(errno)
     }
-}
-
-/// Whether the answer may be another after other values have been written.
-fn may_be_taken_later(errno: Errno) -> bool {
-    matches!(errno, Errno::EINVAL | Errno::EBUSY | Errno::ERANGE)
-}
-
-fn no_hierarchy(write: &Write) -> Error {
-    let text = format!("this container is in no cgroup of controller {}", write.controller());
-    Error::new(ErrorKind::Unsupported, text).field(&write.field)
 }
 
 #[cfg(test)]

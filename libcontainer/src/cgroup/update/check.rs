@@ -2,9 +2,10 @@
 //! written; the kernel would end a process for it.
 
 use super::super::file::read_file;
+use super::super::handle::Cgroup;
+use super::super::write::Write;
 use crate::error::{Error, ErrorKind, Result};
 use oci_spec::runtime::LinuxResources;
-use std::os::fd::BorrowedFd;
 
 const LIMIT: &str = "linux.resources.memory.limit";
 const SWAP: &str = "linux.resources.memory.swap";
@@ -14,16 +15,21 @@ pub(super) fn concerns(field: &str) -> bool {
     matches!(field, LIMIT | SWAP)
 }
 
-/// Looks at a cgroup v2 directory. What cannot be read is not checked.
-pub(super) fn unified(resources: &LinuxResources, dir: BorrowedFd<'_>) -> Result<()> {
-    let number = |file: &str| read_file(dir, file).ok()?.trim().parse::<u64>().ok();
-    match number("memory.current") {
-        Some(memory) => {
-            let swap = number("memory.swap.current").unwrap_or(0);
-            check(resources, memory, memory.saturating_add(swap))
-        }
-        None => Ok(()),
-    }
+/// Looks at what is in use. What cannot be read is not checked.
+pub(super) fn usage(resources: &LinuxResources, cgroup: &Cgroup) -> Result<()> {
+    let number = |file: &str| {
+        let target = cgroup.target(&Write::new(LIMIT, file, ""))?;
+        read_file(target.dir, file).ok()?.trim().parse::<u64>().ok()
+    };
+    let v2 = || {
+        let memory = number("memory.current")?;
+        Some((memory, memory.saturating_add(number("memory.swap.current").unwrap_or(0))))
+    };
+    let v1 = || {
+        let memory = number("memory.usage_in_bytes")?;
+        Some((memory, number("memory.memsw.usage_in_bytes").unwrap_or(memory)))
+    };
+    v2().or_else(v1).map_or(Ok(()), |(memory, with_swap)| check(resources, memory, with_swap))
 }
 
 /// `memory` bytes are in use, and `with_swap` of memory and swap together.

@@ -12,16 +12,19 @@ mod check;
 mod former;
 mod merge;
 
-use super::devices;
+use super::devices::{self, DeviceFilter};
+use super::handle::Cgroup;
 use super::host::Layout;
+use super::plan::limits_of;
+use super::systemd::Scope;
 use super::unenforced::{self, Reason, Unenforced};
+use super::v2::controllers;
 use super::v2::directory::Directory;
-use super::v2::{controllers, limits};
-use super::write::{Limits, Write};
+use super::write::Write;
+use crate::config::validate_resources;
 use crate::error::{Error, ErrorKind, Result};
-use apply::Target;
 use nix::errno::Errno;
-use oci_spec::runtime::LinuxResources;
+use oci_spec::runtime::{LinuxDeviceCgroup, LinuxResources};
 use std::path::PathBuf;
 
 /// What an update of a container's limits comes to.
@@ -29,6 +32,7 @@ use std::path::PathBuf;
 pub struct Update {
     layout: Layout,
     resources: LinuxResources,
+    changes_devices: bool,
     writes: Vec<Write>,
     unenforced: Vec<Unenforced>,
 }
@@ -44,20 +48,35 @@ impl Update {
     /// Everything that is wrong with the values, taken together;
     /// [`ErrorKind::Unsupported`] for what can be changed on no host of this layout.
     pub fn new(layout: Layout, present: &LinuxResources, given: &LinuxResources) -> Result<Self> {
+        if layout == Layout::Absent {
+            let text = format!("no limit can be changed: {}", Reason::NoCgroups);
+            return Err(Error::new(ErrorKind::Unsupported, text).field("linux.resources"));
+        }
         let merged = merge::merge(present, given)?;
-        let mut wanted = limits_of(layout, &merged.resources)?;
+        let problems = validate_resources(&merged.resources);
+        let mut wanted = match problems.is_empty() {
+            true => limits_of(layout, &merged.resources),
+            false => return Err(Error::problems(problems)),
+        };
         if !wanted.problems.is_empty() {
             return Err(Error::problems(wanted.problems));
         }
-        if merged.fields.iter().any(|field| field == devices::FIELD) {
-            let text = "cannot be changed by this version; only the rules that it was created with";
+        let changes_devices = merged.fields.iter().any(|field| field == devices::FIELD);
+        if changes_devices && layout == Layout::Legacy {
+            let text = "cannot be changed on cgroup v1; only the rules that it was created with";
             return Err(Error::new(ErrorKind::Unsupported, text).field(devices::FIELD));
         }
-        let before = limits_of(layout, present)?.writes;
+        let before = limits_of(layout, present).writes;
         let same = |one: &Write| before.iter().any(|old| is_same(old, one));
         wanted.writes.retain(|one| merged.asks_for(&one.field) || !same(one));
-        let unenforced = unenforced(given);
-        Ok(Self { layout, resources: merged.resources, writes: wanted.writes, unenforced })
+        let unenforced = limits_of(layout, given).unenforced;
+        Ok(Self {
+            layout,
+            resources: merged.resources,
+            changes_devices,
+            writes: wanted.writes,
+            unenforced,
+        })
     }
 
     /// The limits that the container has afterwards: what to remember, and to give as present the
@@ -71,19 +90,35 @@ impl Update {
         &self.writes
     }
 
-    /// What is asked for and will not be enforced, in one line.
-    pub fn note(&self) -> Option<String> {
-        unenforced::line(&self.unenforced)
+    /// The rules for devices, if they change.
+    fn devices(&self) -> Option<&[LinuxDeviceCgroup]> {
+        self.resources.devices().as_deref().filter(|_| self.changes_devices)
     }
 
-    /// Makes the writes in a cgroup v2 directory.
-    pub(super) fn apply(&self, cgroup: &Directory) -> Result<()> {
-        self.turn_on_controllers(cgroup)?;
-        if self.writes.iter().any(|write| check::concerns(&write.field)) {
-            check::unified(&self.resources, cgroup.dir())?;
+    /// Makes the changes; what of it is not enforced, in one line. The devices come last: what has
+    /// been done by then is taken back if they are refused.
+    pub(super) fn apply(&self, cgroup: &Cgroup) -> Result<Option<String>> {
+        if let Some(directory) = cgroup.v2().filter(|_| self.layout == Layout::Unified) {
+            self.turn_on_controllers(directory)?;
         }
-        let target = |_: &Write| Some(Target { dir: cgroup.dir(), path: cgroup.path() });
-        apply::apply(&self.writes, target)
+        if self.writes.iter().any(|write| check::concerns(&write.field)) {
+            check::usage(&self.resources, cgroup)?;
+        }
+        let devices = || self.devices().map_or(Ok(()), |rules| cgroup.replace_devices(rules));
+        let left = apply::apply(&self.writes, |write| cgroup.target(write), devices)?;
+        if let Some(scope) = &cgroup.place().scope {
+            self.tell(scope);
+        }
+        Ok(unenforced::line(&[self.unenforced.clone(), left].concat()))
+    }
+
+    /// systemd would write the old values at its next reload. That it cannot be told is warned of:
+    /// the kernel has the new ones.
+    fn tell(&self, scope: &Scope) {
+        let filter = self.devices().and_then(|rules| DeviceFilter::new(rules).ok());
+        if let Err(error) = scope.set(&self.writes, filter.as_ref()) {
+            log::warn!("{error}");
+        }
     }
 
     /// A limit of a kind that the container had none of yet may need a controller that its cgroup has
@@ -110,25 +145,6 @@ impl Update {
 
 fn is_same(one: &Write, other: &Write) -> bool {
     (&one.file, &one.value) == (&other.file, &other.value)
-}
-
-fn limits_of(layout: Layout, resources: &LinuxResources) -> Result<Limits> {
-    match Reason::of_layout(layout) {
-        None => Ok(limits::of(resources)),
-        Some(reason) => {
-            let text = format!("no limit can be changed: {reason}");
-            Err(Error::new(ErrorKind::Unsupported, text).field("linux.resources"))
-        }
-    }
-}
-
-fn unenforced(given: &LinuxResources) -> Vec<Unenforced> {
-    let tables = [(limits::NOT_IN_V2, Reason::NotInV2), (limits::NOT_YET, Reason::NotYet)];
-    let of_table = |(table, reason): (_, Reason)| {
-        let fields = limits::asked(table, given);
-        fields.map(|field| Unenforced::new(field, reason.clone())).collect::<Vec<_>>()
-    };
-    tables.into_iter().flat_map(of_table).collect()
 }
 
 /// The error for a controller that cannot be had; `refused` is where it had to be turned on.
@@ -199,7 +215,11 @@ mod tests {
         let planned = update(present, given).expect("update");
         assert_eq!(planned.resources().devices().as_ref().map(Vec::len), Some(2));
         assert_eq!(planned.writes().len(), 1);
-        let error = update(present, present).expect_err("rules");
+        assert!(planned.devices().is_none());
+        let planned = update(given, present).expect("other rules");
+        assert_eq!(planned.devices().map(<[_]>::len), Some(2));
+        let (present, given) = (resources(given), resources(present));
+        let error = Update::new(Layout::Legacy, &present, &given).expect_err("rules");
         assert_eq!(error.config_field(), Some("linux.resources.devices"));
     }
 
@@ -214,8 +234,8 @@ mod tests {
     #[test]
     fn what_no_file_is_there_for_is_named_only_if_given() {
         let present = r#"{"memory":{"kernelTCP":77}}"#;
-        assert_eq!(update(present, "{}").expect("update").note(), None);
-        let note = update("{}", present).expect("update").note();
+        assert_eq!(update(present, "{}").expect("update").unenforced, []);
+        let note = unenforced::line(&update("{}", present).expect("update").unenforced);
         let expected = "not enforced: linux.resources.memory.kernelTCP \
                         (cgroup v2 has no such setting)";
         assert_eq!(note.as_deref(), Some(expected));

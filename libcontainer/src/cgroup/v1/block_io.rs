@@ -1,11 +1,7 @@
 //! `linux.resources.blockIO` as writes into the files of v1's `blkio`.
 
-use super::super::write::Limits;
+use super::super::write::{IfMissing, Limits, Write};
 use oci_spec::runtime::{LinuxBlockIo, LinuxThrottleDevice, LinuxWeightDevice};
-
-/// What a kernel with the BFQ scheduler calls them; CFQ, which had the plain names, went with 5.0.
-pub(super) const BFQ: &[(&str, &str)] =
-    &[("blkio.weight", "blkio.bfq.weight"), ("blkio.weight_device", "blkio.bfq.weight_device")];
 
 const FIELD: &str = "linux.resources.blockIO";
 
@@ -33,7 +29,15 @@ fn weight(limits: &mut Limits, name: &str, file: &str, prefix: &str, weight: Opt
     let field = format!("{FIELD}.{name}");
     match weight {
         None | Some(0) => {}
-        Some(weight @ 10..=1000) => limits.write(&field, file, format!("{prefix}{weight}")),
+        Some(weight @ 10..=1000) => {
+            let value = format!("{prefix}{weight}");
+            // What a kernel with the BFQ scheduler calls it; CFQ, which had the plain name, went
+            // with 5.0.
+            let bfq = file.replacen("blkio.", "blkio.bfq.", 1);
+            let bfq = Write::new(&field, &bfq, &value).if_missing(IfMissing::Unenforced);
+            let write = Write::new(&field, file, value);
+            limits.writes.push(write.if_missing(IfMissing::Instead(Box::new(bfq))));
+        }
         Some(_) => limits.problem(&field, "must be 10 to 1000"),
     }
 }

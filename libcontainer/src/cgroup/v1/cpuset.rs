@@ -1,7 +1,7 @@
 //! A new cpuset of v1 has no processors and no memory nodes, and lets nobody in (ENOSPC). So what is
 //! empty on the way down to it gets what is above, as runc does it.
 
-use super::super::create::failed;
+use super::super::directories::failed;
 use super::super::file::{read_file, write_file};
 use super::super::walk::open_directory;
 use crate::error::{Error, Result};

@@ -8,8 +8,8 @@
 //! What cannot be said that way is refused, as runc refuses it: a rule that takes some devices out of
 //! a range that an earlier one has named. The kernel would take such a write, and ignore it.
 
-use super::super::create::failed;
 use super::super::devices::{DEFAULTS, FIELD, Kind, MKNOD, READ, Rule, WRITE, parse};
+use super::super::directories::failed;
 use super::super::file::write_file;
 use super::tree::{Directory, Tree};
 use crate::error::{Error, ErrorKind, Problem, Result};

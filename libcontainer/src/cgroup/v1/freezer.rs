@@ -4,7 +4,7 @@
 //! outside, it may stay FREEZING for good; so FROZEN is written again and again, with a thaw now and
 //! then, which frees those that wait for one that is stopped. That is what runc found to work.
 
-use super::super::create::failed;
+use super::super::directories::failed;
 use super::super::file::{read_file, write_file};
 use super::tree::{Directory, Tree};
 use crate::error::{Error, ErrorKind, Result};
@@ -47,16 +47,6 @@ impl Tree {
     pub(in super::super) fn thaw(&self) -> Result<()> {
         let freezer = self.freezer()?;
         freezer.thaw().map_err(|error| failed("thaw", &freezer.path, error))
-    }
-
-    /// Whether it was told to stop, and nobody has told it to go on. One that stands still because
-    /// something above it was stopped does not count.
-    ///
-    /// # Errors
-    ///
-    /// What the kernel says.
-    pub(in super::super) fn is_frozen(&self) -> Result<bool> {
-        self.with("freezer").map_or(Ok(false), Directory::is_frozen)
     }
 
     fn freezer(&self) -> Result<&Directory> {

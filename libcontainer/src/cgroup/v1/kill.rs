@@ -4,7 +4,7 @@
 //! since one that is stopped does not die. Where stopping them is not possible, or takes too long, they
 //! are listed and signalled over and over, for a while.
 
-use super::super::create::failed;
+use super::super::directories::failed;
 use super::super::walk::{gone, unless_gone};
 use super::tree::Tree;
 use crate::error::Result;

@@ -5,10 +5,11 @@
 //! cgroup takes; one that has limits already may need another, which [`apply`](super::apply) finds.
 //!
 //! Not written: `memory.useHierarchy` (true is all there is since Linux 5.11, and false is what a
-//! config says that does not care) and `memory.kernel` ([`GIVEN_UP`]).
+//! config says that does not care).
 
+use super::super::unenforced::Reason;
 use super::super::v2::convert;
-use super::super::write::{Limits, Write};
+use super::super::write::{IfMissing, Limits, Write};
 use super::block_io;
 use oci_spec::runtime::{
     LinuxCpu, LinuxHugepageLimit, LinuxMemory, LinuxNetwork, LinuxRdma, LinuxResources,
@@ -20,6 +21,9 @@ pub(in super::super) fn of(resources: &LinuxResources) -> Limits {
     let mut limits = Limits::default();
     if let Some(memory) = resources.memory() {
         memory_limits(&mut limits, memory);
+        if kernel(memory).is_some_and(|limit| !matches!(limit, -1 | 0)) {
+            limits.unenforced("linux.resources.memory.kernel", Reason::GivenUp);
+        }
     }
     if let Some(cpu) = resources.cpu() {
         cpu_limits(&mut limits, cpu);
@@ -44,14 +48,6 @@ pub(in super::super) fn of(resources: &LinuxResources) -> Limits {
     }
     limits
 }
-
-/// A field of `linux.resources` and whether it asks for something.
-type Asks = (&'static str, fn(&LinuxResources) -> bool);
-
-/// What cgroup v1 once limited and no kernel does any more.
-pub(in super::super) const GIVEN_UP: &[Asks] = &[("linux.resources.memory.kernel", |resources| {
-    resources.memory().as_ref().and_then(kernel).is_some_and(|limit| !matches!(limit, -1 | 0))
-})];
 
 /// The type calls it obsolete; configs hold it all the same.
 #[allow(deprecated)]
@@ -119,7 +115,7 @@ fn swap_may_be_missing(limits: &mut Limits, memory: &LinuxMemory) {
     let harmless = matches!(swap, -1 | 0) || memory.limit() == Some(swap);
     let writes = limits.writes.iter_mut();
     for write in writes.filter(|write| write.file == "memory.memsw.limit_in_bytes") {
-        write.missing_is_fine = harmless;
+        write.if_missing = if harmless { IfMissing::Fine } else { IfMissing::Error };
     }
 }
 
@@ -173,7 +169,7 @@ fn hugetlb(limits: &mut Limits, list: &[LinuxHugepageLimit]) {
         limits.limit(&field, &format!("hugetlb.{size}.limit_in_bytes"), bytes(limit.limit()));
         if let Some(value) = bytes(limit.limit()) {
             let write = Write::new(&field, &format!("hugetlb.{size}.rsvd.limit_in_bytes"), value);
-            limits.writes.push(Write { missing_is_fine: true, ..write });
+            limits.writes.push(write.if_missing(IfMissing::Fine));
         }
     }
 }
@@ -342,7 +338,7 @@ mod tests {
         assert!(problem(r#"{"memory":{"limit":5,"swap":4}}"#).contains("below"));
         assert!(problem(r#"{"memory":{"limit":-1,"swap":4}}"#).contains("below"));
         assert!(problem(r#"{"memory":{"swap":4}}"#).contains("needs"));
-        let fine = |json: &str| limits(json).writes[1].missing_is_fine;
+        let fine = |json: &str| limits(json).writes[1].if_missing == IfMissing::Fine;
         assert!(fine(r#"{"memory":{"limit":5,"swap":5}}"#));
         assert!(fine(r#"{"memory":{"limit":5,"swap":-1}}"#));
         assert!(fine(r#"{"memory":{"limit":-1}}"#));
@@ -351,12 +347,9 @@ mod tests {
 
     #[test]
     fn limits_of_kernel_memory_are_named_only_when_asked_for() {
-        let asks = |json: &str| {
-            let resources = serde_json::from_str(json).expect("resources");
-            GIVEN_UP.iter().filter(|(_, asks)| asks(&resources)).count()
-        };
-        assert_eq!(asks(r#"{"memory":{"kernel":5}}"#), 1);
-        assert_eq!(asks(r#"{"memory":{"kernel":-1}}"#) + asks(r#"{"memory":{}}"#), 0);
+        let named = |json: &str| limits(json).unenforced.len();
+        assert_eq!(named(r#"{"memory":{"kernel":5}}"#), 1);
+        assert_eq!(named(r#"{"memory":{"kernel":-1}}"#) + named(r#"{"memory":{}}"#), 0);
     }
 
     #[test]

@@ -12,12 +12,12 @@
 
 #![forbid(unsafe_code)]
 
-pub(super) mod apply;
 mod block_io;
 mod cpuset;
 pub(super) mod devices;
 mod freezer;
 pub(super) mod hierarchies;
+pub(super) mod hints;
 mod kill;
 pub(super) mod limits;
 pub(super) mod tree;

@@ -1,11 +1,13 @@
 //! The directories of one container, one in each hierarchy: making them, finding them again, letting
 //! processes in, taking them away.
 
-use super::super::create::{failed, make, no_right, say, undo};
+use super::super::apply::Target;
+use super::super::directories::{failed, make, no_right, say, undo};
 use super::super::path;
 use super::super::unenforced::Reason;
 use super::super::v2::directory::read_pids;
 use super::super::walk::{self, busy, gone, open_directory, unless_gone};
+use super::super::write::Write;
 use super::cpuset;
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
@@ -53,30 +55,27 @@ pub(in super::super) struct Made {
     /// The hierarchies in which the caller may make none, and what the kernel said.
     pub(in super::super) refused: BTreeMap<String, Reason>,
     /// The directories that are new, those above first.
-    new: Vec<PathBuf>,
-}
-
-impl Made {
-    /// Takes back what was made.
-    pub(in super::super) fn undo(&self) {
-        undo(&self.new);
-    }
+    pub(in super::super) new: Vec<PathBuf>,
 }
 
 impl Tree {
     /// Makes the directories `places`, by the names of their hierarchies, with what is missing above
     /// them, ready for limits and then for processes. An empty directory that is there already is
-    /// taken over. An error leaves nothing behind.
+    /// taken over, and with `expected` one in which a process of ours is. An error leaves nothing
+    /// behind.
     ///
     /// # Errors
     ///
     /// When a directory is in use already, and what the kernel says, but for a missing right.
-    pub(in super::super) fn make(places: &BTreeMap<String, PathBuf>) -> Result<Made> {
+    pub(in super::super) fn make(
+        places: &BTreeMap<String, PathBuf>,
+        expected: bool,
+    ) -> Result<Made> {
         let mut made = Made { tree: None, refused: BTreeMap::new(), new: Vec::new() };
-        match places.iter().try_for_each(|(name, path)| made.add(name, path)) {
+        match places.iter().try_for_each(|(name, path)| made.add(name, path, expected)) {
             Ok(()) => Ok(made),
             Err(error) => {
-                made.undo();
+                undo(&made.new);
                 Err(error)
             }
         }
@@ -150,6 +149,12 @@ impl Tree {
         result
     }
 
+    /// Where a write goes.
+    pub(in super::super) fn target(&self, write: &Write) -> Option<Target<'_>> {
+        let directory = self.with(write.controller())?;
+        Some(Target { dir: directory.dir(), path: &directory.path })
+    }
+
     /// The directory with a controller's files; for a named hierarchy, that of the name.
     pub(super) fn with(&self, controller: &str) -> Option<&Directory> {
         self.directories.iter().find(|one| one.has(controller))
@@ -157,7 +162,7 @@ impl Tree {
 }
 
 impl Made {
-    fn add(&mut self, name: &str, path: &Path) -> Result<()> {
+    fn add(&mut self, name: &str, path: &Path, expected: bool) -> Result<()> {
         let new = match make(path) {
             Ok(new) => new,
             Err(error) if no_right(error) => {
@@ -172,7 +177,7 @@ impl Made {
         let open = |error| failed("open cgroup", path, error).field(FIELD);
         let dir = open_directory(path).map_err(open)?;
         let directory = Directory { name: name.to_owned(), path: path.to_path_buf(), dir };
-        if !is_new {
+        if !is_new && !expected {
             directory.check_unused()?;
         }
         if directory.has("cpuset") {

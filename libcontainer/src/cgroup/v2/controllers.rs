@@ -48,7 +48,7 @@ pub(in super::super) fn enable(
     let available = list(AT_FDCWD, &root.join("cgroup.controllers"))?;
     let wanted: Vec<&str> =
         absent.iter().copied().filter(|name| available.iter().any(|have| have == name)).collect();
-    if !wanted.is_empty() && read_file(cgroup, "cgroup.type")?.trim() == "domain invalid" {
+    if !wanted.is_empty() && is_threaded(&read_file(cgroup, "cgroup.type")?) {
         return Err(Errno::EOPNOTSUPP);
     }
     let refused = if wanted.is_empty() { BTreeMap::new() } else { walk(root, directory, wanted)? };
@@ -58,6 +58,12 @@ pub(in super::super) fn enable(
     let present = list(cgroup, "cgroup.controllers")?;
     let still = needed.iter().filter(|name| !present.iter().any(|have| have == **name));
     Ok(still.map(|name| (name.to_string(), refused.get(*name).cloned())).collect())
+}
+
+/// Whether a cgroup of this `cgroup.type` takes no process, or only threads of processes above it.
+/// One that is empty may lack memory and io for no other reason, so it is looked at when they do.
+fn is_threaded(kind: &str) -> bool {
+    matches!(kind.trim(), "domain invalid" | "threaded")
 }
 
 /// Adds `wanted` to every `cgroup.subtree_control` from `root` to the parent of `directory`; the

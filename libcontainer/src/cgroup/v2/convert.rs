@@ -64,6 +64,30 @@ pub(in super::super) fn swap_max(swap: i64, memory: i64) -> Result<Option<String
     }
 }
 
+/// `blkio.weight` of cgroup v1 (10 to 1000) as `io.weight` (1 to 10000), on a straight line.
+pub(super) fn io_weight(weight: u16) -> u64 {
+    1 + u64::from(weight.clamp(10, 1000) - 10) * 9999 / 990
+}
+
+/// A rate of `io.max`. On cgroup v1 a 0 takes the limit of a device away; on v2 the kernel refuses
+/// it, and the word for that is `max`.
+pub(super) fn io_rate(rate: u64) -> String {
+    match rate {
+        0 => "max".into(),
+        _ => rate.to_string(),
+    }
+}
+
+/// A line of `rdma.max`. The kernel counts in signed 32 bits, and more than that is no limit.
+pub(super) fn rdma_max(device: &str, handles: Option<u32>, objects: Option<u32>) -> String {
+    let one = |key: &str, value: Option<u32>| match value {
+        None => String::new(),
+        Some(value) if i32::try_from(value).is_err() => format!(" {key}=max"),
+        Some(value) => format!(" {key}={value}"),
+    };
+    format!("{device}{}{}", one("hca_handle", handles), one("hca_object", objects))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,6 +136,7 @@ mod tests {
         assert_eq!(pids_max(i64::MIN), None);
     }
 
+    /// What runc makes of each pair of swap and memory, one of each sign.
     #[test]
     fn swap_without_memory() {
         assert_eq!(swap_max(200, 50), Ok(Some("150".into())));
@@ -119,6 +144,8 @@ mod tests {
         assert_eq!(swap_max(0, 50), Ok(None));
         assert_eq!(swap_max(0, 0), Ok(None));
         assert_eq!(swap_max(-1, 50), Ok(Some("max".into())));
+        assert_eq!(swap_max(-1, 0), Ok(Some("max".into())));
+        assert_eq!(swap_max(-1, -1), Ok(Some("max".into())));
         assert_eq!(swap_max(0, -1), Ok(Some("max".into())));
         assert_eq!(swap_max(200, -1), Ok(Some("200".into())));
         assert!(swap_max(49, 50).unwrap_err().contains("below"));
@@ -136,5 +163,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn weights_of_disks() {
+        for (weight, expected) in [(10, 1), (100, 910), (500, 4950), (1000, 10_000)] {
+            assert_eq!(io_weight(weight), expected, "{weight}");
+        }
+        let all: Vec<u64> = (10..=1000).map(io_weight).collect();
+        assert!(all.is_sorted_by(|a, b| a < b));
+        assert!((0..=u16::MAX).map(io_weight).all(|weight| (1..=10_000).contains(&weight)));
+    }
+
+    #[test]
+    fn rates_and_rdma() {
+        assert_eq!((io_rate(0), io_rate(1)), ("max".into(), "1".into()));
+        assert_eq!(io_rate(u64::MAX), "18446744073709551615");
+        assert_eq!(rdma_max("mlx", Some(2), None), "mlx hca_handle=2");
+        assert_eq!(rdma_max("mlx", Some(0), Some(u32::MAX)), "mlx hca_handle=0 hca_object=max");
+        assert_eq!(rdma_max("mlx", None, Some(2_147_483_647)), "mlx hca_object=2147483647");
     }
 }

@@ -7,4 +7,5 @@ pub(super) mod convert;
 pub(super) mod directory;
 mod freezer;
 pub(super) mod limits;
+pub(super) mod missing;
 mod unified;

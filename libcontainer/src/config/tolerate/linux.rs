@@ -11,8 +11,23 @@ use crate::error::Problem;
 /// The first version in which a pids limit is optional, by its minor number.
 const PIDS_LIMIT_IS_OPTIONAL: u64 = 3;
 
+/// The lists of `linux.resources` whose elements need these fields. oci-spec reads an absent one as
+/// 0 or as empty, and 0 is a device, a rate and a limit too.
+const COMPULSORY: &[(&[&str], &[&str])] = &[
+    (&["blockIO", "weightDevice"], &["major", "minor"]),
+    (&["blockIO", "throttleReadBpsDevice"], THROTTLE),
+    (&["blockIO", "throttleWriteBpsDevice"], THROTTLE),
+    (&["blockIO", "throttleReadIOPSDevice"], THROTTLE),
+    (&["blockIO", "throttleWriteIOPSDevice"], THROTTLE),
+    (&["hugepageLimits"], &["pageSize", "limit"]),
+    (&["network", "priorities"], &["name", "priority"]),
+];
+
+const THROTTLE: &[&str] = &["major", "minor", "rate"];
+
 pub(super) fn mend(config: &mut Value, report: &mut Report) {
     device_numbers(config, report);
+    compulsory(config, report);
     pids_limit(config, report);
     hugepage_limits(config);
 }
@@ -31,6 +46,17 @@ fn device_numbers(config: &mut Value, report: &mut Report) {
             }
         }
     });
+}
+
+fn compulsory(config: &mut Value, report: &mut Report) {
+    for (list, keys) in COMPULSORY {
+        let path = [&["linux", "resources"], *list, &["*"]].concat();
+        each(config, &TOP, &path, &mut |trail, element| {
+            for key in keys.iter().filter(|key| !element.contains_key(**key)) {
+                report.problems.push(Problem::new(trail.with(key), "is missing"));
+            }
+        });
+    }
 }
 
 /// Up to version 1.2 the limit was compulsory and 0 meant that none is set; since 1.3 it is

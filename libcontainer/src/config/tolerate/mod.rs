@@ -58,8 +58,15 @@ const CHOICES: &[Choice] = &[
         path: &["linux", "namespaces", "*"],
         key: "type",
         known: "pid network mount ipc uts user cgroup time",
+        optional: false,
     },
-    Choice { path: &["linux", "devices", "*"], key: "type", known: "c b u p" },
+    Choice { path: &["linux", "devices", "*"], key: "type", known: "c b u p", optional: false },
+    Choice {
+        path: &["linux", "resources", "devices", "*"],
+        key: "type",
+        known: "a b c u",
+        optional: true,
+    },
 ];
 
 /// An object of the JSON value.
@@ -157,6 +164,7 @@ struct Choice {
     path: &'static [&'static str],
     key: &'static str,
     known: &'static str,
+    optional: bool,
 }
 
 impl Choice {
@@ -164,6 +172,7 @@ impl Choice {
     fn look(&self, value: &mut Value, start: &Trail<'_>, report: &mut Report) {
         each(value, start, self.path, &mut |trail, object| {
             let text = match object.get(self.key) {
+                None if self.optional => return,
                 None => "is missing".to_owned(),
                 Some(Value::String(word)) if !self.words().any(|known| known == word) => {
                     format!("unknown value {word:?}")

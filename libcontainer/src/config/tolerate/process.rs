@@ -23,6 +23,7 @@ const RLIMITS: Choice = Choice {
     known: "RLIMIT_AS RLIMIT_CORE RLIMIT_CPU RLIMIT_DATA RLIMIT_FSIZE RLIMIT_LOCKS RLIMIT_MEMLOCK \
             RLIMIT_MSGQUEUE RLIMIT_NICE RLIMIT_NOFILE RLIMIT_NPROC RLIMIT_RSS RLIMIT_RTPRIO \
             RLIMIT_RTTIME RLIMIT_SIGPENDING RLIMIT_STACK",
+    optional: false,
 };
 
 /// Scheduler flags as the specification spells them, and as oci-spec 0.10 does.

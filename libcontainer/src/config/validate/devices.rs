@@ -7,9 +7,12 @@ use super::Findings;
 /// A number of a device, and the last one that there is.
 type Number = (&'static str, fn(&LinuxDevice) -> i64, i64);
 
-/// The kernel's ranges: 12 bits and 20 bits.
+/// The last numbers that a device of the kernel can have: 12 bits and 20 bits.
+pub(super) const MAJOR_LAST: i64 = 0xfff;
+pub(super) const MINOR_LAST: i64 = 0xf_ffff;
+
 const NUMBERS: &[Number] =
-    &[("major", LinuxDevice::major, 0xfff), ("minor", LinuxDevice::minor, 0xf_ffff)];
+    &[("major", LinuxDevice::major, MAJOR_LAST), ("minor", LinuxDevice::minor, MINOR_LAST)];
 
 pub(super) fn check(linux: &Linux, findings: &mut Findings) {
     let devices = linux.devices().as_deref().unwrap_or_default();

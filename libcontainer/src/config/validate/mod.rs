@@ -16,6 +16,7 @@ mod ids;
 mod mounts;
 mod namespaces;
 mod process;
+mod resources;
 mod seccomp;
 mod sysctl;
 mod time;
@@ -25,10 +26,12 @@ mod version;
 
 use oci_spec::runtime::{Linux, Process, Spec};
 
+pub use resources::validate_resources;
 pub use sysctl::sysctl_path;
 
 pub(super) use capabilities::names as capability_names;
 pub(super) use idmap::MountMappings;
+pub(crate) use resources::device_rule_problem;
 pub(super) use version::Version;
 
 use crate::error::{Error, Problem, Result};
@@ -81,6 +84,9 @@ pub fn validate(spec: &Spec, host: &HostIds) -> Vec<Problem> {
         sysctl::check(spec, linux, &mut findings);
         devices::check(linux, &mut findings);
         cgroups::check(linux, &mut findings);
+        if let Some(resources) = linux.resources() {
+            resources::check(resources, &mut findings);
+        }
         seccomp::check(linux, &mut findings);
     }
     namespaces::check_caller(spec, host, &mut findings);

@@ -122,16 +122,12 @@ fn what_is_asked_to_be_writable_is_where_the_cgroup_is_the_containers() {
 /// CVE-2023-25809, and a container without a cgroup: it is in its caller's.
 #[test]
 fn a_cgroup_that_is_not_the_containers_is_read_only() {
-    let rootless = Host { in_user_namespace: true, ..host() };
-    let place = place();
-    for (host, cgroup) in [(&rootless, Some(&place)), (&rootless, None), (&host(), None)] {
-        for new in [true, false] {
-            let (mounts, warning) = planned(host, &["rw"], new, cgroup);
-            assert!(mounts[1..].iter().all(is_read_only), "{:?}", lines(&mounts));
-            assert_eq!(warning, Some(FORCED));
-            let (_, warning) = planned(host, &["ro"], new, cgroup);
-            assert_eq!(warning, None, "that is what was asked for");
-        }
+    for new in [true, false] {
+        let (mounts, warning) = planned(&host(), &["rw"], new, None);
+        assert!(mounts[1..].iter().all(is_read_only), "{:?}", lines(&mounts));
+        assert_eq!(warning, Some(FORCED));
+        let (_, warning) = planned(&host(), &["ro"], new, None);
+        assert_eq!(warning, None, "that is what was asked for");
     }
 }
 
@@ -144,24 +140,6 @@ fn only_the_hierarchies_that_it_has_no_cgroup_in_are_read_only() {
     assert_eq!(read_only, [false, false, true, false, false]);
     assert_eq!(warning, Some(FORCED));
     assert_eq!(mounts[2].source_name, "/sys/fs/cgroup/memory/user.slice");
-}
-
-#[test]
-fn instead_of_a_cgroup_that_could_not_be_made_the_callers_is_shown() {
-    let rootless = Host { in_user_namespace: true, ..host() };
-    let sources = |host: &Host| {
-        let (mounts, _) = planned(host, USUAL, false, Some(&place()));
-        let source = |mount: MountPlan| match mount.source {
-            Source::Cgroup(HostCgroup { path, instead }) => Some((path, instead)),
-            _ => None,
-        };
-        mounts.into_iter().filter_map(source).collect::<Vec<_>>()
-    };
-    let memory = c"/sys/fs/cgroup/memory/c1".to_owned();
-    let callers = c"/sys/fs/cgroup/memory/user.slice".to_owned();
-    assert_eq!(sources(&rootless)[1], (memory.clone(), Some(callers)));
-    // For the host's root it is an error if it is not there.
-    assert_eq!(sources(&host())[1], (memory, None));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A cgroup directory of the kernel's, gone at the end.
 struct Place {
@@ -32,7 +32,8 @@ impl Place {
     fn apply(&self, writes: &[(&str, &str)]) -> Result<()> {
         let write = |(file, value): &(&str, &str)| Write::new(&format!("f.{file}"), file, *value);
         let writes: Vec<Write> = writes.iter().map(write).collect();
-        apply(&writes, |_| Some(Target { dir: self.dir.as_fd(), path: &self.path }))
+        let target = |_: &Write| Some(Target { dir: self.dir.as_fd(), path: &self.path });
+        apply(&writes, target, || Ok(())).map(drop)
     }
 
     fn set(&self, writes: &[(&str, &str)]) {
@@ -80,10 +81,11 @@ fn a_missing_file_is_found_before_anything_is_written() {
     let error = place.apply(&writes).expect_err("no such file");
     assert_eq!(error.errno(), Some(libc::ENOENT));
     assert_eq!(place.holds("cgroup.max.depth"), "max");
-    let fine = Write { missing_is_fine: true, ..Write::new("f", "cgroup.nosuch", "1") };
+    let fine = Write::new("f", "cgroup.nosuch", "1").if_missing(IfMissing::Fine);
     let target = |_: &Write| Some(Target { dir: place.dir.as_fd(), path: &place.path });
-    apply(&[fine], target).expect("that is fine");
-    let error = apply(&[Write::new("f", "pids.max", "1")], |_| None).expect_err("no directory");
+    apply(&[fine], target, || Ok(())).expect("that is fine");
+    let error =
+        apply(&[Write::new("f", "pids.max", "1")], |_| None, || Ok(())).expect_err("no directory");
     assert_eq!(error.to_string(), "f: this container is in no cgroup of controller pids");
 }
 

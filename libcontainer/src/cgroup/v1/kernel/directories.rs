@@ -47,7 +47,7 @@ fn what_is_in_use_is_refused_and_what_was_made_is_taken_back() {
     let Some(place) = Place::new("used", &["pids", "freezer", "memory"]) else { return };
     let tree = place.tree("c", &["pids"]);
     let child = run(&tree, "exec sleep 300", 1);
-    let error = Tree::make(&place.paths("c", &["memory", "pids"])).expect_err("in use");
+    let error = Tree::make(&place.paths("c", &["memory", "pids"]), false).expect_err("in use");
     assert!(error.to_string().contains("holds 1 processes already"), "{error}");
     assert_eq!(error.config_field(), Some("linux.cgroupsPath"));
     assert!(place.paths("c", &["memory"]).values().all(|path| !path.exists()));
@@ -55,7 +55,7 @@ fn what_is_in_use_is_refused_and_what_was_made_is_taken_back() {
 
     let frozen = place.tree("f", &["freezer"]);
     frozen.freeze().expect("freeze");
-    let error = Tree::make(&place.paths("f", &["freezer"])).expect_err("frozen").to_string();
+    let error = Tree::make(&place.paths("f", &["freezer"]), false).expect_err("frozen").to_string();
     assert!(error.contains("is frozen"), "{error}");
     frozen.thaw().expect("thaw");
     let again = place.tree("f", &["freezer"]);
@@ -63,7 +63,7 @@ fn what_is_in_use_is_refused_and_what_was_made_is_taken_back() {
 
     let mut nowhere = place.paths("new/c", &["memory", "pids"]);
     nowhere.insert("z".into(), "/proc/skep-no-such/x".into());
-    Tree::make(&nowhere).expect_err("no directory can be made there");
+    Tree::make(&nowhere, false).expect_err("no directory can be made there");
     assert!(place.paths("new", &["memory", "pids"]).values().all(|path| !path.exists()));
 }
 

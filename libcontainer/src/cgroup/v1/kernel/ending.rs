@@ -8,14 +8,14 @@ fn a_frozen_process_does_not_advance() {
     let Some(place) = Place::new("frozen", &["freezer", "cpuacct"]) else { return };
     let tree = place.tree("c", &["freezer", "cpuacct"]);
     let child = run(&tree, "while :; do :; done", 1);
-    assert!(!tree.is_frozen().expect("state"));
+    assert!(!is_frozen(&tree));
     tree.freeze().expect("freeze");
-    assert!(tree.is_frozen().expect("state"));
+    assert!(is_frozen(&tree));
     let before = number(&tree, "cpuacct.usage");
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(number(&tree, "cpuacct.usage"), before);
     tree.thaw().expect("thaw");
-    assert!(!tree.is_frozen().expect("state"));
+    assert!(!is_frozen(&tree));
     wait_for(|| number(&tree, "cpuacct.usage") > before);
     tree.freeze().expect("freeze");
     reap(child, tree);
@@ -76,7 +76,7 @@ fn cgroups_that_a_container_made_go_with_it() {
     assert_eq!(pids.len(), 3, "{pids:?}");
     drop(other);
     tree.freeze().expect("freeze");
-    assert!(!below.is_frozen().expect("not by itself"));
+    assert!(!is_frozen(&below));
     tree.kill_all().expect("kill");
     let paths = tree.paths();
     tree.remove().expect("remove");

@@ -7,6 +7,7 @@ mod directories;
 mod ending;
 mod limits;
 
+use super::super::apply::apply;
 use super::Tree;
 use super::hierarchies::{self, Hierarchy};
 use super::limits as v1_limits;
@@ -15,6 +16,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+fn is_frozen(tree: &Tree) -> bool {
+    tree.with("freezer").expect("a freezer").is_frozen().expect("is it frozen")
+}
 
 /// A directory for one test in every hierarchy.
 struct Place {
@@ -51,7 +56,7 @@ impl Place {
     }
 
     fn tree(&self, below: &str, controllers: &[&str]) -> Tree {
-        let made = Tree::make(&self.paths(below, controllers)).expect("make");
+        let made = Tree::make(&self.paths(below, controllers), false).expect("make");
         assert!(made.refused.is_empty(), "{made:?}");
         made.tree.expect("a tree")
     }
@@ -74,7 +79,7 @@ fn skip<T>(test: &str, why: &str) -> Option<T> {
 fn set(tree: &Tree, resources: &str) -> crate::error::Result<()> {
     let limits = v1_limits::of(&serde_json::from_str(resources).expect("resources"));
     assert_eq!(limits.problems, []);
-    tree.write(&limits.writes)
+    apply(&limits.writes, |write| tree.target(write)).map(drop)
 }
 
 fn refused(tree: &Tree, resources: &str) -> String {

@@ -1,6 +1,9 @@
 //! Which devices a container may open or make: `linux.resources.devices` as a program of the kernel's
 //! type BPF_PROG_TYPE_CGROUP_DEVICE, attached to the cgroup before anyone is in it.
 //!
+//! A rule of type `a`, or of none, is for both types and is as wide as its numbers and access are. (On
+//! cgroup v1 the kernel ignores those and takes it for all devices; runc does so on v2 as well.)
+//!
 //! Everything is denied at first (GHSA-g54h-m393-cpwq was a list that was not), then come the config's
 //! rules in order, then the devices that every container has. Of the rules that match, the last one
 //! decides, for read, write and mknod each on its own; so the program tries them from the last to the
@@ -9,7 +12,11 @@
 //! defaults, as engines write them, are left out, neighbours that differ in the minor number alone
 //! share their checks, and a list that allows everything needs no program at all.
 
+#[cfg(test)]
+mod tests;
+
 use super::device_program::compile;
+use crate::config::device_rule_problem;
 use crate::error::Problem;
 use crate::sys::bpf::{self, Insn};
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxDeviceType};
@@ -118,52 +125,71 @@ impl DeviceFilter {
         self.program.len()
     }
 
-    /// Loads the program and attaches it to the cgroup directory `cgroup`.
+    /// Loads the program and attaches it to the cgroup directory `cgroup`, in addition to what is
+    /// there.
     pub(super) fn attach(&self, cgroup: BorrowedFd<'_>) -> io::Result<()> {
         let filter = bpf::load_device_filter(&self.program)?;
-        Ok(bpf::attach_device_filter(cgroup, filter.as_fd())?)
+        Ok(bpf::attach_device_filter(cgroup, filter.as_fd(), None)?)
+    }
+
+    /// Makes this the filter of the cgroup directory `cgroup`, in the place of the one that
+    /// [`attach`](Self::attach) or this has given it: in one step, so that there is no moment
+    /// without a filter, or with both. Filters that others have attached stay.
+    ///
+    /// Should there be several of ours, the last is replaced and the others are taken off then: a
+    /// device needs the leave of all, so in between less is allowed, never more. What an error leaves
+    /// is never wider than the former and the new filter together.
+    pub(super) fn replace(&self, cgroup: BorrowedFd<'_>) -> io::Result<()> {
+        let mut former = bpf::own_device_filters(cgroup)?;
+        if !self.allows_everything() {
+            let filter = bpf::load_device_filter(&self.program)?;
+            let last = former.pop();
+            bpf::attach_device_filter(cgroup, filter.as_fd(), last.as_ref().map(AsFd::as_fd))?;
+        }
+        for filter in former {
+            bpf::detach_device_filter(cgroup, filter.as_fd())?;
+        }
+        Ok(())
     }
 }
 
-/// Whether a list asks for more than the "deny everything" that engines always begin with.
+/// Whether a list asks for more than the "deny everything" that engines always begin with. One that
+/// does not leaves the filter of a container that is updated as it is: podman sends it with every
+/// update, also of containers that were given devices.
 pub(super) fn asks_for_more_than_default(devices: &[LinuxDeviceCgroup]) -> bool {
     let parsed = devices.iter().enumerate().map(parse);
     !parsed.into_iter().all(|rule| rule.is_ok_and(|rule| !rule.allow && rule.decides_all()))
 }
 
+/// One rule of the list, or what is wrong with it.
 pub(super) fn parse((index, device): (usize, &LinuxDeviceCgroup)) -> Result<Rule, Problem> {
-    let problem = |name: &str, text: &str| Problem::new(format!("{FIELD}[{index}].{name}"), text);
+    if let Some(problem) = device_rule_problem(index, device) {
+        return Err(problem);
+    }
     let kind = match device.typ() {
         None | Some(LinuxDeviceType::A) => None,
         Some(LinuxDeviceType::B) => Some(Kind::Block),
-        Some(LinuxDeviceType::C | LinuxDeviceType::U) => Some(Kind::Char),
-        Some(LinuxDeviceType::P) => return Err(problem("type", "must be a, b or c")),
+        Some(LinuxDeviceType::C | LinuxDeviceType::U | LinuxDeviceType::P) => Some(Kind::Char),
     };
-    let number = |name, value: Option<i64>| match value {
-        None | Some(-1) => Ok(None),
-        Some(value) => u32::try_from(value)
-            .map(Some)
-            .map_err(|_| problem(name, "must be -1 (any) or a device number")),
-    };
-    let access = device.access().as_deref().and_then(access_bits);
+    // -1 is any.
+    let number = |value: Option<i64>| value.and_then(|value| u32::try_from(value).ok());
     Ok(Rule {
         allow: device.allow(),
         kind,
-        major: number("major", device.major())?,
-        minor: number("minor", device.minor())?,
-        access: access.ok_or_else(|| problem("access", "must be made of r, w and m"))?,
+        major: number(device.major()),
+        minor: number(device.minor()),
+        access: access_bits(device.access().as_deref().unwrap_or_default()),
     })
 }
 
-fn access_bits(text: &str) -> Option<u8> {
+fn access_bits(text: &str) -> u8 {
     let bit = |byte| match byte {
-        b'r' => Some(READ),
-        b'w' => Some(WRITE),
-        b'm' => Some(MKNOD),
-        _ => None,
+        b'r' => READ,
+        b'w' => WRITE,
+        b'm' => MKNOD,
+        _ => 0,
     };
-    let bits = text.bytes().try_fold(0, |bits, byte| Some(bits | bit(byte)?));
-    bits.filter(|bits| *bits != 0)
+    text.bytes().fold(0, |bits, byte| bits | bit(byte))
 }
 
 /// The rules that can decide, last one first, and what holds where none of them does.
@@ -210,95 +236,5 @@ impl fmt::Display for DeviceFilter {
             write!(f, "{rule}, ")?;
         }
         f.write_str(if self.otherwise { "allow all" } else { "deny all" })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::device_program::tests::{Ask, run};
-    use super::*;
-
-    fn list(json: &str) -> Vec<LinuxDeviceCgroup> {
-        serde_json::from_str(json).expect("devices")
-    }
-
-    fn filter(json: &str) -> DeviceFilter {
-        DeviceFilter::new(&list(json)).expect("filter")
-    }
-
-    #[test]
-    fn nothing_asked_for_is_the_default_devices_and_no_disk() {
-        let filter = filter("[]");
-        let ask = |kind, major, minor, access| Ask { kind, major, minor, access };
-        assert!(run(&filter.program, ask(Kind::Char, 1, 3, READ | WRITE)));
-        assert!(run(&filter.program, ask(Kind::Char, 136, 77, READ | WRITE)));
-        assert!(run(&filter.program, ask(Kind::Block, 8, 0, MKNOD)));
-        assert!(!run(&filter.program, ask(Kind::Block, 8, 0, READ)));
-        assert!(!run(&filter.program, ask(Kind::Char, 1, 1, READ)));
-        assert_eq!(filter, self::filter(r#"[{"allow":false,"access":"rwm"}]"#));
-    }
-
-    #[test]
-    fn a_list_that_allows_everything_needs_no_program() {
-        assert!(filter(r#"[{"allow":true,"access":"rwm"}]"#).allows_everything());
-        assert!(filter(r#"[{"allow":false,"type":"c","access":"rwm"},{"allow":true,"type":"a","access":"rwm"}]"#)
-            .allows_everything());
-        assert!(!filter(r#"[{"allow":true,"access":"rw"}]"#).allows_everything());
-        assert!(
-            !filter(r#"[{"allow":true,"access":"rwm"},{"allow":false,"type":"b","access":"w"}]"#)
-                .allows_everything()
-        );
-    }
-
-    /// The cost of loading grows with the program.
-    #[test]
-    fn default_list_is_short_and_repeated_rules_add_nothing() {
-        let once = filter(r#"[{"allow":false,"access":"rwm"}]"#);
-        assert!(once.instructions() <= 40, "{}", once.instructions());
-        let again = r#"[{"allow":true,"type":"c","major":9,"minor":9,"access":"r"},{"allow":false,"access":"rwm"}]"#;
-        assert_eq!(filter(again), once);
-        let repeated = r#"[{"allow":false,"access":"rwm"},
-            {"allow":true,"type":"c","major":1,"minor":3,"access":"rwm"},
-            {"allow":false,"type":"c","major":136,"minor":5,"access":"w"},
-            {"allow":true,"type":"c","major":5,"minor":2,"access":"r"}]"#;
-        assert_eq!(filter(repeated), once);
-    }
-
-    #[test]
-    fn wrong_rules_are_all_named() {
-        let wrong = list(
-            r#"[{"allow":true,"type":"p","access":"r"},{"allow":true,"access":"rx"},
-            {"allow":true},{"allow":true,"major":-2,"access":"r"},
-            {"allow":true,"minor":4294967296,"access":"r"},{"allow":true,"access":"r"}]"#,
-        );
-        let problems = DeviceFilter::new(&wrong).expect_err("problems");
-        let fields: Vec<&str> = problems.iter().map(|one| one.field.as_str()).collect();
-        let expected = [
-            "linux.resources.devices[0].type",
-            "linux.resources.devices[1].access",
-            "linux.resources.devices[2].access",
-            "linux.resources.devices[3].major",
-            "linux.resources.devices[4].minor",
-        ];
-        assert_eq!(fields, expected);
-    }
-
-    #[test]
-    fn more_than_default_is_any_rule_but_deny_all() {
-        let more = |json| asks_for_more_than_default(&list(json));
-        assert!(!more("[]"));
-        assert!(!more(
-            r#"[{"allow":false,"access":"rwm"},{"allow":false,"type":"a","access":"mrw"}]"#
-        ));
-        assert!(more(r#"[{"allow":false,"access":"w"}]"#));
-        assert!(more(r#"[{"allow":true,"type":"c","major":1,"minor":3,"access":"r"}]"#));
-    }
-
-    #[test]
-    fn prints_the_rules_that_decide() {
-        let filter = filter(r#"[{"allow":true,"type":"b","major":8,"access":"r"}]"#);
-        let text = filter.to_string();
-        assert!(text.starts_with("allow c 10:200 rwm, allow c 136:* rwm, "), "{text}");
-        assert!(text.ends_with("allow b 8:* r, deny all"), "{text}");
     }
 }

@@ -1,0 +1,225 @@
+//! Gives the runtime and its peers the same limits, and compares what the kernel then says of the
+//! container's cgroup: file by file, in every hierarchy.
+//!
+//! The container is made and not started: its limits have to be there before its program is.
+
+mod configs;
+mod known;
+mod settings;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use crate::ctx::{self, Ctx};
+use crate::harness::{leaks, procs, runner};
+use crate::options::{Options, Peer, peer_of};
+use crate::result::{Doing, Res, holds};
+use crate::text::brief;
+use crate::{cgroups, image};
+use configs::{CONFIGS, Config, Outcome};
+use known::{KNOWN, Known, OUTCOME};
+use settings::Settings;
+
+/// As `println!`, to a reader that may have gone.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        let _closed = writeln!(std::io::stdout(), $($text)*);
+    }};
+}
+
+/// What came of one config with one runtime.
+enum Made {
+    Settings(Settings),
+    Refused(String),
+}
+
+/// A setting (or whether there are any) that is not the same.
+struct Difference {
+    key: String,
+    own: String,
+    theirs: String,
+}
+
+/// What all configs have in common.
+struct Comparison {
+    runtime: PathBuf,
+    peers: Vec<(Peer, PathBuf)>,
+    work: PathBuf,
+    /// The settings of a container without limits.
+    unlimited: Settings,
+}
+
+pub(crate) fn run(options: &Options) -> Res<ExitCode> {
+    nix::sys::prctl::set_child_subreaper(true).doing("become subreaper")?;
+    let work = runner::work_dir()?;
+    let outcome = image::build(&work.join("rootfs"), &options.probe)
+        .and_then(|()| Comparison::new(options, &work))
+        .map(|comparison| comparison.all(options));
+    procs::kill_below(std::process::id() as i32);
+    leaks::remove(&work, &ctx::id_prefix(std::process::id()));
+    let [passed, failed, skipped] = outcome?;
+    say!("{passed} passed, {failed} failed, {skipped} skipped");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+impl Comparison {
+    fn new(options: &Options, work: &Path) -> Res<Comparison> {
+        let peer = |path: &PathBuf| Ok((peer_of(path)?, path.clone()));
+        let mut comparison = Comparison {
+            runtime: options.runtime.clone(),
+            peers: options.against.iter().map(peer).collect::<Res<_>>()?,
+            work: work.to_path_buf(),
+            unlimited: Settings::new(),
+        };
+        match comparison.make(&options.runtime, &json!({}))? {
+            Made::Settings(settings) => comparison.unlimited = settings,
+            Made::Refused(reason) => return Err(format!("without limits: {reason}")),
+        }
+        Ok(comparison)
+    }
+
+    /// How many passed, failed and were skipped.
+    fn all(&self, options: &Options) -> [usize; 3] {
+        let mut counts = [0; 3];
+        let chosen = |config: &&Config| {
+            let has = |part: &String| config.name.contains(part.as_str());
+            options.filters.is_empty() || options.filters.iter().any(has)
+        };
+        for config in CONFIGS.iter().filter(chosen) {
+            let here = config.needs.iter().all(|need| self.has(need));
+            let verdict = here.then(|| self.one(config));
+            let (count, verdict, why) = match verdict {
+                Some(Ok(what)) => (0, "ok", what),
+                Some(Err(reason)) => (1, "FAIL", reason),
+                None => (2, "SKIP", format!("not here: {}", config.needs.join(", "))),
+            };
+            say!("{verdict} compare.{}: {why}", config.name);
+            counts[count] += 1;
+        }
+        counts
+    }
+
+    fn v1(&self) -> bool {
+        self.unlimited.keys().any(|key| key.contains('/'))
+    }
+
+    /// The differences that are meant; none is in v1.
+    fn known(&self, config: &Config, peer: Peer) -> Vec<&'static Known> {
+        let of_both = |known: &&Known| known.config == config.name && known.peer == peer;
+        KNOWN.iter().filter(|_known| !self.v1()).filter(of_both).collect()
+    }
+
+    fn has(&self, need: &str) -> bool {
+        let in_v1 = if need == "io" { "blkio" } else { need };
+        cgroups::offers(need) || cgroups::offers(in_v1) || self.unlimited.contains_key(need)
+    }
+
+    /// What the config comes to, if it is as it has to be.
+    fn one(&self, config: &Config) -> Res<String> {
+        let resources = resources(config)?;
+        let own = self.make(&self.runtime, &resources)?;
+        let mut wrong = Vec::new();
+        for (peer, path) in &self.peers {
+            let found = differences(&own, &self.make(path, &resources)?);
+            wrong.extend(unexpected(&self.known(config, *peer), *peer, &found));
+        }
+        let (outcome, text) = self.outcome(&own);
+        // The table says it for v2; v1 has other files, and no `unified`.
+        if !self.v1() && outcome != config.outcome {
+            wrong.insert(0, format!("{text}, wanted {:?}", config.outcome));
+        }
+        holds!(wrong.is_empty(), "{}", wrong.join(" | "));
+        Ok(text)
+    }
+
+    fn outcome(&self, made: &Made) -> (Outcome, String) {
+        let settings = match made {
+            Made::Refused(reason) => return (Outcome::Refused, format!("refused: {reason}")),
+            Made::Settings(settings) => settings,
+        };
+        let changed =
+            settings.iter().filter(|(key, value)| self.unlimited.get(*key) != Some(value));
+        let changed: Vec<String> = changed.map(|(key, value)| format!("{key} {value}")).collect();
+        match changed.is_empty() {
+            true => (Outcome::Nothing, format!("{} settings as they were", settings.len())),
+            false => (Outcome::Changes, changed.join(", ")),
+        }
+    }
+
+    /// The settings of a container of this runtime.
+    fn make(&self, runtime: &Path, resources: &Value) -> Res<Made> {
+        let name = runtime.file_name().unwrap_or_default();
+        let ctx = Ctx::new(runtime, &self.work.join(name))?;
+        let mut container = ctx.sleeper()?;
+        for (key, value) in resources.as_object().into_iter().flatten() {
+            container.set(&format!("/linux/resources/{key}"), value.clone());
+        }
+        let out = container.create_call(&[])?.done()?;
+        let made = match out.code {
+            0 => Made::Settings(settings::of(container.pid()?)?),
+            _ => Made::Refused(brief(&out.err, 200)),
+        };
+        ctx.force_delete_all();
+        procs::reap();
+        if runtime == self.runtime {
+            container.gone()?;
+        }
+        leaks::remove(&ctx.dir, &container.id);
+        Ok(made)
+    }
+}
+
+fn differences(own: &Made, theirs: &Made) -> Vec<Difference> {
+    let (own, theirs) = match (own, theirs) {
+        (Made::Refused(_), Made::Refused(_)) => return Vec::new(),
+        (Made::Refused(reason), _) => return vec![outcome(reason, "a container")],
+        (_, Made::Refused(reason)) => return vec![outcome("a container", reason)],
+        (Made::Settings(own), Made::Settings(theirs)) => (own, theirs),
+    };
+    let keys: BTreeSet<&String> = own.keys().chain(theirs.keys()).collect();
+    let row = |key: &String| Difference {
+        key: key.clone(),
+        own: shown(own.get(key)),
+        theirs: shown(theirs.get(key)),
+    };
+    keys.into_iter().map(row).filter(|each| each.own != each.theirs).collect()
+}
+
+fn shown(value: Option<&String>) -> String {
+    value.map_or("no file", String::as_str).to_string()
+}
+
+fn outcome(own: &str, theirs: &str) -> Difference {
+    Difference { key: OUTCOME.into(), own: own.into(), theirs: theirs.into() }
+}
+
+/// Differences that nobody meant, and those that were meant and did not come.
+fn unexpected(meant: &[&Known], peer: Peer, found: &[Difference]) -> Vec<String> {
+    let new = found.iter().filter(|each| !meant.iter().any(|known| known.key == each.key));
+    let gone = meant.iter().filter(|known| !found.iter().any(|each| each.key == known.key));
+    let new = new.map(|each| format!("{}: {}, {peer:?}: {}", each.key, each.own, each.theirs));
+    let gone =
+        gone.map(|known| format!("{} is as {peer:?}'s, no longer: {}", known.key, known.why));
+    new.chain(gone).collect()
+}
+
+/// The config's JSON, with a block device of this machine in it.
+fn resources(config: &Config) -> Res<Value> {
+    let (major, minor) = disk().unwrap_or((1, 0));
+    let text = config.resources.replace("@disk", &format!(r#""major":{major},"minor":{minor}"#));
+    let text = text.replace("@device", &format!("{major}:{minor}"));
+    serde_json::from_str(&text).doing(config.name)
+}
+
+/// The numbers of the first whole disk.
+fn disk() -> Option<(u32, u32)> {
+    let table = std::fs::read_to_string("/proc/partitions").ok()?;
+    table.lines().skip(2).find_map(|line| {
+        let mut fields = line.split_whitespace();
+        Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+    })
+}
