@@ -62,10 +62,11 @@ impl Cgroup {
     ///
     /// What the kernel says to the limit of processes, which counted that one, too.
     pub(crate) fn settle(&mut self, plan: &CgroupPlan) -> Result<()> {
-        if self.drop_placeholder() {
+        if self.has_placeholder() {
             let pids: Vec<Write> =
                 plan.writes().iter().filter(|write| write.file == PIDS).cloned().collect();
             apply(&pids, |write| self.target(write))?;
+            self.keep_placeholder(None);
         }
         Ok(())
     }

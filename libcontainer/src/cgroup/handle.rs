@@ -72,9 +72,8 @@ impl Cgroup {
         self.placeholder = placeholder;
     }
 
-    /// Whether there was one.
-    pub(super) fn drop_placeholder(&mut self) -> bool {
-        self.placeholder.take().is_some()
+    pub(super) fn has_placeholder(&self) -> bool {
+        self.placeholder.is_some()
     }
 
     /// Restricts devices by the lists of cgroup v1.

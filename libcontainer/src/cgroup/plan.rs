@@ -88,16 +88,20 @@ impl CgroupPlan {
 
     /// Leaves out what will not be enforced, and says so.
     fn choose(&mut self, request: &Request<'_>) -> Result<()> {
-        match (request.manager, self.host.layout) {
-            (Manager::None, _) => self.give_up(&Reason::NoManager),
-            (_, Layout::Absent) => self.give_up(&Reason::NoCgroups),
-            (_, Layout::Hybrid | Layout::Legacy) => {
-                let writes = std::mem::take(&mut self.writes);
-                let (writes, left) = hierarchies::split(writes, &self.host.v1);
-                self.writes = writes;
-                self.unenforced.extend(left);
-            }
-            (_, Layout::Unified) => {}
+        let nothing = match (request.manager, self.host.layout) {
+            (Manager::None, _) => Some(Reason::NoManager),
+            (Manager::Cgroupfs, Layout::Absent) => Some(Reason::NoCgroups),
+            _ => None,
+        };
+        if let Some(reason) = nothing {
+            self.give_up(&reason);
+            return Ok(());
+        }
+        if self.host.layout.has_v1() {
+            let writes = std::mem::take(&mut self.writes);
+            let (writes, left) = hierarchies::split(writes, &self.host.v1);
+            self.writes = writes;
+            self.unenforced.extend(left);
         }
         self.filter_devices(request.resources);
         if request.manager == Manager::Systemd {
@@ -162,7 +166,7 @@ impl CgroupPlan {
     /// An ordinary user may not load a filter; nor do their containers need one, having no right to
     /// make a device node that opens.
     fn filter_devices(&mut self, resources: Option<&LinuxResources>) {
-        if self.host.rootless && self.place.is_some() {
+        if self.host.rootless {
             self.devices = None;
             self.device_list = None;
             if devices::asks_for_more_than_default(device_rules(resources)) {

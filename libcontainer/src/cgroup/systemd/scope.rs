@@ -162,8 +162,8 @@ impl Failure {
         let text = match self {
             Self::Fault(fault) => format!("{doing} {unit}: systemd: {fault}"),
             Self::InUse => format!(
-                "{doing} {unit}: systemd has a unit of that name; \
-                 linux.cgroupsPath must be one for each container"
+                "{doing} {unit}: systemd: a unit of that name exists already; \
+                 linux.cgroupsPath must be another for each container"
             ),
             Self::Job(result, user) => {
                 let user = if user { " --user" } else { "" };
@@ -206,7 +206,7 @@ mod tests {
         assert_eq!(say(refused.into()), "start a.scope: systemd: Cannot set property X");
         let failed = say(Failure::Job("failed".into(), true));
         assert_eq!(failed, "start a.scope: systemd: failed; journalctl --user -u a.scope says why");
-        assert!(say(Failure::InUse).contains("has a unit of that name"));
+        assert!(say(Failure::InUse).contains("exists already"));
     }
 
     #[test]
