@@ -13,6 +13,10 @@ pub(crate) enum Need {
     Cgroup2,
     /// The memory controller on cgroup v1, writable.
     CgroupV1,
+    /// The cpuset controller on cgroup v1.
+    CpusetV1,
+    /// A disk, of whatever kind.
+    AnyDisk,
     /// A systemd that makes scopes for the caller, on pure cgroup v2: the system's for root, otherwise the
     /// user's own.
     Systemd,
@@ -55,6 +59,10 @@ impl Need {
         match self {
             Need::Cgroup2 => cgroup2(),
             Need::CgroupV1 => cgroup_v1(),
+            Need::CpusetV1 => {
+                exists("/sys/fs/cgroup/cpuset/cpuset.cpus", "no cpuset on cgroup v1 here")
+            }
+            Need::AnyDisk => any_disk(),
             Need::Systemd => systemd(),
             Need::Freezer => freezer(),
             Need::Controller(name) => controller(name),
@@ -101,6 +109,11 @@ fn cgroup_v1() -> Result<(), String> {
         Ok(()) if nix::unistd::geteuid().is_root() => Ok(()),
         _ => Err("no right to make a cgroup v1 here".into()),
     }
+}
+
+fn any_disk() -> Result<(), String> {
+    let any = fs::read_dir("/sys/block").is_ok_and(|mut disks| disks.next().is_some());
+    if any { Ok(()) } else { Err("no disk here".into()) }
 }
 
 fn systemd() -> Result<(), String> {

@@ -37,6 +37,11 @@ impl Place {
         text.is_some_and(|text| text.starts_with('1'))
     }
 
+    /// Whether who is killed in it does not end before it thaws, as in the freezer of cgroup v1.
+    pub(crate) fn keeps_killed(&self) -> bool {
+        self.unified.is_none() && self.is_frozen()
+    }
+
     /// Removes what is empty; whether nothing is left then. One call for each directory, which is
     /// all that a container that has ended takes.
     pub(crate) fn remove_if_empty(&self) -> bool {

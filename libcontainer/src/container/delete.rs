@@ -38,6 +38,7 @@ impl Container {
         }
         // One that has ended by now is still to be reaped.
         if let Some((_, pidfd)) = self.init().or(killed) {
+            self.kill_frozen()?;
             kill(&pidfd)?;
         }
         if let Some(place) = &self.record.cgroup {
@@ -53,6 +54,13 @@ impl Container {
             hooks::poststop(&self.id, config.spec(), &self.record.bundle);
         }
         Ok(())
+    }
+
+    /// On cgroup v1 the killed end only when they are let go on.
+    fn kill_frozen(&self) -> Result<()> {
+        let place = self.record.cgroup.as_ref().filter(|place| place.keeps_killed());
+        let cgroup = place.map(Cgroup::open).transpose()?.flatten();
+        cgroup.map_or(Ok(()), |cgroup| cgroup.kill_all())
     }
 }
 

@@ -22,7 +22,8 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(exec_is_in_all_of_them).needs(CGROUP_V1),
         root!(exec_in_joined_namespaces_is_in_them).needs(CGROUP_V1),
         root!(paused_makes_no_progress).needs(CGROUP_V1),
-        root!(killed_while_paused).needs(CGROUP_V1),
+        root!(killed_while_paused).needs(CGROUP_V1).only_runc("crun leaves it frozen"),
+        root!(deleted_while_paused).needs(CGROUP_V1),
         root!(kill_all_reaches_everyone).needs(CGROUP_V1),
         root!(stats_have_the_limits).needs(CGROUP_V1).only_runc(NOT_CRUN),
         root!(oom_is_told).needs(CGROUP_V1).only_runc(NOT_CRUN),
@@ -98,6 +99,15 @@ fn paused_makes_no_progress(ctx: &Ctx) -> Res {
 }
 
 fn killed_while_paused(ctx: &Ctx) -> Res {
+    let container = ticker(ctx)?;
+    container.command("pause", &[]).ok()?;
+    container.kill("KILL")?;
+    container.until("stopped")?;
+    container.delete()?;
+    container.gone()
+}
+
+fn deleted_while_paused(ctx: &Ctx) -> Res {
     let container = ticker(ctx)?;
     container.command("pause", &[]).ok()?;
     container.force_delete()?;

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{CGROUP_V1, container_of, dir, running, sleeper, value};
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 
 pub(crate) const FEATURE: Feature = Feature {
@@ -16,10 +17,12 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(memory_kills).needs(CGROUP_V1),
         root!(cpu).needs(CGROUP_V1),
         root!(cpu_throttles).needs(CGROUP_V1),
-        root!(cpuset).needs(CGROUP_V1).ours("where runc 1.1 works, cpuset is not mounted"),
+        root!(cpuset)
+            .needs(&[Need::CgroupV1, Need::CpusetV1])
+            .ours("where runc 1.1 works, cpuset is not mounted"),
         root!(pids).needs(CGROUP_V1),
         root!(pids_refuse_forks).needs(CGROUP_V1),
-        root!(blkio_throttles).needs(CGROUP_V1),
+        root!(blkio_throttles).needs(&[Need::CgroupV1, Need::AnyDisk]),
         root!(devices_are_denied_by_default).needs(CGROUP_V1).only_runc("crun 1.8 then allows all"),
         root!(devices_allowed_by_a_rule).needs(CGROUP_V1),
         root!(hold_before_the_process_runs).needs(CGROUP_V1),
@@ -88,9 +91,9 @@ fn pids_refuse_forks(ctx: &Ctx) -> Res {
     Ok(())
 }
 
-/// Of any disk that there is; a machine without one has nothing to throttle.
+/// Of any disk that there is.
 fn blkio_throttles(ctx: &Ctx) -> Res {
-    let Some((major, minor)) = any_disk() else { return Ok(()) };
+    let (major, minor) = any_disk().doing("a disk")?;
     let rate = json!([{"major": major, "minor": minor, "rate": 1_048_576}]);
     let limits = json!({"throttleReadBpsDevice": rate, "throttleWriteIOPSDevice": rate});
     let container = running(ctx, json!({"blockIO": limits}))?;
