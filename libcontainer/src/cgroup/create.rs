@@ -142,7 +142,7 @@ struct Making<'a> {
 impl Drop for Making<'_> {
     fn drop(&mut self) {
         undo(&self.new);
-        // A scope ends with its last process.
+        // A scope ends with its last process; one that is another's was never ours.
         if self.placeholder.take().is_some() {
             self.place.forget_scope();
         }
@@ -180,8 +180,9 @@ impl Making<'_> {
     /// systemd makes a scope around a process that is there.
     fn start_scope(&mut self) -> Result<()> {
         let Some(scope) = &self.plan.scope else { return Ok(()) };
-        let placeholder = self.placeholder.insert(Placeholder::new()?);
+        let placeholder = Placeholder::new()?;
         let path = Scope::start(scope, placeholder.pid())?;
+        self.placeholder = Some(placeholder);
         self.place = self.plan.host.place_of(&path, self.place.scope.clone());
         Ok(())
     }

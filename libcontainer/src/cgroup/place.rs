@@ -60,6 +60,11 @@ impl Place {
         self.scope.as_ref().is_some_and(|scope| scope.user)
     }
 
+    /// Whether systemd has made it.
+    pub(crate) fn is_scope(&self) -> bool {
+        self.scope.is_some()
+    }
+
     /// Has systemd forget the scope, which ends by itself when nobody is in it any more. That this
     /// cannot be done is only warned of.
     pub(crate) fn forget_scope(&self) {

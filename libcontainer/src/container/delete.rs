@@ -70,11 +70,10 @@ fn remove_if_empty(cgroup: &Place) {
     const TRIES: usize = 50;
     for _ in 0..TRIES {
         if cgroup.remove_if_empty() {
-            break;
+            return;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    cgroup.forget_scope();
 }
 
 /// Kills the first process, with which the kernel kills its pid namespace, and waits for its end.
