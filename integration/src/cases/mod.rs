@@ -2,6 +2,7 @@
 
 mod bad;
 mod cgroup;
+mod cgroup_v1;
 mod delegation;
 mod events;
 mod exec;
@@ -47,6 +48,9 @@ pub(crate) const FEATURES: &[Feature] = &[
     races::FEATURE,
     bad::FEATURE,
     cgroup::FEATURE,
+    cgroup_v1::view::FEATURE,
+    cgroup_v1::limits::FEATURE,
+    cgroup_v1::life::FEATURE,
     systemd::scope::FEATURE,
     systemd::limits::FEATURE,
     systemd::properties::FEATURE,

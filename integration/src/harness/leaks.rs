@@ -105,17 +105,21 @@ pub(crate) fn remove(dir: &Path, id_prefix: &str) {
     for path in mounts(dir) {
         let _busy = umount2(&path, MntFlags::MNT_DETACH);
     }
-    for path in cgroups(id_prefix) {
-        empty_cgroup(&path);
-    }
+    let cgroups = cgroups(id_prefix);
+    // Who is frozen in one hierarchy of v1 keeps all others.
+    cgroups.iter().for_each(|path| thaw(path));
+    cgroups.iter().for_each(|path| empty_cgroup(path));
     if fs::remove_dir_all(dir).is_err() {
         remove_as_mapped_root(dir);
     }
 }
 
+fn thaw(path: &Path) {
+    let _on_v1 = fs::write(path.join("cgroup.freeze"), "0");
+    let _on_v2 = fs::write(path.join("freezer.state"), "THAWED");
+}
+
 fn empty_cgroup(path: &Path) {
-    let _thawed = fs::write(path.join("cgroup.freeze"), "0");
-    let _thawed = fs::write(path.join("freezer.state"), "THAWED");
     for pid in fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default().lines() {
         if let Ok(pid) = pid.parse() {
             let _gone = nix::sys::signal::kill(

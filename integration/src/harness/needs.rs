@@ -11,6 +11,12 @@ use std::path::Path;
 pub(crate) enum Need {
     /// Pure cgroup v2 with cpu, memory and pids, writable.
     Cgroup2,
+    /// The memory controller on cgroup v1, writable.
+    CgroupV1,
+    /// The cpuset controller on cgroup v1.
+    CpusetV1,
+    /// A disk, of whatever kind.
+    AnyDisk,
     /// A systemd that makes scopes for the caller, on pure cgroup v2: the system's for root, otherwise the
     /// user's own.
     Systemd,
@@ -57,6 +63,11 @@ impl Need {
             Need::Cgroup2 => cgroup2(),
             Need::Systemd => systemd().and_then(|()| pure_v2()),
             Need::SystemdV1 => systemd().and_then(|()| memory_v1()),
+            Need::CgroupV1 => cgroup_v1(),
+            Need::CpusetV1 => {
+                exists("/sys/fs/cgroup/cpuset/cpuset.cpus", "no cpuset on cgroup v1 here")
+            }
+            Need::AnyDisk => any_disk(),
             Need::Freezer => freezer(),
             Need::Controller(name) => controller(name),
             Need::Disk => exists(DISK.0, "no such disk as the guest has"),
@@ -93,6 +104,20 @@ fn cgroup2() -> Result<(), String> {
     } else {
         Err("no pure cgroup v2 with rights to it here".into())
     }
+}
+
+fn cgroup_v1() -> Result<(), String> {
+    const MEMORY: &str = "/sys/fs/cgroup/memory";
+    exists(&format!("{MEMORY}/memory.limit_in_bytes"), "no memory controller on cgroup v1 here")?;
+    match nix::unistd::access(MEMORY, nix::unistd::AccessFlags::W_OK) {
+        Ok(()) if nix::unistd::geteuid().is_root() => Ok(()),
+        _ => Err("no right to make a cgroup v1 here".into()),
+    }
+}
+
+fn any_disk() -> Result<(), String> {
+    let any = fs::read_dir("/sys/block").is_ok_and(|mut disks| disks.next().is_some());
+    if any { Ok(()) } else { Err("no disk here".into()) }
 }
 
 fn systemd() -> Result<(), String> {

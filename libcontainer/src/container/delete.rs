@@ -25,7 +25,7 @@ impl Container {
         let killed = self.init().filter(|_| force);
         if let Some((_, pidfd)) = &killed {
             let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
-            self.record.cgroup.as_ref().map_or(Ok(()), Cgroup::let_the_killed_end)?;
+            self.kill_frozen()?;
         }
         let lock;
         (lock, self.record) = self.directory.lock_with_record(Flock::Exclusive)?;
@@ -54,6 +54,13 @@ impl Container {
             hooks::poststop(&self.id, config.spec(), &self.record.bundle);
         }
         Ok(())
+    }
+
+    /// On cgroup v1 the killed end only when they are let go on.
+    fn kill_frozen(&self) -> Result<()> {
+        let place = self.record.cgroup.as_ref().filter(|place| place.keeps_killed());
+        let cgroup = place.map(Cgroup::open).transpose()?.flatten();
+        cgroup.map_or(Ok(()), |cgroup| cgroup.kill_all())
     }
 }
 
