@@ -134,6 +134,12 @@ with_systemd() {
         exit \$status"
 }
 
+# A guest in which the controllers are on cgroup v1: under systemd, and all that is limited.
+guest_v1() {
+    in_guest systemd.sh "$1" ./skep-integration --runtime ./skep --time-limit 60 \
+        --filter systemd. --filter limits.memory --filter limits.pids --filter limits.cpu --filter cgroup_v1.
+}
+
 # Debian testing's peers as root and as an ordinary user.
 peer_here() {
     local peer=$1 it=/opt/skep-test
@@ -190,7 +196,11 @@ main() {
         ! wants user || part "containers as an ordinary user" suite
     fi
     ! wants guest || part "containers in a guest with cgroup v2" guest ./skep-integration --runtime ./skep
-    ! wants systemd || part "containers in a guest with systemd" with_systemd ./skep
+    if wants systemd; then
+        part "containers in a guest with systemd" with_systemd ./skep
+        part "containers in a guest with cgroup v1 and v2" guest_v1 --hybrid
+        part "containers in a guest with cgroup v1" guest_v1 --legacy
+    fi
 
     local peer
     if wants counts; then

@@ -55,6 +55,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     systemd::limits::FEATURE,
     systemd::properties::FEATURE,
     systemd::life::FEATURE,
+    systemd::v1::FEATURE,
     pause::FEATURE,
     update::FEATURE,
     limits::memory::FEATURE,

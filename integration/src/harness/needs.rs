@@ -20,7 +20,10 @@ pub(crate) enum Need {
     /// A systemd that makes scopes for the caller, on pure cgroup v2: the system's for root, otherwise the
     /// user's own.
     Systemd,
-    /// cgroup v2 with or without controllers: the freezer is in every cgroup of it.
+    /// The same for root, with the controllers on cgroup v1.
+    SystemdV1,
+    /// cgroup v2 with or without controllers, since the freezer is in every cgroup of it, or that of
+    /// v1.
     Freezer,
     /// A cgroup controller to limit with, of v2 or v1.
     Controller(&'static str),
@@ -63,7 +66,8 @@ impl Need {
                 exists("/sys/fs/cgroup/cpuset/cpuset.cpus", "no cpuset on cgroup v1 here")
             }
             Need::AnyDisk => any_disk(),
-            Need::Systemd => systemd(),
+            Need::Systemd => systemd().and_then(|()| pure_v2()),
+            Need::SystemdV1 => systemd().and_then(|()| memory_v1()),
             Need::Freezer => freezer(),
             Need::Controller(name) => controller(name),
             Need::Disk => exists(DISK.0, "no such disk as the guest has"),
@@ -83,7 +87,7 @@ impl Need {
 
     /// Left to another part of the test run rather than skipped.
     pub(crate) fn elsewhere(self) -> bool {
-        matches!(self, Need::Cgroup2 | Need::Controller(_) | Need::Systemd)
+        matches!(self, Need::Cgroup2 | Need::Controller(_) | Need::Systemd | Need::SystemdV1)
     }
 }
 
@@ -103,11 +107,11 @@ fn cgroup2() -> Result<(), String> {
 }
 
 fn cgroup_v1() -> Result<(), String> {
-    const MEMORY: &str = "/sys/fs/cgroup/memory";
-    exists(&format!("{MEMORY}/memory.limit_in_bytes"), "no memory controller on cgroup v1 here")?;
-    match nix::unistd::access(MEMORY, nix::unistd::AccessFlags::W_OK) {
+    memory_v1()?;
+    let memory = "/sys/fs/cgroup/memory";
+    match nix::unistd::access(memory, nix::unistd::AccessFlags::W_OK) {
         Ok(()) if nix::unistd::geteuid().is_root() => Ok(()),
-        _ => Err("no right to make a cgroup v1 here".into()),
+        _ => Err("no right to make a cgroup of v1 here".into()),
     }
 }
 
@@ -123,14 +127,23 @@ fn systemd() -> Result<(), String> {
     };
     let reached =
         run.is_some_and(|run| UnixStream::connect(Path::new(&run).join("systemd/private")).is_ok());
-    exists("/sys/fs/cgroup/cgroup.controllers", "no pure cgroup v2 here")?;
     if reached { Ok(()) } else { Err("no systemd that the caller may ask here".into()) }
+}
+
+fn pure_v2() -> Result<(), String> {
+    exists("/sys/fs/cgroup/cgroup.controllers", "no pure cgroup v2 here")
+}
+
+fn memory_v1() -> Result<(), String> {
+    exists("/sys/fs/cgroup/memory/cgroup.procs", "no cgroup v1 here")
 }
 
 fn freezer() -> Result<(), String> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let is_cgroup2 = |line: &str| line.split(' ').nth(2) == Some("cgroup2");
-    if mounts.lines().any(is_cgroup2) { Ok(()) } else { Err("no cgroup v2 mounted here".into()) }
+    let v1 = Path::new("/sys/fs/cgroup/freezer/cgroup.procs").exists();
+    let there = v1 || mounts.lines().any(is_cgroup2);
+    if there { Ok(()) } else { Err("no cgroup with a freezer here".into()) }
 }
 
 fn controller(name: &str) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! Carrying out a [`CgroupPlan`]: two calls for the directory, three for the controllers it has, three
 //! for each limit, three for the device filter. On cgroup v1 the directories are as many as there are
-//! hierarchies.
+//! hierarchies. A scope of systemd's is made first, around a process that stands in for the
+//! container's; its directories are then like those that we make.
 
 use super::apply::apply;
 use super::devices::DeviceFilter;

@@ -208,6 +208,19 @@ impl Cgroup {
         }
     }
 
+    /// Lets processes that are stopped, and were killed, come to their end: on cgroup v1 they stay as
+    /// they are until somebody thaws them.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub(crate) fn let_the_killed_end(place: &Place) -> Result<()> {
+        if place.unified.is_some() || !place.is_frozen() {
+            return Ok(());
+        }
+        Self::open(place)?.map_or(Ok(()), |cgroup| cgroup.thaw())
+    }
+
     /// Changes its limits, all that `update` has or none. The answer is what of it is not enforced,
     /// in one line.
     ///

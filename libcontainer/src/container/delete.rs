@@ -25,6 +25,7 @@ impl Container {
         let killed = self.init().filter(|_| force);
         if let Some((_, pidfd)) = &killed {
             let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
+            self.record.cgroup.as_ref().map_or(Ok(()), Cgroup::let_the_killed_end)?;
         }
         let lock;
         (lock, self.record) = self.directory.lock_with_record(Flock::Exclusive)?;

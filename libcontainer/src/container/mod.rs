@@ -142,8 +142,12 @@ impl Container {
         }
         let (_, pidfd) = self.init().ok_or_else(not_running)?;
         match sys::process::pidfd_send_signal(pidfd.as_raw_fd(), signal) {
-            Err(sys::Errno(libc::ESRCH)) => Err(not_running()),
-            sent => sent.map_err(|errno| Error::system(format!("send signal {signal}"), errno)),
+            Err(sys::Errno(libc::ESRCH)) => return Err(not_running()),
+            sent => sent.map_err(|errno| Error::system(format!("send signal {signal}"), errno))?,
+        }
+        match (signal, &self.record.cgroup) {
+            (libc::SIGKILL, Some(place)) => Cgroup::let_the_killed_end(place),
+            _ => Ok(()),
         }
     }
 
