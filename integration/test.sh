@@ -105,6 +105,13 @@ as_user() {
     setpriv --reuid="$user" --regid="$user" --init-groups env -i PATH="$PATH" HOME="/home/$user" "$@"
 }
 
+# The same with nothing but cgroup v1, where this host has both.
+v1_only() {
+    unshare --mount --propagation private sh -c '
+        ! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified || exit
+        exec "$0" --runtime "$1" --filter cgroup_v1. --filter pause.' "$stage/skep-integration" "$stage/skep"
+}
+
 suite() {
     "$stage/skep-integration" --runtime "$stage/skep" "$@"
 }
@@ -189,7 +196,12 @@ main() {
 
     if [ "$root" ]; then
         make_user
-        ! wants root || part "containers as root" suite
+        if wants root; then
+            part "containers as root" suite
+            if [ -d /sys/fs/cgroup/memory ]; then
+                part "containers as root with cgroup v1 alone" v1_only
+            fi
+        fi
         ! wants user || part "containers as an ordinary user" as_user "$stage/skep-integration" --runtime "$stage/skep"
     else
         ! wants root || skip "containers as root" "not root"
