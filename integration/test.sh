@@ -105,6 +105,13 @@ as_user() {
     setpriv --reuid="$user" --regid="$user" --init-groups env -i PATH="$PATH" HOME="/home/$user" "$@"
 }
 
+# The same with nothing but cgroup v1, where this host has both.
+v1_only() {
+    unshare --mount --propagation private sh -c '
+        ! mountpoint -q /sys/fs/cgroup/unified || umount /sys/fs/cgroup/unified || exit
+        exec "$0" --runtime "$1" --filter cgroup_v1. --filter pause.' "$stage/skep-integration" "$stage/skep"
+}
+
 suite() {
     "$stage/skep-integration" --runtime "$stage/skep" "$@"
 }
@@ -132,6 +139,12 @@ with_systemd() {
         ./as-user $suite || status=1
         $login || status=1
         exit \$status"
+}
+
+# A guest in which the controllers are on cgroup v1: under systemd, and all that is limited.
+guest_v1() {
+    in_guest systemd.sh "$1" ./skep-integration --runtime ./skep --time-limit 60 \
+        --filter systemd. --filter limits.memory --filter limits.pids --filter limits.cpu --filter cgroup_v1.
 }
 
 # Debian testing's peers as root and as an ordinary user.
@@ -197,14 +210,23 @@ main() {
 
     if [ "$root" ]; then
         make_user
-        ! wants root || part "containers as root" suite
+        if wants root; then
+            part "containers as root" suite
+            if [ -d /sys/fs/cgroup/memory ]; then
+                part "containers as root with cgroup v1 alone" v1_only
+            fi
+        fi
         ! wants user || part "containers as an ordinary user" as_user "$stage/skep-integration" --runtime "$stage/skep"
     else
         ! wants root || skip "containers as root" "not root"
         ! wants user || part "containers as an ordinary user" suite
     fi
     ! wants guest || part "containers in a guest with cgroup v2" guest ./skep-integration --runtime ./skep
-    ! wants systemd || part "containers in a guest with systemd" with_systemd ./skep
+    if wants systemd; then
+        part "containers in a guest with systemd" with_systemd ./skep
+        part "containers in a guest with cgroup v1 and v2" guest_v1 --hybrid
+        part "containers in a guest with cgroup v1" guest_v1 --legacy
+    fi
 
     local peer
     if wants counts; then

@@ -27,7 +27,7 @@ impl<'a> Container<'a> {
         image::copy(ctx.template(), &bundle.join("rootfs"))?;
         let mut config = config::default(ctx.is_root());
         // There a container without a path is below the caller's own cgroups, which are not ours to use.
-        if ctx.is_root() && cgroups::has_v1() {
+        if ctx.is_root() && !ctx.uses_systemd() && cgroups::has_v1() {
             config::set(&mut config, "/linux/cgroupsPath", format!("/{id}").into());
         }
         Ok(Container { ctx, id, bundle, config, stdout: RefCell::default() })

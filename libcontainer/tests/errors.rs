@@ -61,7 +61,8 @@ fn fails_at_step(stage: &Stage, config: &Value, expected: &Expected) {
     assert_eq!(error.kind(), ErrorKind::Setup);
     let number = error.step().expect("a step");
     let bundle = stage.bundle(config);
-    let plan = Plan::for_create("c1", &bundle, &CreateOptions::default(), &stage.host).unwrap();
+    let plan =
+        Plan::for_create("c1", &bundle, &CreateOptions::default(), &stage.host, None).unwrap();
     let plan = plan.to_string();
     let steps: Vec<_> = plan.lines().filter(|line| line.starts_with("child")).collect();
     let line = steps[number];

@@ -5,23 +5,28 @@
 mod common;
 
 use common::{parse, push, sample};
-use libcontainer::cgroup::Layout;
+use libcontainer::cgroup::{Layout, Mounted, Place};
 use libcontainer::{Bundle, CreateOptions, Host, Plan};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
-const ROOT: Host = Host {
-    euid: 0,
-    egid: 0,
-    capabilities: (1 << 41) - 1,
-    in_user_namespace: false,
-    owns_mounts: true,
-    cgroups: Layout::Unified,
-};
+const fn root(in_user_namespace: bool) -> Host {
+    Host {
+        euid: 0,
+        egid: 0,
+        capabilities: (1 << 41) - 1,
+        in_user_namespace,
+        owns_mounts: true,
+        cgroups: Layout::Unified,
+        hierarchies: Vec::new(),
+    }
+}
+
+const ROOT: Host = root(false);
 
 /// "root" of a user namespace, as rootless Podman calls its runtime.
-const ROOT_OF_A_NAMESPACE: Host = Host { in_user_namespace: true, ..ROOT };
+const ROOT_OF_A_NAMESPACE: Host = root(true);
 
 const USER: Host = Host {
     euid: 1000,
@@ -30,6 +35,7 @@ const USER: Host = Host {
     in_user_namespace: false,
     owns_mounts: false,
     cgroups: Layout::Hybrid,
+    hierarchies: Vec::new(),
 };
 
 /// Of a bundle that is not there.
@@ -38,8 +44,12 @@ fn plan(config: &Value, host: &Host) -> String {
 }
 
 fn plan_at(bundle: &str, config: &Value, host: &Host) -> String {
+    plan_in(bundle, config, host, None)
+}
+
+fn plan_in(bundle: &str, config: &Value, host: &Host, cgroup: Option<&Place>) -> String {
     let bundle = Bundle { path: bundle.into(), config: parse(config) };
-    match Plan::for_create("c1", &bundle, &CreateOptions::default(), host) {
+    match Plan::for_create("c1", &bundle, &CreateOptions::default(), host, cgroup) {
         Ok(plan) => plan.to_string(),
         Err(error) => panic!("{error}\n{config}"),
     }
@@ -174,7 +184,8 @@ fn the_plan_of_the_default_configuration_of_an_ordinary_user() {
     let mut config = sample("runc-rootless");
     config["linux"]["uidMappings"] = common::map(1000, 1);
     config["linux"]["gidMappings"] = common::map(1000, 1);
-    is_as_written("runc-rootless.plan", &plan(&config, &USER));
+    let host = Host { hierarchies: hierarchies(), ..USER };
+    is_as_written("runc-rootless.plan", &plan(&config, &host));
 }
 
 /// No new privileges are not forbidden, so CAP_SYS_ADMIN is carried to where the filter is loaded.
@@ -186,4 +197,30 @@ fn the_plan_of_a_container_with_a_seccomp_profile() {
 #[test]
 fn the_plan_of_a_container_in_a_pod() {
     is_as_written("cri.plan", &plan(&sample("cri"), &ROOT));
+}
+
+/// Each is a mount of its own; `cpu` and `cpuacct` share one.
+fn hierarchies() -> Vec<Mounted> {
+    let at = |name| format!("/sys/fs/cgroup/{name}");
+    vec![
+        Mounted::new("cpu,cpuacct", at("cpu,cpuacct"), "/"),
+        Mounted::new("memory", at("memory"), "/"),
+        Mounted::new("name=systemd", at("systemd"), "/user.slice"),
+        Mounted::new("", at("unified"), "/user.slice"),
+    ]
+}
+
+#[test]
+fn the_plan_of_a_container_that_sees_cgroup_v1() {
+    let hierarchies = hierarchies();
+    let mut place = Place::default();
+    place.unified = Some("/sys/fs/cgroup/unified/c1".into());
+    let v1 = hierarchies.iter().filter(|one| !one.name.is_empty());
+    place.v1 = v1.map(|one| (one.name.clone(), one.mount.join("c1"))).collect();
+    let host = Host { cgroups: Layout::Hybrid, hierarchies, ..ROOT };
+    let mut config = sample("runc");
+    let plan = |config: &Value| plan_in("/nowhere/bundle", config, &host, Some(&place));
+    is_as_written("runc-hybrid.plan", &plan(&config));
+    push(&mut config["linux"]["namespaces"], json!({ "type": "cgroup" }));
+    is_as_written("runc-hybrid-cgroupns.plan", &plan(&config));
 }

@@ -2,6 +2,7 @@
 
 mod bad;
 mod cgroup;
+mod cgroup_v1;
 mod delegation;
 mod events;
 mod exec;
@@ -47,10 +48,14 @@ pub(crate) const FEATURES: &[Feature] = &[
     races::FEATURE,
     bad::FEATURE,
     cgroup::FEATURE,
+    cgroup_v1::view::FEATURE,
+    cgroup_v1::limits::FEATURE,
+    cgroup_v1::life::FEATURE,
     systemd::scope::FEATURE,
     systemd::limits::FEATURE,
     systemd::properties::FEATURE,
     systemd::life::FEATURE,
+    systemd::v1::FEATURE,
     pause::FEATURE,
     update::FEATURE,
     limits::memory::FEATURE,

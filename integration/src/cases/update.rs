@@ -243,7 +243,7 @@ fn wrong_together_is_refused_with_all_reasons(ctx: &Ctx) -> Res {
     let out = container.command("update", &flags).done()?;
     let out = out.refused(&["linux.resources.memory.swap"])?;
     out.says_one_of(&["linux.resources.pids.limit"])?
-        .says_one_of(&["linux.resources.cpu.idle: must be 0 or 1"])?;
+        .says_one_of(&["linux.resources.cpu.idle: 2 is neither 0 nor 1"])?;
     same!(value(&container, "pids.max")?, "77");
     same!(value(&container, "memory.max")?, "max");
     Ok(())
@@ -330,7 +330,7 @@ fn wrong_flags_refused(ctx: &Ctx) -> Res {
         (&["--mem-bw-schema=MB:0=20"], "--mem-bw-schema: needs linux.intelRdt"),
         (&["--resources=/no/such"], "--resources /no/such: No such file or directory"),
         (&["--nosuch=1"], "unknown flag '--nosuch'"),
-        (&["--pids-limit=-2"], "linux.resources.pids.limit: must be -1 (no limit)"),
+        (&["--pids-limit=-2"], "linux.resources.pids.limit: -2 is negative"),
     ] {
         container.command("update", flags).done()?.refused(&[says])?;
     }

@@ -106,20 +106,24 @@ pub(crate) fn remove(dir: &Path, id_prefix: &str) {
     for path in mounts(dir) {
         let _busy = umount2(&path, MntFlags::MNT_DETACH);
     }
-    for path in cgroups(id_prefix) {
-        empty_cgroup(&path);
-    }
+    let cgroups = cgroups(id_prefix);
+    // Who is frozen in one hierarchy of v1 keeps all others.
+    cgroups.iter().for_each(|path| thaw(path));
+    cgroups.iter().for_each(|path| empty_cgroup(path));
     if fs::remove_dir_all(dir).is_err() {
         remove_as_mapped_root(dir);
     }
 }
 
-fn empty_cgroup(path: &Path) {
+fn thaw(path: &Path) {
     for (file, value) in [("cgroup.freeze", "0"), ("freezer.state", "THAWED")] {
         // Never made: what has the name of a cgroup need not be one.
         let opened = fs::OpenOptions::new().write(true).open(path.join(file));
         let _thawed = opened.and_then(|mut file| file.write_all(value.as_bytes()));
     }
+}
+
+fn empty_cgroup(path: &Path) {
     for pid in fs::read_to_string(path.join("cgroup.procs")).unwrap_or_default().lines() {
         if let Ok(pid) = pid.parse() {
             let _gone = nix::sys::signal::kill(

@@ -11,10 +11,19 @@ use std::path::Path;
 pub(crate) enum Need {
     /// Pure cgroup v2 with cpu, memory and pids, writable.
     Cgroup2,
+    /// The memory controller on cgroup v1, writable.
+    CgroupV1,
+    /// The cpuset controller on cgroup v1.
+    CpusetV1,
+    /// A disk, of whatever kind.
+    AnyDisk,
     /// A systemd that makes scopes for the caller, on pure cgroup v2: the system's for root, otherwise the
     /// user's own.
     Systemd,
-    /// cgroup v2 with or without controllers: the freezer is in every cgroup of it.
+    /// The same for root, with the controllers on cgroup v1.
+    SystemdV1,
+    /// cgroup v2 with or without controllers, since the freezer is in every cgroup of it, or that of
+    /// v1.
     Freezer,
     /// A cgroup controller to limit with, of v2 or v1.
     Controller(&'static str),
@@ -52,7 +61,13 @@ impl Need {
     pub(crate) fn met(self) -> Result<(), String> {
         match self {
             Need::Cgroup2 => cgroup2(),
-            Need::Systemd => systemd(),
+            Need::Systemd => systemd().and_then(|()| pure_v2()),
+            Need::SystemdV1 => systemd().and_then(|()| memory_v1()),
+            Need::CgroupV1 => cgroup_v1(),
+            Need::CpusetV1 => {
+                exists("/sys/fs/cgroup/cpuset/cpuset.cpus", "no cpuset on cgroup v1 here")
+            }
+            Need::AnyDisk => any_disk(),
             Need::Freezer => freezer(),
             Need::Controller(name) => controller(name),
             Need::Disk => exists(DISK.0, "no such disk as the guest has"),
@@ -72,7 +87,7 @@ impl Need {
 
     /// Left to another part of the test run rather than skipped.
     pub(crate) fn elsewhere(self) -> bool {
-        matches!(self, Need::Cgroup2 | Need::Controller(_) | Need::Systemd)
+        matches!(self, Need::Cgroup2 | Need::Controller(_) | Need::Systemd | Need::SystemdV1)
     }
 }
 
@@ -91,6 +106,20 @@ fn cgroup2() -> Result<(), String> {
     }
 }
 
+fn cgroup_v1() -> Result<(), String> {
+    memory_v1()?;
+    let memory = "/sys/fs/cgroup/memory";
+    match nix::unistd::access(memory, nix::unistd::AccessFlags::W_OK) {
+        Ok(()) if nix::unistd::geteuid().is_root() => Ok(()),
+        _ => Err("no right to make a cgroup of v1 here".into()),
+    }
+}
+
+fn any_disk() -> Result<(), String> {
+    let any = fs::read_dir("/sys/block").is_ok_and(|mut disks| disks.next().is_some());
+    if any { Ok(()) } else { Err("no disk here".into()) }
+}
+
 fn systemd() -> Result<(), String> {
     let run = match nix::unistd::geteuid().is_root() {
         true => Some("/run".into()),
@@ -98,14 +127,23 @@ fn systemd() -> Result<(), String> {
     };
     let reached =
         run.is_some_and(|run| UnixStream::connect(Path::new(&run).join("systemd/private")).is_ok());
-    exists("/sys/fs/cgroup/cgroup.controllers", "no pure cgroup v2 here")?;
     if reached { Ok(()) } else { Err("no systemd that the caller may ask here".into()) }
+}
+
+fn pure_v2() -> Result<(), String> {
+    exists("/sys/fs/cgroup/cgroup.controllers", "no pure cgroup v2 here")
+}
+
+fn memory_v1() -> Result<(), String> {
+    exists("/sys/fs/cgroup/memory/cgroup.procs", "no cgroup v1 here")
 }
 
 fn freezer() -> Result<(), String> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let is_cgroup2 = |line: &str| line.split(' ').nth(2) == Some("cgroup2");
-    if mounts.lines().any(is_cgroup2) { Ok(()) } else { Err("no cgroup v2 mounted here".into()) }
+    let v1 = Path::new("/sys/fs/cgroup/freezer/cgroup.procs").exists();
+    let there = v1 || mounts.lines().any(is_cgroup2);
+    if there { Ok(()) } else { Err("no cgroup with a freezer here".into()) }
 }
 
 fn controller(name: &str) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! Carrying out a [`CgroupPlan`]: two calls for the directory, three for the controllers it has, three
 //! for each limit, three for the device filter. On cgroup v1 the directories are as many as there are
-//! hierarchies.
+//! hierarchies. A scope of systemd's is made first, around a process that stands in for the
+//! container's; its directories are then like those that we make.
 
 use super::apply::apply;
 use super::devices::DeviceFilter;
@@ -142,7 +143,7 @@ struct Making<'a> {
 impl Drop for Making<'_> {
     fn drop(&mut self) {
         undo(&self.new);
-        // A scope ends with its last process.
+        // A scope ends with its last process; one that is another's was never ours.
         if self.placeholder.take().is_some() {
             self.place.forget_scope();
         }
@@ -180,8 +181,9 @@ impl Making<'_> {
     /// systemd makes a scope around a process that is there.
     fn start_scope(&mut self) -> Result<()> {
         let Some(scope) = &self.plan.scope else { return Ok(()) };
-        let placeholder = self.placeholder.insert(Placeholder::new()?);
+        let placeholder = Placeholder::new()?;
         let path = Scope::start(scope, placeholder.pid())?;
+        self.placeholder = Some(placeholder);
         self.place = self.plan.host.place_of(&path, self.place.scope.clone());
         Ok(())
     }

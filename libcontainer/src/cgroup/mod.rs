@@ -1,16 +1,30 @@
 //! Which cgroup a container lives in, what is written there, and how it goes away again.
 //!
 //! Two halves, as everywhere in this crate. [`CgroupPlan`] is pure: from `linux.cgroupsPath`,
-//! `linux.resources` and what the host offers ([`Host`]) it computes one directory, the files to
-//! write in order, and the program that decides on devices. [`Cgroup::create`] carries it out.
+//! `linux.resources` and what the host offers ([`Host`]) it computes the directories, the files to
+//! write in order, the program that decides on devices, and what systemd is asked for.
+//! [`Cgroup::create`] carries it out, and [`Cgroup`] is what there is then: entered, changed
+//! ([`Update`]), frozen, killed, removed. What it uses is [`stats`].
 //!
-//! The order is: make the directory, turn on the controllers that it lacks, write the limits, attach
-//! the device filter; only then is the container's first process born into it (`CLONE_INTO_CGROUP`).
-//! So nobody ever runs unlimited, nobody has to be moved (a write to `cgroup.procs` waits for every
-//! processor), and what fails can be taken back with one rmdir.
+//! The order is: make the directories, turn on the controllers that are missing, write the limits;
+//! only then does the container's first process come in. Into cgroup v2 it is born
+//! (`CLONE_INTO_CGROUP`); the directories of cgroup v1 it enters as the first thing that it does,
+//! while it is still our own code, and so is the device filter attached. So nobody ever runs
+//! unlimited, and what fails can be taken back with an rmdir for each directory.
 //!
-//! No mount table is read: cgroups are where every engine and systemd expect them, and statfs tells
-//! what is there. Whatever a config asks for and nothing will enforce is named, never dropped.
+//! | | limits | processes, freezer, kill | devices |
+//! |---|---|---|---|
+//! | [`Layout::Unified`] | v2 | v2 | filter on v2 |
+//! | [`Layout::Hybrid`] | v1 | v2 | filter on v2 |
+//! | [`Layout::Legacy`] | v1 | v1 | lists of v1 |
+//! | [`Layout::Absent`] | | | |
+//!
+//! Where systemd makes the cgroup ([`Manager::Systemd`]) the rest is the same: its scope is a
+//! directory like any other.
+//!
+//! Cgroups are where every engine and systemd mount them, and statfs tells what is there. (The mount
+//! table is read in one case: for cgroup v1 in a container without a cgroup namespace.) Whatever a
+//! config asks for and nothing will enforce is named, never dropped.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +36,7 @@ mod directories;
 mod file;
 mod handle;
 mod host;
+mod mounted;
 pub(crate) mod owner;
 mod path;
 mod place;
@@ -39,6 +54,7 @@ pub use create::Created;
 pub use devices::DeviceFilter;
 pub use handle::Cgroup;
 pub use host::{Host, Layout};
+pub use mounted::Mounted;
 pub use place::Place;
 pub use plan::{CgroupPlan, Request};
 pub use stats::Stats;
@@ -55,7 +71,8 @@ pub enum Manager {
     /// We do, in the file system.
     #[default]
     Cgroupfs,
-    /// systemd does, as a transient scope. Refused by this version.
+    /// systemd does, as a transient scope: the system's for root of the initial user namespace, that of
+    /// the user's session for everybody else.
     Systemd,
     /// Nobody: the container stays in the cgroup of whoever starts it.
     None,

@@ -37,6 +37,11 @@ impl Place {
         text.is_some_and(|text| text.starts_with('1'))
     }
 
+    /// Whether who is killed in it does not end before it thaws, as in the freezer of cgroup v1.
+    pub(crate) fn keeps_killed(&self) -> bool {
+        self.unified.is_none() && self.is_frozen()
+    }
+
     /// Removes what is empty; whether nothing is left then. One call for each directory, which is
     /// all that a container that has ended takes.
     pub(crate) fn remove_if_empty(&self) -> bool {
@@ -53,6 +58,11 @@ impl Place {
     /// they are there.
     pub(crate) fn may_need_systemd(&self) -> bool {
         self.scope.as_ref().is_some_and(|scope| scope.user)
+    }
+
+    /// Whether systemd has made it.
+    pub(crate) fn is_scope(&self) -> bool {
+        self.scope.is_some()
     }
 
     /// Has systemd forget the scope, which ends by itself when nobody is in it any more. That this
@@ -81,9 +91,9 @@ impl Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let paths: Vec<String> =
-            self.directories().map(|path| path.display().to_string()).collect();
-        f.write_str(&paths.join(", "))
+        let scope = self.scope.iter().map(|scope| scope.unit.clone());
+        let paths = self.directories().map(|path| path.display().to_string());
+        f.write_str(&scope.chain(paths).collect::<Vec<_>>().join(", "))
     }
 }
 

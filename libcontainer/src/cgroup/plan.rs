@@ -3,6 +3,7 @@
 use super::Manager;
 use super::devices::{self, DeviceFilter};
 use super::host::{Host, Layout};
+use super::owner;
 use super::path;
 use super::place::Place;
 use super::systemd::{Ask, Scope, ScopePlan};
@@ -11,7 +12,8 @@ use super::v1::devices::DeviceList;
 use super::v1::{self, hierarchies};
 use super::v2;
 use super::write::{Limits, Write};
-use crate::config::validate_resources;
+use crate::config::{Bundle, validate_resources};
+use crate::container::CreateOptions;
 use crate::error::{Error, Problem, Result};
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxResources};
 use std::collections::HashMap;
@@ -54,6 +56,31 @@ pub struct CgroupPlan {
 }
 
 impl CgroupPlan {
+    /// Plans the cgroup of a container that is to be created. Nothing is touched.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong with the config's part in it.
+    pub fn for_create(
+        id: &str,
+        bundle: &Bundle,
+        options: &CreateOptions,
+        host: &crate::plan::Host,
+    ) -> Result<Self> {
+        let spec = bundle.config.spec();
+        let linux = spec.linux().as_ref();
+        let cgroups_path = linux.and_then(|linux| linux.cgroups_path().as_deref());
+        Self::new(&Request {
+            id,
+            cgroups_path,
+            annotations: spec.annotations().as_ref(),
+            resources: linux.and_then(|linux| linux.resources().as_ref()),
+            manager: options.cgroups,
+            owner: owner::of(spec),
+            host: &Host::with_layout(host.cgroups, cgroups_path, host.is_rootless())?,
+        })
+    }
+
     /// Computes the plan, or everything that is wrong with the config's part in it.
     pub fn new(request: &Request<'_>) -> Result<Self> {
         let mut problems = request.resources.map(validate_resources).unwrap_or_default();

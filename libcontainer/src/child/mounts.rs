@@ -66,12 +66,12 @@ impl Context<'_> {
                 Some(classic) => return self.mount_classic(plan, filesystem, classic),
                 None => self.new_filesystem(plan, filesystem)?,
             },
-            Source::Bind(source) => {
-                let tree = self.tree(source)?;
-                set(tree, false, &plan.attr)?;
-                tree
-            }
+            Source::Bind(source) => self.tree(source)?,
+            Source::Cgroup(path) => mount::open_tree(libc::AT_FDCWD, path, false)?,
         };
+        if !matches!(plan.source, Source::Filesystem(_)) {
+            set(fd, false, &plan.attr)?;
+        }
         let target = self.target(plan, fd)?;
         self.attach(plan, fd, target)
     }

@@ -10,7 +10,7 @@ use super::directory::{Directory, Lock};
 use super::options::{CreateOptions, Terminal, check_preserved};
 use super::record::Record;
 use super::{Container, Created, Spawned, StateRoot, id, status};
-use crate::cgroup::{self, Cgroup, CgroupPlan};
+use crate::cgroup::{Cgroup, CgroupPlan, Place};
 use crate::config::Bundle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::Hooks;
@@ -31,9 +31,13 @@ pub(super) fn create(
     check_preserved(options.preserve_fds)?;
     let host = Host::detect()?;
     let spec = bundle.config.spec();
-    let plan = Plan::for_create(id, bundle, options, &host)?;
-    log::debug!("plan of {id}:\n{plan}");
-    let cgroup_plan = plan_cgroup(id, spec, options, &host)?;
+    // What is wrong with the config comes before what is wrong with its cgroup.
+    let cgroup_plan = CgroupPlan::for_create(id, bundle, options, &host);
+    let place = cgroup_plan.as_ref().ok().and_then(CgroupPlan::place);
+    let planning = |place: Option<&Place>| Plan::for_create(id, bundle, options, &host, place);
+    let plan = planning(place)?;
+    let cgroup_plan = cgroup_plan?;
+    log::debug!("plan of {id}:\n{plan}\n{cgroup_plan}");
     crate::labels::check(spec)?;
     let console = Console::open(spec, &options.terminal)?;
     let agent = Agent::connect(spec, plan.listens())?;
@@ -41,8 +45,15 @@ pub(super) fn create(
     let record = Record::new(spec, bundle.path.clone(), bundle.rootfs(), keyring, host.euid);
     let hooks = Hooks::new(id, spec, &bundle.path, &host, keyring);
     let unfinished = Unfinished::begin(root, id, record, bundle)?;
-    let making =
-        Making { plan: &plan, cgroup_plan: &cgroup_plan, console, agent, hooks: &hooks, options };
+    let making = Making {
+        plan: &plan,
+        planning: &planning,
+        cgroup_plan: &cgroup_plan,
+        console,
+        agent,
+        hooks: &hooks,
+        options,
+    };
     // A creation that fails after the first hook ends as a life does: with the last ones.
     making.make(unfinished, &host).map_err(|error| {
         hooks.poststop_if_begun();
@@ -54,6 +65,8 @@ pub(super) fn create(
 /// What a container is made by.
 struct Making<'a> {
     plan: &'a Plan,
+    /// Makes the plan for a cgroup.
+    planning: &'a dyn Fn(Option<&Place>) -> Result<Plan>,
     cgroup_plan: &'a CgroupPlan,
     console: Console,
     agent: Option<Agent>,
@@ -65,7 +78,9 @@ impl Making<'_> {
     fn make(&self, mut unfinished: Unfinished, host: &Host) -> Result<Created> {
         let start = !self.options.wait_for_start;
         let mut cgroup = unfinished.make_cgroup(self.cgroup_plan)?;
-        let mut ready = self.launch(&mut unfinished, host, cgroup.as_ref())?;
+        let other = self.plan_again(host, cgroup.as_ref().map(Cgroup::place))?;
+        let plan = other.as_ref().unwrap_or(self.plan);
+        let mut ready = self.launch(plan, &mut unfinished, host, cgroup.as_ref())?;
         if let Some(cgroup) = &mut cgroup {
             cgroup.settle(self.cgroup_plan)?;
         }
@@ -77,7 +92,7 @@ impl Making<'_> {
         if start {
             self.hooks.start_container(ready.child.process()?, cgroup)?;
         }
-        let notes = self.plan.warnings().iter().chain(&ready.notes);
+        let notes = plan.warnings().iter().chain(&ready.notes);
         notes.for_each(|line| log::warn!("{line}"));
         let pid = ready.child.pid;
         let mut listening = |listener| match &self.agent {
@@ -85,9 +100,9 @@ impl Making<'_> {
             None => Ok(()),
         };
         let (pid, pidfd, terminal) = if start {
-            ready.execute(self.plan, &mut listening)?
+            ready.execute(plan, &mut listening)?
         } else {
-            ready.release(self.plan, &mut listening)?
+            ready.release(plan, &mut listening)?
         };
         let container = unfinished.finish();
         if start {
@@ -96,8 +111,16 @@ impl Making<'_> {
         Ok(Created { container, init: Spawned { pid, pidfd, terminal } })
     }
 
+    /// On cgroup v1 the plan has the directories in it, and they may not be those that were planned:
+    /// a scope's are known when there is one, and an ordinary user is refused some.
+    fn plan_again(&self, host: &Host, made: Option<&Place>) -> Result<Option<Plan>> {
+        let other = host.cgroups.has_v1() && made != self.cgroup_plan.place();
+        other.then(|| (self.planning)(made)).transpose()
+    }
+
     fn launch(
         &self,
+        plan: &Plan,
         unfinished: &mut Unfinished,
         host: &Host,
         cgroup: Option<&Cgroup>,
@@ -121,23 +144,9 @@ impl Making<'_> {
         };
         let mut before_pivot = |process: Process| self.hooks.before_pivot(process, place.as_ref());
         let mut midwife = Midwife { born: &mut born, before_pivot: &mut before_pivot };
-        let launch = Launch { plan: self.plan, host, cgroup, start_fifo };
+        let launch = Launch { plan, host, cgroup, start_fifo };
         parent::launch(launch, &mut midwife)
     }
-}
-
-fn plan_cgroup(id: &str, spec: &Spec, options: &CreateOptions, host: &Host) -> Result<CgroupPlan> {
-    let linux = spec.linux().as_ref();
-    let cgroups_path = linux.and_then(|linux| linux.cgroups_path().as_deref());
-    CgroupPlan::new(&cgroup::Request {
-        id,
-        cgroups_path,
-        annotations: spec.annotations().as_ref(),
-        resources: linux.and_then(|linux| linux.resources().as_ref()),
-        manager: options.cgroups,
-        owner: cgroup::owner::of(spec),
-        host: &cgroup::Host::with_layout(host.cgroups, cgroups_path, host.is_rootless())?,
-    })
 }
 
 fn check_rootfs(rootfs: &Path) -> Result<()> {
@@ -224,9 +233,10 @@ impl Unfinished {
         Ok(unfinished)
     }
 
-    /// The record that names the cgroup is there before the cgroup is.
+    /// The record that names the cgroup is there before the cgroup is. But for a scope: its name may
+    /// be in use by others, and until the first process is there it ends with us.
     fn make_cgroup(&mut self, plan: &CgroupPlan) -> Result<Option<Cgroup>> {
-        self.record.cgroup = plan.place().cloned();
+        self.record.cgroup = plan.place().filter(|place| !place.is_scope()).cloned();
         self.directory.store_first(&self.record)?;
         let created = Cgroup::create(plan)?;
         self.owns_cgroup = created.cgroup.is_some();

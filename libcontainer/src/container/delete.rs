@@ -25,6 +25,7 @@ impl Container {
         let killed = self.init().filter(|_| force);
         if let Some((_, pidfd)) = &killed {
             let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
+            self.kill_frozen()?;
         }
         let lock;
         (lock, self.record) = self.directory.lock_with_record(Flock::Exclusive)?;
@@ -54,6 +55,13 @@ impl Container {
         }
         Ok(())
     }
+
+    /// On cgroup v1 the killed end only when they are let go on.
+    fn kill_frozen(&self) -> Result<()> {
+        let place = self.record.cgroup.as_ref().filter(|place| place.keeps_killed());
+        let cgroup = place.map(Cgroup::open).transpose()?.flatten();
+        cgroup.map_or(Ok(()), |cgroup| cgroup.kill_all())
+    }
 }
 
 /// The cgroup of a creation that was cut short may be somebody else's, found in use: nobody in it is
@@ -62,11 +70,10 @@ fn remove_if_empty(cgroup: &Place) {
     const TRIES: usize = 50;
     for _ in 0..TRIES {
         if cgroup.remove_if_empty() {
-            break;
+            return;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    cgroup.forget_scope();
 }
 
 /// Kills the first process, with which the kernel kills its pid namespace, and waits for its end.

@@ -21,7 +21,7 @@ pub use options::{CreateOptions, ExecOptions, Terminal};
 pub use root::StateRoot;
 pub use status::{State, Status};
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Place};
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
@@ -135,7 +135,9 @@ impl Container {
     ///
     /// [`ErrorKind::NotRunning`] when there is none.
     pub fn kill(&self, signal: i32, all: bool) -> Result<()> {
-        if all || (signal == libc::SIGKILL && !self.record.own_pids && self.init().is_some()) {
+        let keeps_killed = || self.record.cgroup.as_ref().is_some_and(Place::keeps_killed);
+        let everyone = signal == libc::SIGKILL && (!self.record.own_pids || keeps_killed());
+        if all || (everyone && self.init().is_some()) {
             return self.kill_all(signal);
         }
         let (_, pidfd) = self.init().ok_or_else(not_running)?;

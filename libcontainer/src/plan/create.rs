@@ -11,7 +11,7 @@ use super::namespaces::{self, Namespace};
 use super::op::{Op, Step};
 use super::paths::{RootPath, c_path, c_string};
 use super::{Input, Plan, environment};
-use crate::cgroup::Manager;
+use crate::cgroup::{Manager, Place};
 use crate::config::{Bundle, HostIds, sysctl_path, validate};
 use crate::container::CreateOptions;
 use crate::error::{Error, ErrorKind, Result};
@@ -24,7 +24,7 @@ use std::ffi::CString;
 const DEFAULT_UMASK: u32 = 0o022;
 
 impl Plan {
-    /// Plans the creation of a container. Nothing is touched.
+    /// Plans the creation of a container whose cgroup is, or will be, `cgroup`. Nothing is touched.
     ///
     /// # Errors
     ///
@@ -34,6 +34,7 @@ impl Plan {
         bundle: &Bundle,
         options: &CreateOptions,
         host: &Host,
+        cgroup: Option<&Place>,
     ) -> Result<Self> {
         let spec = bundle.config.spec();
         let ids = HostIds {
@@ -45,7 +46,7 @@ impl Plan {
         if !problems.is_empty() {
             return Err(Error::problems(problems));
         }
-        Planner::new(id, bundle, options, host)?.plan()
+        Planner { cgroup, ..Planner::new(id, bundle, options, host)? }.plan()
     }
 }
 
@@ -94,6 +95,7 @@ pub(super) struct Planner<'a> {
     pub(super) bundle: &'a Bundle,
     pub(super) options: &'a CreateOptions,
     pub(super) host: &'a Host,
+    pub(super) cgroup: Option<&'a Place>,
     pub(super) linux: Linux,
     pub(super) process: &'a Process,
     pub(super) namespaces: Namespaces,
@@ -130,6 +132,7 @@ impl<'a> Planner<'a> {
             bundle,
             options,
             host,
+            cgroup: None,
             linux,
             process,
             namespaces,

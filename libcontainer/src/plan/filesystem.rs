@@ -2,7 +2,7 @@
 
 use super::Input;
 use super::create::Planner;
-use super::mount::{self, BindSource, MountPlan, Planned, Source};
+use super::mount::{self, BindSource, Given, MountPlan, Planned, Source};
 use super::mount_options;
 use super::namespaces;
 use super::op::{Op, Step};
@@ -21,22 +21,29 @@ struct Opened {
 
 /// Propagation, the root filesystem and every entry of `mounts`.
 pub(super) fn attach(planner: &mut Planner) -> Result<()> {
-    let bundle = planner.bundle.path.clone();
-    let own_pid_namespace = planner.namespaces.has(namespaces::PID);
+    let given = Given {
+        bundle: &planner.bundle.path,
+        host: planner.host,
+        own_pid_namespace: planner.namespaces.has(namespaces::PID),
+        new_cgroup_namespace: planner.namespaces.is_new(namespaces::CGROUP),
+        cgroup: planner.cgroup,
+    };
     let mut trees = vec![root(planner)?];
     let mut mounts = Vec::new();
     for (number, entry) in planner.spec.mounts().iter().flatten().enumerate() {
         let field = format!("mounts[{number}] ({})", entry.destination().display());
-        let planned = mount::plan(entry, &bundle, planner.host, own_pid_namespace);
-        let planned = planned.map_err(|error| error.field(field.clone()))?;
-        mounts.push(match planned {
-            Planned::Ready(mount) => (mount, field),
+        match mount::plan(entry, &given).map_err(|error| error.field(field.clone()))? {
+            Planned::Ready(mount) => mounts.push((mount, field)),
+            Planned::Several(all, warning) => {
+                planner.plan.warnings.extend(warning.map(|text| format!("{field}: {text}")));
+                mounts.extend(all.into_iter().map(|mount| (mount, field.clone())));
+            }
             Planned::Bind { mut mount, path, recursive } => {
                 mount.source = Source::Bind(BindSource::Tree(trees.len()));
                 trees.push(Opened { path, recursive, field: field.clone() });
-                (mount, field)
+                mounts.push((mount, field));
             }
-        });
+        }
     }
     let mut unopened = open(planner, trees, &mut mounts);
     let mut empty = Empty::default();
@@ -53,10 +60,14 @@ pub(super) fn attach(planner: &mut Planner) -> Result<()> {
         {
             planner.push(Op::OpenTree { tree, path, recursive }, &field);
         }
+        let links = std::mem::take(&mut mount.links);
         planner.push(Op::Mount(Box::new(mount)), &field);
         if let Some(path) = open {
             planner.push(Op::OpenDirectory { path, directory }, &field);
             planner.plan.directories += 1;
+            for (name, target) in links {
+                planner.push(Op::Link { target, directory, name, replace: false }, &field);
+            }
         }
     }
     planner.dev = empty.mounts.into_iter().find(|(path, _)| path == "dev").map(|(_, place)| place);
@@ -69,6 +80,7 @@ pub(super) fn attach(planner: &mut Planner) -> Result<()> {
 fn forget_unused(planner: &mut Planner) {
     let below = |step: &Step| match &step.op {
         Op::Mount(mount) => mount.fresh.as_ref().map(|(place, _)| *place),
+        Op::Link { directory, .. } => Some(*directory),
         _ => None,
     };
     let mut used: Vec<usize> = planner.plan.steps.iter().filter_map(below).collect();
@@ -191,6 +203,8 @@ impl Empty {
         let empty = mount.is_empty_tmpfs() && !target.is_empty();
         if empty {
             self.mounts.push((target.clone(), next));
+            let link = |(name, _): &(CString, _)| format!("{hidden}{}", name.to_string_lossy());
+            self.used.extend(mount.links.iter().map(link));
         }
         self.used.push(target);
         empty

@@ -1,6 +1,6 @@
 //! What the planner must know of the host and of the caller.
 
-use crate::cgroup::Layout;
+use crate::cgroup::{Layout, Mounted};
 use crate::error::{Error, Result};
 use crate::sys;
 use std::os::fd::AsRawFd;
@@ -22,6 +22,8 @@ pub struct Host {
     pub owns_mounts: bool,
     /// Layout of the cgroup filesystem.
     pub cgroups: Layout,
+    /// The cgroup filesystems that are mounted one beside the other, where that is the layout.
+    pub hierarchies: Vec<Mounted>,
 }
 
 impl Host {
@@ -37,13 +39,15 @@ impl Host {
             .map_err(|errno| Error::system("capget", errno))?;
         let in_user_namespace = user_namespace()? != INITIAL_USER_NAMESPACE;
         let owns_mounts = !in_user_namespace || owns_mounts().unwrap_or(false);
+        let cgroups = Layout::detect();
         Ok(Self {
             euid,
             egid,
             capabilities,
             in_user_namespace,
             owns_mounts,
-            cgroups: Layout::detect(),
+            cgroups,
+            hierarchies: Mounted::detect(cgroups)?,
         })
     }
 
@@ -67,6 +71,7 @@ impl Host {
             in_user_namespace: false,
             owns_mounts: true,
             cgroups: Layout::Unified,
+            hierarchies: Vec::new(),
         }
     }
 }

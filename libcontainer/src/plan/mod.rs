@@ -6,6 +6,7 @@
 //! (module `child`) only walks the list. Making a plan needs no privilege and touches
 //! nothing; printing it is the dry run.
 
+mod cgroup_view;
 mod create;
 mod credentials;
 mod devices;

@@ -1,9 +1,10 @@
 //! One entry of `mounts`, as the child will make it.
 
+use super::cgroup_view;
 use super::host::Host;
 use super::mount_options::{self, MountOptions};
 use super::paths::{RootPath, c_path, c_string};
-use crate::cgroup::Layout;
+use crate::cgroup::{Layout, Place};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::mount::MountAttr;
 use oci_spec::runtime::Mount;
@@ -55,6 +56,8 @@ pub(crate) struct Classic {
 pub(crate) enum Source {
     Filesystem(Filesystem),
     Bind(BindSource),
+    /// A directory of the host's cgroup file systems, which the child opens itself.
+    Cgroup(CString),
     /// Nothing: the mount that is there changes. The parameters are for its superblock.
     Remount(Vec<(CString, Option<CString>)>),
 }
@@ -76,11 +79,28 @@ pub(crate) struct MountPlan {
     pub(crate) recursive_attr: MountAttr,
     pub(crate) propagation: Vec<(u64, bool)>,
     pub(crate) copy_up: bool,
+    /// Links to make in a new tmpfs before anything else is: name and target.
+    pub(crate) links: Vec<(CString, CString)>,
+}
+
+/// What an entry of `mounts` is planned with.
+#[derive(Clone, Copy)]
+pub(crate) struct Given<'a> {
+    /// Where relative bind sources begin.
+    pub(crate) bundle: &'a Path,
+    pub(crate) host: &'a Host,
+    pub(crate) own_pid_namespace: bool,
+    /// Whether the container's cgroup becomes the root of a new cgroup namespace.
+    pub(crate) new_cgroup_namespace: bool,
+    /// The container's cgroup, if it is to have one.
+    pub(crate) cgroup: Option<&'a Place>,
 }
 
 /// An entry of `mounts` before its source is opened.
 pub(crate) enum Planned {
     Ready(MountPlan),
+    /// Several mounts, the first of which holds the others, and what is not as it was asked for.
+    Several(Vec<MountPlan>, Option<&'static str>),
     /// A bind of a host path: the caller decides who opens it.
     Bind {
         mount: MountPlan,
@@ -99,13 +119,8 @@ const LONGEST_VALUE: usize = 255;
 /// mount(2) copies this much of its data.
 const PAGE: usize = 4096;
 
-/// Plans one entry. `bundle` is where relative bind sources begin.
-pub(crate) fn plan(
-    mount: &Mount,
-    bundle: &Path,
-    host: &Host,
-    own_pid_namespace: bool,
-) -> Result<Planned> {
+/// Plans one entry.
+pub(crate) fn plan(mount: &Mount, given: &Given) -> Result<Planned> {
     let texts = mount.options().iter().flatten().map(String::as_str);
     let options = MountOptions::parse(texts);
     // What mappings say is looked at by validation; the option alone asks for the container's own.
@@ -116,17 +131,9 @@ pub(crate) fn plan(
     let fstype = mount.typ().as_deref().unwrap_or("");
     let source = mount.source().as_ref().map(|path| path.to_string_lossy().into_owned());
     let bind = options.bind.or((fstype == "bind").then_some(false));
-    let base = |source, target_kind, name: String| MountPlan {
-        target: target.clone(),
-        target_kind,
-        fresh: None,
+    let base = |source, target_kind, name| MountPlan {
         no_follow: bind.is_none() && matches!(fstype, "proc" | "sysfs"),
-        source,
-        source_name: name,
-        attr: options.attr,
-        recursive_attr: options.recursive_attr,
-        propagation: options.propagation.clone(),
-        copy_up: options.copy_up,
+        ..MountPlan::new(target.clone(), target_kind, source, name, &options)
     };
     if options.remount {
         let parameters = parameters(&options, None)?;
@@ -139,7 +146,7 @@ pub(crate) fn plan(
     if let Some(recursive) = bind {
         let name = source
             .ok_or_else(|| invalid("a bind mount needs a source; add the path of the host"))?;
-        let path = c_path(&bundle.join(&name))?;
+        let path = c_path(&given.bundle.join(&name))?;
         let mount = base(Source::Bind(BindSource::Tree(0)), TargetKind::LikeSource, name);
         return Ok(Planned::Bind { mount, path, recursive });
     }
@@ -149,7 +156,10 @@ pub(crate) fn plan(
     if options.copy_up && fstype != "tmpfs" {
         return Err(invalid("tmpcopyup is for tmpfs; take it out, or make the type tmpfs"));
     }
-    let filesystem = filesystem(fstype, source.as_deref(), &options, host, own_pid_namespace)?;
+    if fstype == "cgroup" && given.host.cgroups.has_v1() {
+        return cgroup_view::plan(&target, &options, given);
+    }
+    let filesystem = filesystem(fstype, source.as_deref(), &options, given)?;
     let name = filesystem.fstype.to_string_lossy().into_owned();
     Ok(Planned::Ready(base(Source::Filesystem(filesystem), TargetKind::Directory, name)))
 }
@@ -162,37 +172,47 @@ fn filesystem(
     fstype: &str,
     source: Option<&str>,
     options: &MountOptions,
-    host: &Host,
-    own_pid_namespace: bool,
+    given: &Given,
 ) -> Result<Filesystem> {
-    let mut parameters = parameters(options, source)?;
-    let shared = SHARED_SUPERBLOCK.contains(&fstype);
-    if options.is_read_only() && !shared {
-        parameters.push((c"ro".to_owned(), None));
-    }
     let (fstype, fallback) = match fstype {
-        "cgroup" | "cgroup2" => (cgroup_type(host)?, Some(c"/sys/fs/cgroup".to_owned())),
-        "sysfs" => (c"sysfs".to_owned(), Some(c"/sys".to_owned())),
-        "proc" if !own_pid_namespace => (c"proc".to_owned(), Some(c"/proc".to_owned())),
-        other => (c_string(other)?, None),
+        "cgroup" | "cgroup2" => (cgroup_type(given.host), Some(c"/sys/fs/cgroup".to_owned())),
+        "sysfs" => ("sysfs", Some(c"/sys".to_owned())),
+        "proc" if !given.own_pid_namespace => ("proc", Some(c"/proc".to_owned())),
+        other => (other, None),
     };
-    let is_long = |value: &CString| value.count_bytes() > LONGEST_VALUE;
-    let long = parameters.iter().any(|(_, value)| value.as_ref().is_some_and(is_long));
-    // Only a mount that is still detached can be filled, or given more than mount(2) knows of.
-    let detached =
-        options.copy_up || !options.propagation.is_empty() || !options.recursive_attr.is_empty();
-    let classic = if long || !detached { classic(options, source)? } else { None };
-    if long && classic.is_none() {
-        return Err(invalid("options are longer than the page that mount(2) takes; shorten them"));
-    }
-    Ok(Filesystem { fstype, parameters, classic, fallback })
+    let filesystem = Filesystem::new(fstype, source, options)?;
+    Ok(Filesystem { fallback, ..filesystem })
 }
 
 /// On a host without cgroup v2 there is nothing that could be shown.
-fn cgroup_type(host: &Host) -> Result<CString> {
+fn cgroup_type(host: &Host) -> &'static str {
     match host.cgroups {
-        Layout::Unified | Layout::Hybrid => Ok(c"cgroup2".to_owned()),
-        Layout::Legacy | Layout::Absent => Ok(c"tmpfs".to_owned()),
+        Layout::Unified | Layout::Hybrid => "cgroup2",
+        Layout::Legacy | Layout::Absent => "tmpfs",
+    }
+}
+
+impl Filesystem {
+    /// A new filesystem, or an error where the kernel allows none.
+    pub(super) fn new(fstype: &str, source: Option<&str>, options: &MountOptions) -> Result<Self> {
+        let mut parameters = parameters(options, source)?;
+        let shared = SHARED_SUPERBLOCK.contains(&fstype);
+        if options.is_read_only() && !shared {
+            parameters.push((c"ro".to_owned(), None));
+        }
+        let is_long = |value: &CString| value.count_bytes() > LONGEST_VALUE;
+        let long = parameters.iter().any(|(_, value)| value.as_ref().is_some_and(is_long));
+        // Only a mount that is still detached can be filled, or given more than mount(2) knows of.
+        let detached = options.copy_up
+            || !options.propagation.is_empty()
+            || !options.recursive_attr.is_empty();
+        let classic = if long || !detached { classic(options, source)? } else { None };
+        if long && classic.is_none() {
+            return Err(invalid(
+                "options are longer than the page that mount(2) takes; shorten them",
+            ));
+        }
+        Ok(Self { fstype: c_string(fstype)?, parameters, classic, fallback: None })
     }
 }
 
@@ -222,20 +242,33 @@ fn classic(options: &MountOptions, source: Option<&str>) -> Result<Option<Classi
 }
 
 impl MountPlan {
-    /// A mount that is there becomes read-only.
-    pub(crate) fn read_only(target: RootPath) -> Self {
+    pub(super) fn new(
+        target: RootPath,
+        target_kind: TargetKind,
+        source: Source,
+        source_name: String,
+        options: &MountOptions,
+    ) -> Self {
         Self {
             target,
-            target_kind: TargetKind::Existing,
+            target_kind,
             fresh: None,
             no_follow: false,
-            source: Source::Remount(Vec::new()),
-            source_name: "read-only".to_owned(),
-            attr: mount_options::read_only(),
-            recursive_attr: MountAttr::default(),
-            propagation: Vec::new(),
-            copy_up: false,
+            source,
+            source_name,
+            attr: options.attr,
+            recursive_attr: options.recursive_attr,
+            propagation: options.propagation.clone(),
+            copy_up: options.copy_up,
+            links: Vec::new(),
         }
+    }
+
+    /// A mount that is there becomes read-only.
+    pub(crate) fn read_only(target: RootPath) -> Self {
+        let source = Source::Remount(Vec::new());
+        let options = MountOptions { attr: mount_options::read_only(), ..Default::default() };
+        Self::new(target, TargetKind::Existing, source, "read-only".to_owned(), &options)
     }
 
     pub(crate) fn is_tmpfs(&self) -> bool {
@@ -270,7 +303,7 @@ impl fmt::Display for MountPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = match &self.source {
             Source::Filesystem(_) => "mount",
-            Source::Bind(_) => "bind",
+            Source::Bind(_) | Source::Cgroup(_) => "bind",
             Source::Remount(_) => "remount",
         };
         write!(f, "{verb} {}", self.source_name)?;
@@ -295,7 +328,14 @@ mod tests {
 
     fn mount(json: &str) -> Result<Planned> {
         let mount: Mount = serde_json::from_str(json).unwrap();
-        plan(&mount, Path::new("/bundle"), &Host::for_tests(), true)
+        let given = Given {
+            bundle: Path::new("/bundle"),
+            host: &Host::for_tests(),
+            own_pid_namespace: true,
+            new_cgroup_namespace: true,
+            cgroup: None,
+        };
+        plan(&mount, &given)
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `plan`.
 
+use libcontainer::cgroup::CgroupPlan;
 use libcontainer::{Host, Plan};
 
 use crate::args::CommandLine;
@@ -11,7 +12,9 @@ use crate::output::print;
 pub(crate) fn run(line: &CommandLine) -> Result<u8> {
     let bundle = launch::bundle(&line.args)?;
     let id = line.args.operand("ID").unwrap_or("plan");
-    let plan = Plan::for_create(id, &bundle, &launch::options(line), &Host::detect()?)?;
-    print(&format!("{}\n", plan.to_string().trim_end()))?;
+    let (options, host) = (launch::options(line), Host::detect()?);
+    let cgroup = CgroupPlan::for_create(id, &bundle, &options, &host)?;
+    let plan = Plan::for_create(id, &bundle, &options, &host, cgroup.place())?;
+    print(&format!("{}\n{cgroup}\n", plan.to_string().trim_end()))?;
     Ok(0)
 }

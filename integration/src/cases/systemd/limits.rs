@@ -18,6 +18,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(outlive_a_reload).needs(SYSTEMD),
         either!(pids_limit_is_enforced).needs(SYSTEMD),
         either!(memory_limit_is_enforced).needs(SYSTEMD),
+        either!(update_is_known_to_systemd).needs(SYSTEMD).only_runc("as above"),
         root!(devices_are_denied_after_a_reload).needs(SYSTEMD),
     ],
 };
@@ -89,6 +90,24 @@ fn memory_limit_is_enforced(ctx: &Ctx) -> Res {
     container.set("/linux/resources", json!({"memory": {"limit": 32 << 20, "swap": 32 << 20}}));
     container.run()?.is(128 + 9)?.prints("")?;
     scope_is_gone(&container)
+}
+
+fn update_is_known_to_systemd(ctx: &Ctx) -> Res {
+    let container = limited(ctx)?;
+    let limits = json!({"memory": {"limit": 80 << 20}, "pids": {"limit": 30}}).to_string();
+    let file = ctx.make_file("limits.json", &limits)?;
+    let path = file.to_string_lossy();
+    container.command("update", &["--resources", &path]).ok()?;
+    reload(ctx)?;
+    let unit = unit(&container);
+    systemctl(ctx, "set-property").args(["--runtime", &unit, "IOAccounting=yes"]).ok()?;
+    for (file, name, wanted) in
+        [("memory.max", "MemoryMax", 80 << 20), ("pids.max", "TasksMax", 30)]
+    {
+        same!(value(&container, file)?, wanted.to_string());
+        same!(property(ctx, &unit, name)?, wanted.to_string());
+    }
+    Ok(())
 }
 
 /// systemd sets device filters of its own when it starts anew.

@@ -5,6 +5,7 @@ pub(super) mod life;
 pub(super) mod limits;
 pub(super) mod properties;
 pub(super) mod scope;
+pub(super) mod v1;
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! Which devices a container may open or make: `linux.resources.devices` as a program of the kernel's
-//! type BPF_PROG_TYPE_CGROUP_DEVICE, attached to the cgroup before anyone is in it.
+//! type BPF_PROG_TYPE_CGROUP_DEVICE, attached to the cgroup before anything of the container's runs in
+//! it.
 //!
 //! A rule of type `a`, or of none, is for both types and is as wide as its numbers and access are. (On
 //! cgroup v1 the kernel ignores those and takes it for all devices; runc does so on v2 as well.)

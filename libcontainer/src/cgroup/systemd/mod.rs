@@ -7,7 +7,8 @@
 //!
 //! 1. A [`Placeholder`] is born: systemd makes a scope only around a process that is there.
 //! 2. `StartTransientUnit`, and the signal `JobRemoved` says what came of it. The order is the same as
-//!    without systemd: limits first, and then the container's process, which is born into the scope.
+//!    without systemd: limits first, and then the container's process. It is born into the scope, or,
+//!    where the kernel lets only systemd do so, moved there as its first step (`AttachProcessesToUnit`).
 //! 3. The scope's `ControlGroup` is a directory like any other. systemd leaves it to us from then on
 //!    (`Delegate`), so limits are written there as well: systemd knows fewer of them, rounds some, and
 //!    would undo those that it does not know of at its next reload.
@@ -36,5 +37,7 @@ pub(crate) use placeholder::Placeholder;
 pub(crate) use plan::{Ask, ScopePlan};
 pub(crate) use scope::Scope;
 
+#[cfg(test)]
+mod fields;
 #[cfg(test)]
 mod tests;

@@ -72,7 +72,7 @@ pub(in super::super) fn split(
 }
 
 /// Name and own path from lines like `4:cpu,cpuacct:/own/path`; v2's line has no name.
-fn parse(table: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(in super::super) fn parse(table: &str) -> impl Iterator<Item = (&str, &str)> {
     table.lines().filter_map(|line| {
         let mut parts = line.splitn(3, ':').skip(1);
         let (name, own) = (parts.next()?, parts.next()?);
@@ -87,7 +87,7 @@ fn find(name: &str, own: &str) -> Option<Hierarchy> {
 }
 
 /// Where it may be mounted: under all of its names, or, where that has another order, under one.
-fn directories(name: &str) -> Vec<PathBuf> {
+pub(in super::super) fn directories(name: &str) -> Vec<PathBuf> {
     let below = |name: &str| Path::new(MOUNTS).join(name);
     match name.strip_prefix("name=") {
         // A name is the choice of whoever mounted it, and may be anything but a directory's.
@@ -106,7 +106,7 @@ fn is_writable_hierarchy(path: &Path) -> bool {
 /// The caller's own cgroup as the mount shows it. In a container without a cgroup namespace the
 /// kernel tells it from the host's root, while what is mounted is the container's part alone; only
 /// then is the mount table read.
-fn visible(mount: &Path, own: &str) -> PathBuf {
+pub(in super::super) fn visible(mount: &Path, own: &str) -> PathBuf {
     let own = Path::new(own);
     if !path::is_plain(own) {
         return PathBuf::from("/");
