@@ -55,7 +55,7 @@ pub enum Manager {
     /// We do, in the file system.
     #[default]
     Cgroupfs,
-    /// systemd does, as a transient scope. Refused by this version.
+    /// systemd does, as a transient scope.
     Systemd,
     /// Nobody: the container stays in the cgroup of whoever starts it.
     None,

@@ -140,9 +140,13 @@ impl Container {
         }
         let (_, pidfd) = self.init().ok_or_else(not_running)?;
         match sys::process::pidfd_send_signal(pidfd.as_raw_fd(), signal) {
-            Err(sys::Errno(libc::ESRCH)) => Err(not_running()),
-            sent => sent.map_err(|errno| Error::system(format!("send signal {signal}"), errno)),
+            Err(sys::Errno(libc::ESRCH)) => return Err(not_running()),
+            sent => sent.map_err(|errno| Error::system(format!("send signal {signal}"), errno))?,
         }
+        if let (libc::SIGKILL, Some(place)) = (signal, &self.record.cgroup) {
+            place.let_die();
+        }
+        Ok(())
     }
 
     fn kill_all(&self, signal: i32) -> Result<()> {

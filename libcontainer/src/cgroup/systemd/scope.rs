@@ -133,6 +133,21 @@ impl Scope {
             job => job?,
         };
         manager.wait(&job)?;
+        self.reset_failed_with(manager)
+    }
+
+    /// Makes systemd forget the scope if it has failed; one that is active stays.
+    ///
+    /// # Errors
+    ///
+    /// No connection.
+    pub(crate) fn reset_failed(&self) -> Result<()> {
+        let mut manager = Manager::connect(self.user)?;
+        self.reset_failed_with(&mut manager)
+            .map_err(|fault| Failure::Fault(fault).into_error("reset", &self.unit))
+    }
+
+    fn reset_failed_with(&self, manager: &mut Manager) -> std::result::Result<(), Fault> {
         match manager.reset_failed(&self.unit) {
             Err(fault) if !fault.is(NO_SUCH_UNIT) => Err(fault),
             _ => Ok(()),
