@@ -182,6 +182,8 @@ impl Making<'_> {
     fn start_scope(&mut self) -> Result<()> {
         let Some(scope) = &self.plan.scope else { return Ok(()) };
         let placeholder = Placeholder::new()?;
+        // Unless it starts it is not ours, and may be another container's: that one is not to be
+        // stopped when this is dropped.
         let path = Scope::start(scope, placeholder.pid())?;
         self.placeholder = Some(placeholder);
         self.place = self.plan.host.place_of(&path, self.place.scope.clone());

@@ -170,15 +170,16 @@ impl Cgroup {
         }
     }
 
-    /// Kills every process in it and below, also those that are being forked. They are not gone yet
-    /// when this returns.
+    /// Kills every process in it and below, also those that are being forked or are stopped. They
+    /// are not gone yet when this returns.
     ///
     /// # Errors
     ///
     /// What the kernel says.
     pub fn kill_all(&self) -> Result<()> {
         match (&self.unified, &self.v1) {
-            (Some(unified), _) => unified.kill_all(),
+            (Some(unified), None) => unified.kill_all(),
+            (Some(unified), Some(v1)) => unified.kill_all().and_then(|()| v1.thaw_all()),
             (None, v1) => v1.as_ref().map_or(Ok(()), Tree::kill_all),
         }
     }

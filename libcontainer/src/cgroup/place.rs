@@ -2,6 +2,7 @@
 
 use super::path::is_plain;
 use super::systemd::Scope;
+use super::v1::Tree;
 use crate::procfs;
 use nix::fcntl::AT_FDCWD;
 use nix::unistd::{UnlinkatFlags, unlinkat};
@@ -31,15 +32,10 @@ impl Place {
     /// Whether it is stopped now, or told to be: `cgroup.freeze` of cgroup v2, otherwise
     /// `freezer.self_freezing`.
     pub fn is_frozen(&self) -> bool {
-        let freezer = || self.v1.get("freezer").map(|path| path.join("freezer.self_freezing"));
+        let freezer = || self.freezer().map(|(_, path)| path.join("freezer.self_freezing"));
         let file = self.unified.as_ref().map(|path| path.join("cgroup.freeze")).or_else(freezer);
         let text = file.and_then(|file| procfs::read(file).ok());
         text.is_some_and(|text| text.starts_with('1'))
-    }
-
-    /// Whether who is killed in it does not end before it thaws, as in the freezer of cgroup v1.
-    pub(crate) fn keeps_killed(&self) -> bool {
-        self.unified.is_none() && self.is_frozen()
     }
 
     /// Removes what is empty; whether nothing is left then. One call for each directory, which is
@@ -54,21 +50,39 @@ impl Place {
         left == 0
     }
 
+    /// Lets those die who were sent SIGKILL, which the freezer of cgroup v1 keeps from whom it has
+    /// stopped; be it for `pause`, or for the container itself. Where that cannot be done they stay.
+    pub(crate) fn let_die(&self) {
+        let Some((name, path)) = self.freezer() else { return };
+        let freezer = BTreeMap::from([(name.clone(), path.clone())]);
+        if let Ok(Some(tree)) = Tree::open(&freezer) {
+            let _ = tree.thaw_all();
+        }
+    }
+
+    /// Its directory in the hierarchy of v1's freezer, and the name of that.
+    pub(crate) fn freezer(&self) -> Option<(&String, &PathBuf)> {
+        self.v1.iter().find(|(name, _)| name.split(',').any(|name| name == "freezer"))
+    }
+
     /// Whether only systemd may let the first process in, or others, for all that is known before
     /// they are there.
     pub(crate) fn may_need_systemd(&self) -> bool {
         self.scope.as_ref().is_some_and(|scope| scope.user)
     }
 
-    /// Whether systemd has made it.
-    pub(crate) fn is_scope(&self) -> bool {
-        self.scope.is_some()
-    }
-
     /// Has systemd forget the scope, which ends by itself when nobody is in it any more. That this
     /// cannot be done is only warned of.
     pub(crate) fn forget_scope(&self) {
         if let Some(Err(error)) = self.scope.as_ref().map(Scope::stop) {
+            log::warn!("{error}");
+        }
+    }
+
+    /// Has systemd forget a scope that has failed, and leave one that is active alone: it may be
+    /// another container's of that name, and one of ours ends by itself.
+    pub(crate) fn forget_failed_scope(&self) {
+        if let Some(Err(error)) = self.scope.as_ref().map(Scope::reset_failed) {
             log::warn!("{error}");
         }
     }

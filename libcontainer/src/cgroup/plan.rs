@@ -141,14 +141,24 @@ impl CgroupPlan {
                 layout: self.host.layout,
                 user: self.host.rootless,
             })?;
-            self.place = Some(Place { scope: Some(Scope::of(&scope)), ..Place::default() });
+            self.place = Some(self.expected(&scope));
             self.scope = Some(scope);
         }
         Ok(())
     }
 
-    /// Its directories on the host, which for a scope of systemd's are known when there is one;
-    /// `None` if there will be none.
+    /// Where the scope will be, unless systemd says otherwise when it is there. On cgroup v1 most of
+    /// its directories are made by us, and must be found again also if we are killed at that.
+    fn expected(&self, scope: &ScopePlan) -> Place {
+        let unit = Some(Scope::of(scope));
+        match self.host.layout.has_v1() {
+            true => self.host.place_of(&scope.path(), unit),
+            false => Place { scope: unit, ..Place::default() },
+        }
+    }
+
+    /// Its directories on the host, which for a scope of systemd's are known for certain when there
+    /// is one; `None` if there will be none.
     pub fn place(&self) -> Option<&Place> {
         self.place.as_ref()
     }

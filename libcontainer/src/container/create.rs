@@ -233,10 +233,9 @@ impl Unfinished {
         Ok(unfinished)
     }
 
-    /// The record that names the cgroup is there before the cgroup is. But for a scope: its name may
-    /// be in use by others, and until the first process is there it ends with us.
+    /// The record that names the cgroup is there before the cgroup is.
     fn make_cgroup(&mut self, plan: &CgroupPlan) -> Result<Option<Cgroup>> {
-        self.record.cgroup = plan.place().filter(|place| !place.is_scope()).cloned();
+        self.record.cgroup = plan.place().cloned();
         self.directory.store_first(&self.record)?;
         let created = Cgroup::create(plan)?;
         self.owns_cgroup = created.cgroup.is_some();

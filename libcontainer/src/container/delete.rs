@@ -6,12 +6,15 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hooks;
 use crate::sys;
 use crate::sys::file::Flock;
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a killed process may take to be gone; it may be writing out a core or wait for a disk.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+const THAW_EVERY: Duration = Duration::from_millis(100);
 
 impl Container {
     /// Removes a container that is stopped or was never started; with `force`, any, killing what
@@ -25,7 +28,7 @@ impl Container {
         let killed = self.init().filter(|_| force);
         if let Some((_, pidfd)) = &killed {
             let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
-            self.kill_frozen()?;
+            self.record.cgroup.iter().for_each(Place::let_die);
         }
         let lock;
         (lock, self.record) = self.directory.lock_with_record(Flock::Exclusive)?;
@@ -39,7 +42,7 @@ impl Container {
         }
         // One that has ended by now is still to be reaped.
         if let Some((_, pidfd)) = self.init().or(killed) {
-            kill(&pidfd)?;
+            kill(&pidfd, self.record.cgroup.as_ref())?;
         }
         if let Some(place) = &self.record.cgroup {
             match self.record.init {
@@ -55,13 +58,6 @@ impl Container {
         }
         Ok(())
     }
-
-    /// On cgroup v1 the killed end only when they are let go on.
-    fn kill_frozen(&self) -> Result<()> {
-        let place = self.record.cgroup.as_ref().filter(|place| place.keeps_killed());
-        let cgroup = place.map(Cgroup::open).transpose()?.flatten();
-        cgroup.map_or(Ok(()), |cgroup| cgroup.kill_all())
-    }
 }
 
 /// The cgroup of a creation that was cut short may be somebody else's, found in use: nobody in it is
@@ -70,27 +66,37 @@ fn remove_if_empty(cgroup: &Place) {
     const TRIES: usize = 50;
     for _ in 0..TRIES {
         if cgroup.remove_if_empty() {
-            return;
+            break;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
+    cgroup.forget_failed_scope();
 }
 
 /// Kills the first process, with which the kernel kills its pid namespace, and waits for its end.
-pub(super) fn kill(pidfd: &OwnedFd) -> Result<()> {
+pub(super) fn kill(pidfd: &OwnedFd, cgroup: Option<&Place>) -> Result<()> {
     let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
-    let timeout = PollTimeout::try_from(PATIENCE).unwrap_or(PollTimeout::MAX);
-    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    match poll(&mut fds, timeout) {
-        Ok(0) => Err(Error::new(
-            ErrorKind::System,
-            "the container's process does not end, though it was killed; if this process has entered it (exec), it must wait for what it started there",
-        )),
-        Ok(_) => {
-            // If it is our child, nobody else will reap it.
-            let _ = sys::process::wait(pidfd.as_raw_fd(), false);
-            Ok(())
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        // Again and again: a container with cgroups of its own may stop its first process anew.
+        let freezer = cgroup.filter(|place| place.freezer().is_some());
+        freezer.inspect(|place| place.let_die());
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = if freezer.is_some() { left.min(THAW_EVERY) } else { left };
+        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], timeout) {
+            Ok(0) if left.is_zero() => {
+                return Err(Error::new(
+                    ErrorKind::System,
+                    "the container's process does not end, though it was killed; if this process has entered it (exec), it must wait for what it started there",
+                ));
+            }
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) => break,
+            Err(errno) => return Err(Error::system("wait for the container's process", errno)),
         }
-        Err(errno) => Err(Error::system("wait for the container's process", errno)),
     }
+    // If it is our child, nobody else will reap it.
+    let _ = sys::process::wait(pidfd.as_raw_fd(), false);
+    Ok(())
 }

@@ -21,7 +21,7 @@ pub use options::{CreateOptions, ExecOptions, Terminal};
 pub use root::StateRoot;
 pub use status::{State, Status};
 
-use crate::cgroup::{Cgroup, Place};
+use crate::cgroup::Cgroup;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
@@ -135,16 +135,18 @@ impl Container {
     ///
     /// [`ErrorKind::NotRunning`] when there is none.
     pub fn kill(&self, signal: i32, all: bool) -> Result<()> {
-        let keeps_killed = || self.record.cgroup.as_ref().is_some_and(Place::keeps_killed);
-        let everyone = signal == libc::SIGKILL && (!self.record.own_pids || keeps_killed());
-        if all || (everyone && self.init().is_some()) {
+        if all || (signal == libc::SIGKILL && !self.record.own_pids && self.init().is_some()) {
             return self.kill_all(signal);
         }
         let (_, pidfd) = self.init().ok_or_else(not_running)?;
         match sys::process::pidfd_send_signal(pidfd.as_raw_fd(), signal) {
-            Err(sys::Errno(libc::ESRCH)) => Err(not_running()),
-            sent => sent.map_err(|errno| Error::system(format!("send signal {signal}"), errno)),
+            Err(sys::Errno(libc::ESRCH)) => return Err(not_running()),
+            sent => sent.map_err(|errno| Error::system(format!("send signal {signal}"), errno))?,
         }
+        if let (libc::SIGKILL, Some(place)) = (signal, &self.record.cgroup) {
+            place.let_die();
+        }
+        Ok(())
     }
 
     fn kill_all(&self, signal: i32) -> Result<()> {

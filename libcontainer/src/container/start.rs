@@ -31,7 +31,7 @@ impl Container {
         let hooks = Hooks::new(&self.id, config.spec(), &record.bundle, &host, record.keyring);
         hooks
             .start_container(Process { pid, pidfd: pidfd.as_fd() }, record.cgroup.as_ref())
-            .inspect_err(|_| drop(super::delete::kill(&pidfd)))?;
+            .inspect_err(|_| drop(super::delete::kill(&pidfd, record.cgroup.as_ref())))?;
         let outcome =
             fifo.start().map_err(|errno| Error::system("start the container's process", errno))?;
         match outcome {

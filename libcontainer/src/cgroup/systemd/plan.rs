@@ -63,9 +63,9 @@ impl ScopePlan {
         Ok(Self { name, user: ask.user, properties })
     }
 
-    /// Where the cgroup will be, below the manager's own: the root for the system's. It is for show;
-    /// systemd says where it is.
-    pub(super) fn path(&self) -> PathBuf {
+    /// Where the cgroup will be, below the manager's own: the root for the system's. systemd says
+    /// where it is when it is there.
+    pub(crate) fn path(&self) -> PathBuf {
         self.name.path()
     }
 }

@@ -80,7 +80,8 @@ impl Scope {
     }
 
     /// Tells systemd of changed limits. They take effect by being written into the cgroup; this is
-    /// for systemd to write the same at its next reload. `filter` is for changed device rules only:
+    /// for systemd to write the same at its next reload, and it does so at once, too: when this
+    /// returns it has. `filter` is for changed device rules only:
     /// on cgroup v1, systemd denies everything for a moment while it writes these.
     pub(crate) fn set(&self, writes: &[Write], filter: Option<&DeviceFilter>) -> Result<()> {
         let mut properties = plan::limited(writes, filter, self.user);
@@ -96,7 +97,9 @@ impl Scope {
             manager.set(&self.unit, property::value(&empty, version)).map_err(failed)?;
             properties.retain(|one| !is_empty_list(&one.value));
         }
-        manager.set(&self.unit, property::value(&properties, version)).map_err(failed)
+        manager.set(&self.unit, property::value(&properties, version)).map_err(failed)?;
+        // It answers first and writes then, but before it takes the next call.
+        manager.version().map(drop).map_err(failed)
     }
 
     /// Moves the process `pid`, one of the caller's, into the scope's cgroup at `directory`. For those
@@ -133,6 +136,21 @@ impl Scope {
             job => job?,
         };
         manager.wait(&job)?;
+        self.reset_failed_with(manager)
+    }
+
+    /// Makes systemd forget the scope if it has failed; one that is active stays.
+    ///
+    /// # Errors
+    ///
+    /// No connection.
+    pub(crate) fn reset_failed(&self) -> Result<()> {
+        let mut manager = Manager::connect(self.user)?;
+        self.reset_failed_with(&mut manager)
+            .map_err(|fault| Failure::Fault(fault).into_error("reset", &self.unit))
+    }
+
+    fn reset_failed_with(&self, manager: &mut Manager) -> std::result::Result<(), Fault> {
         match manager.reset_failed(&self.unit) {
             Err(fault) if !fault.is(NO_SUCH_UNIT) => Err(fault),
             _ => Ok(()),

@@ -109,7 +109,8 @@ impl<'a> Change<'a> {
 
     fn is_changed(&self) -> bool {
         let Some(old) = &self.old else { return false };
-        read_file(self.target.dir, self.write.file.as_str()).is_ok_and(|now| now != *old)
+        let file = self.write.file.as_str();
+        read_file(self.target.dir, file).is_ok_and(|now| !former::is_same(file, old, &now))
     }
 
     fn is_same_file(&self, other: &Self) -> bool {

@@ -19,15 +19,32 @@ const BY_LINE: &[(&str, &str)] = &[
     ("dmem.", "max"),
 ];
 
+/// Of v1: a switch, and what the OOM killer does and has done.
+const OOM_CONTROL: &str = "memory.oom_control";
+
 /// The lines that turn `file` back from `new` to `old`.
 pub(super) fn lines(file: &str, old: &str, new: &str) -> Vec<String> {
     let removal = BY_LINE.iter().find(|(name, _)| file.starts_with(name)).map(|(_, word)| *word);
     match removal {
         Some(removal) => new.lines().filter_map(|line| former(line, old, removal)).collect(),
+        // It has more to tell than it takes.
+        None if file == OOM_CONTROL => {
+            disables_oom_killer(old).map(String::from).into_iter().collect()
+        }
         // An empty line is what empties a list.
         None if old.trim().is_empty() => vec!["\n".into()],
         None => old.lines().map(String::from).collect(),
     }
+}
+
+/// Whether what a file holds is what it held, as far as a write may have changed that.
+pub(super) fn is_same(file: &str, old: &str, now: &str) -> bool {
+    old == now || (file == OOM_CONTROL && disables_oom_killer(old) == disables_oom_killer(now))
+}
+
+/// What is to be written: `oom_kill_disable 0`, without its name.
+fn disables_oom_killer(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| line.strip_prefix("oom_kill_disable "))
 }
 
 /// The line of `old` about what `line` is about.
@@ -64,6 +81,17 @@ mod tests {
         let old = "8:0 4096\n";
         let file = "blkio.throttle.read_bps_device";
         assert_eq!(lines(file, old, "8:0 5\n8:16 6"), ["8:0 4096", "8:16 0"]);
+    }
+
+    #[test]
+    fn of_the_oom_killer_only_the_switch_is_put_back() {
+        let text = |disabled, under_oom| {
+            format!("oom_kill_disable {disabled}\nunder_oom {under_oom}\noom_kill 3\n")
+        };
+        assert_eq!(lines(OOM_CONTROL, &text(0, 0), "1"), ["0"]);
+        assert!(is_same(OOM_CONTROL, &text(1, 0), &text(1, 1)));
+        assert!(!is_same(OOM_CONTROL, &text(0, 0), &text(1, 0)));
+        assert!(!is_same("memory.max", "1\n", "2\n"));
     }
 
     #[test]

@@ -27,6 +27,9 @@ use nix::errno::Errno;
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxResources};
 use std::path::PathBuf;
 
+/// Files in which systemd does not write exactly what it was told.
+const ROUNDED_BY_SYSTEMD: &[&str] = &["cpu.max", "cpu.cfs_period_us", "cpu.cfs_quota_us"];
+
 /// What an update of a container's limits comes to.
 #[derive(Debug)]
 pub struct Update {
@@ -108,6 +111,7 @@ impl Update {
         let left = apply::apply(&self.writes, |write| cgroup.target(write), devices)?;
         if let Some(scope) = &cgroup.place().scope {
             self.tell(scope);
+            self.restore_exact(cgroup)?;
         }
         Ok(unenforced::line(&[self.unenforced.clone(), left].concat()))
     }
@@ -119,6 +123,13 @@ impl Update {
         if let Err(error) = scope.set(&self.writes, filter.as_ref()) {
             log::warn!("{error}");
         }
+    }
+
+    /// systemd has written what it was told, and it counts a quota in whole percents of a processor.
+    fn restore_exact(&self, cgroup: &Cgroup) -> Result<()> {
+        let rounded = |write: &&Write| ROUNDED_BY_SYSTEMD.contains(&write.file.as_str());
+        let writes: Vec<Write> = self.writes.iter().filter(rounded).cloned().collect();
+        apply::apply(&writes, |write| cgroup.target(write), || Ok(())).map(drop)
     }
 
     /// A limit of a kind that the container had none of yet may need a controller that its cgroup has

@@ -6,6 +6,7 @@
 
 use super::super::directories::failed;
 use super::super::file::{read_file, write_file};
+use super::super::walk;
 use super::tree::{Directory, Tree};
 use crate::error::{Error, ErrorKind, Result};
 use nix::errno::Errno;
@@ -49,6 +50,16 @@ impl Tree {
         freezer.thaw().map_err(|error| failed("thaw", &freezer.path, error))
     }
 
+    /// Lets everyone in it and below run, also those whom a container has stopped in cgroups of its
+    /// own: nobody who is stopped by v1 dies of SIGKILL. Nothing where there is no freezer.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub(in super::super) fn thaw_all(&self) -> Result<()> {
+        self.with("freezer").map_or(Ok(()), Directory::thaw_all)
+    }
+
     fn freezer(&self) -> Result<&Directory> {
         self.with("freezer").ok_or_else(|| {
             let text = "pause and resume need the freezer of cgroup v1, which is not mounted here, \
@@ -85,6 +96,11 @@ impl Directory {
 
     pub(super) fn thaw(&self) -> nix::Result<()> {
         write_file(self.dir(), "freezer.state", "THAWED")
+    }
+
+    pub(super) fn thaw_all(&self) -> Result<()> {
+        walk::visit_all(self.dir(), |dir| write_file(dir, "freezer.state", "THAWED"))
+            .map_err(|error| failed("thaw", &self.path, error))
     }
 
     pub(super) fn is_frozen(&self) -> Result<bool> {

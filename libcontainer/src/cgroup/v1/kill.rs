@@ -5,7 +5,7 @@
 //! are listed and signalled over and over, for a while.
 
 use super::super::directories::failed;
-use super::super::walk::{gone, unless_gone};
+use super::super::walk::gone;
 use super::tree::Tree;
 use crate::error::Result;
 use crate::sys::Errno;
@@ -41,7 +41,7 @@ impl Tree {
             frozen => frozen.map_err(problem)?,
         };
         let first = self.kill_rounds(1);
-        unless_gone(freezer.thaw()).map_err(problem)?;
+        freezer.thaw_all()?;
         match frozen {
             true => first,
             false => first.and_then(|()| self.kill_rounds(ROUNDS)),

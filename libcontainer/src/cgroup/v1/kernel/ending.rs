@@ -83,3 +83,28 @@ fn cgroups_that_a_container_made_go_with_it() {
     assert!(paths.values().all(|path| !path.exists()));
     children.iter_mut().for_each(gone);
 }
+
+#[test]
+fn who_is_stopped_dies_all_the_same() {
+    let Some(place) = Place::new("stopped", &["freezer"]) else { return };
+    let tree = place.tree("c", &[]);
+    let inner = place.tree("c/x", &[]);
+    let (mut outer_child, mut inner_child) =
+        (run(&tree, "sleep 1000", 1), run(&inner, "sleep 1000", 1));
+    inner.freeze().expect("freeze");
+    for child in [&mut outer_child, &mut inner_child] {
+        child.kill().expect("SIGKILL");
+    }
+    gone(&mut outer_child);
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(inner_child.try_wait().expect("wait").is_none(), "v1 keeps it from dying");
+    let paths = place.paths("c", &[]);
+    let stored = super::super::super::Place { v1: paths, ..Default::default() };
+    stored.let_die();
+    gone(&mut inner_child);
+    // kill_all by itself does the same.
+    let child = run(&inner, "sleep 1000", 1);
+    inner.freeze().expect("freeze");
+    tree.kill_all().expect("kill");
+    reap(child, tree);
+}
