@@ -162,8 +162,9 @@ peer_here() {
 peer_in_guest() {
     guest sh -c "
         status=0
-        ./skep-integration --runtime $1 --peer --filter cgroup. --filter events. --filter limits. \
-            --filter pause. --filter update. --filter delegation. --jobs 1 --time-limit 60 || status=1
+        ./skep-integration --runtime $1 --peer --jobs 1 --time-limit 60 --filter cgroup. --filter events. \
+            --filter pause. --filter update. --filter delegation. --filter limits.memory. \
+            --filter limits.pids. --filter limits.cpu. --filter limits.io. --filter limits.leaks. || status=1
         setpriv --reuid=$user --regid=$user --init-groups \
             ./skep-integration --runtime $1 --peer --filter subids --time-limit 60 || status=1
         exit \$status"
