@@ -90,7 +90,7 @@ fn who_is_stopped_dies_all_the_same() {
     let tree = place.tree("c", &[]);
     let inner = place.tree("c/x", &[]);
     let (mut outer_child, mut inner_child) =
-        (run(&tree, "sleep 1000", 1), run(&inner, "sleep 1000", 1));
+        (run(&tree, "exec sleep 1000", 1), run(&inner, "exec sleep 1000", 1));
     inner.freeze().expect("freeze");
     for child in [&mut outer_child, &mut inner_child] {
         child.kill().expect("SIGKILL");
@@ -103,7 +103,7 @@ fn who_is_stopped_dies_all_the_same() {
     stored.let_die();
     gone(&mut inner_child);
     // kill_all by itself does the same.
-    let child = run(&inner, "sleep 1000", 1);
+    let child = run(&inner, "exec sleep 1000", 1);
     inner.freeze().expect("freeze");
     tree.kill_all().expect("kill");
     reap(child, tree);
