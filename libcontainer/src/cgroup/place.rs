@@ -1,5 +1,7 @@
 //! Where a container's cgroup is: what is stored, so that it is found again.
 
+use super::handle::Cgroup;
+use super::host::Host;
 use super::path::is_plain;
 use super::systemd::Scope;
 use super::v1::Tree;
@@ -10,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The directories of one container's cgroup on the host.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -79,10 +82,11 @@ impl Place {
         }
     }
 
-    /// Has systemd forget a scope that has failed, and leave one that is active alone: it may be
-    /// another container's of that name, and one of ours ends by itself.
-    pub(crate) fn forget_failed_scope(&self) {
-        if let Some(Err(error)) = self.scope.as_ref().map(Scope::reset_failed) {
+    /// Has systemd forget the scope unless a process is in it: then it is another container's of
+    /// that name.
+    pub(crate) fn forget_scope_if_unused(&self) {
+        let stopped = self.scope.as_ref().map(|scope| scope.stop_unless(is_used));
+        if let Some(Err(error)) = stopped {
             log::warn!("{error}");
         }
     }
@@ -101,6 +105,22 @@ impl Place {
     pub(crate) fn directories(&self) -> impl Iterator<Item = &PathBuf> {
         self.unified.iter().chain(self.v1.values())
     }
+}
+
+/// Whether a process stays in the cgroup of systemd's at `path`; one that is ending gets its time.
+fn is_used(path: &Path) -> bool {
+    const TRIES: usize = 50;
+    let processes = || {
+        let place = Host::detect(None, false)?.place_of(path, None);
+        Cgroup::open(&place)?.map_or(Ok(Vec::new()), |cgroup| cgroup.processes())
+    };
+    for _ in 0..TRIES {
+        if processes().is_ok_and(|list| list.is_empty()) {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    true
 }
 
 impl fmt::Display for Place {

@@ -70,7 +70,7 @@ fn remove_if_empty(cgroup: &Place) {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    cgroup.forget_failed_scope();
+    cgroup.forget_scope_if_unused();
 }
 
 /// Kills the first process, with which the kernel kills its pid namespace, and waits for its end.

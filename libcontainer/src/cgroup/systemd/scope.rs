@@ -136,21 +136,23 @@ impl Scope {
             job => job?,
         };
         manager.wait(&job)?;
-        self.reset_failed_with(manager)
+        self.reset_failed(manager)
     }
 
-    /// Makes systemd forget the scope if it has failed; one that is active stays.
-    ///
-    /// # Errors
-    ///
-    /// No connection.
-    pub(crate) fn reset_failed(&self) -> Result<()> {
+    /// The same for a scope that is perhaps not ours: one whose directory (from the root of the tree
+    /// of cgroups) `is_used` stays, and only that it has failed is forgotten.
+    pub(crate) fn stop_unless(&self, is_used: impl FnOnce(&Path) -> bool) -> Result<()> {
         let mut manager = Manager::connect(self.user)?;
-        self.reset_failed_with(&mut manager)
-            .map_err(|fault| Failure::Fault(fault).into_error("reset", &self.unit))
+        let stopped = match manager.control_group(&self.unit) {
+            Ok(path) if path.as_os_str().is_empty() || !is_used(&path) => {
+                self.stop_with(&mut manager)
+            }
+            _ => self.reset_failed(&mut manager),
+        };
+        stopped.map_err(|fault| Failure::Fault(fault).into_error("stop", &self.unit))
     }
 
-    fn reset_failed_with(&self, manager: &mut Manager) -> std::result::Result<(), Fault> {
+    fn reset_failed(&self, manager: &mut Manager) -> std::result::Result<(), Fault> {
         match manager.reset_failed(&self.unit) {
             Err(fault) if !fault.is(NO_SUCH_UNIT) => Err(fault),
             _ => Ok(()),

@@ -71,7 +71,11 @@ impl Update {
         }
         let before = limits_of(layout, present).writes;
         let same = |one: &Write| before.iter().any(|old| is_same(old, one));
-        wanted.writes.retain(|one| merged.asks_for(&one.field) || !same(one));
+        let changes = |one: &Write| merged.asks_for(&one.field) || !same(one);
+        // Quota and period have a file each on v1, and systemd takes one without the other for half
+        // of a default.
+        let changes_quota = wanted.writes.iter().any(|one| is_quota(one) && changes(one));
+        wanted.writes.retain(|one| changes(one) || (changes_quota && is_quota(one)));
         let unenforced = limits_of(layout, given).unenforced;
         Ok(Self {
             layout,
@@ -154,6 +158,10 @@ impl Update {
     }
 }
 
+fn is_quota(one: &Write) -> bool {
+    matches!(one.file.as_str(), "cpu.cfs_period_us" | "cpu.cfs_quota_us")
+}
+
 fn is_same(one: &Write, other: &Write) -> bool {
     (&one.file, &one.value) == (&other.file, &other.value)
 }
@@ -216,6 +224,16 @@ mod tests {
         let swap = r#"{"memory":{"swap":150}}"#;
         assert_eq!(writes(PRESENT, swap), pairs(&[("memory.swap.max", "50")]));
     }
+
+    #[test]
+    fn on_v1_a_quota_takes_its_period_along() {
+        let given = resources(r#"{"cpu":{"quota":70000}}"#);
+        let update = Update::new(Layout::Legacy, &resources(PRESENT_V1), &given).expect("update");
+        let files: Vec<&str> = update.writes().iter().map(|one| one.file.as_str()).collect();
+        assert_eq!(files, ["cpu.cfs_period_us", "cpu.cfs_quota_us"]);
+    }
+
+    const PRESENT_V1: &str = r#"{"cpu":{"shares":512,"quota":50000,"period":200000}}"#;
 
     /// As `podman update` sends it: the rule that denies all devices is no wish to lose some.
     #[test]
