@@ -37,6 +37,10 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(delete_of_shared_pid_namespace_leaves_nobody)
             .needs(CGROUP2)
             .only_crun("runc 1.1 may leave the cgroup"),
+        root!(delete_of_stopped_leaves_anothers_processes)
+            .needs(CGROUP2)
+            .takes(60)
+            .ours("runc 1.1 and crun refuse the second container or kill it"),
         root!(failed_create_leaves_no_cgroup).needs(CGROUP2),
         root!(ps_lists_it).needs(CGROUP2),
     ],
@@ -261,6 +265,23 @@ fn delete_of_shared_pid_namespace_leaves_nobody(ctx: &Ctx) -> Res {
     container.run_until("ready")?;
     container.force_delete()?;
     container.gone()
+}
+
+/// Its cgroup is another's by now, which took it over when it was empty.
+fn delete_of_stopped_leaves_anothers_processes(ctx: &Ctx) -> Res {
+    let mut first = ctx.container_of(&["/bin/true"])?;
+    let path = format!("/{}", first.id);
+    first.set("/linux/cgroupsPath", path.as_str());
+    first.run_detached()?;
+    first.until("stopped")?;
+    let mut second = ctx.sleeper()?;
+    second.set("/linux/cgroupsPath", path.as_str());
+    second.run_until("ready")?;
+    first.command("delete", &[]).done()?.failed()?.says_one_of(&["still in use"])?;
+    same!(second.status()?, "running");
+    second.force_delete()?;
+    first.delete()?;
+    first.gone()
 }
 
 fn failed_create_leaves_no_cgroup(ctx: &Ctx) -> Res {

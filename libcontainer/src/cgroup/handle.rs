@@ -240,6 +240,22 @@ impl Cgroup {
         cgroup.remove()
     }
 
+    /// The same for a cgroup whose processes have all ended: who is there is somebody else's, and
+    /// stays.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cgroup::remove`].
+    pub(crate) fn remove_unused(place: &Place) -> Result<()> {
+        if !place.remove_if_empty()
+            && let Some(cgroup) = Self::open(place)?
+        {
+            cgroup.remove()?;
+        }
+        place.forget_scope();
+        Ok(())
+    }
+
     /// Removes it and everything below, waiting up to ten seconds for processes to be gone; ending
     /// them is the caller's business. It is no error if it is gone already. What is above stays.
     ///

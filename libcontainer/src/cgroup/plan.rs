@@ -103,7 +103,7 @@ impl CgroupPlan {
             place: place.filter(|place| *place != Place::default()),
             scope: None,
             owner: request.owner.filter(|_| request.host.layout.has_controllers()),
-            asked: asked(request.resources, &limits),
+            asked: asked(request, &limits, filter.as_ref()),
             writes: limits.writes,
             devices: filter,
             device_list: list,
@@ -212,6 +212,10 @@ impl CgroupPlan {
             }
         }
         let filter = self.devices.take().filter(|filter| !filter.allows_everything());
+        if filter.is_some() && self.host.layout == Layout::Legacy && self.device_list.is_none() {
+            let reason = Reason::NotMounted("devices".into());
+            self.unenforced.push(Unenforced::new(devices::FIELD, reason));
+        }
         self.devices = filter.filter(|_| self.device_list.is_none());
     }
 }
@@ -253,13 +257,17 @@ fn device_rules(resources: Option<&LinuxResources>) -> &[LinuxDeviceCgroup] {
 }
 
 /// The fields of the config that ask for something.
-fn asked(resources: Option<&LinuxResources>, limits: &Limits) -> Vec<String> {
+fn asked(request: &Request<'_>, limits: &Limits, filter: Option<&DeviceFilter>) -> Vec<String> {
     let writes = limits.writes.iter().map(|one| &one.field);
     let others = limits.unenforced.iter().map(|one| &one.field);
     let refused = limits.problems.iter().map(|one| &one.field);
     let mut fields: Vec<String> = writes.chain(others).chain(refused).cloned().collect();
     fields.dedup();
-    if devices::asks_for_more_than_default(device_rules(resources)) {
+    // That everything is denied which is not allowed is asked for without a word: root could open the
+    // host's disks. An ordinary user cannot, and asks only by a rule.
+    let denies = filter.is_some_and(|filter| !filter.allows_everything());
+    let rules = device_rules(request.resources);
+    if devices::asks_for_more_than_default(rules) || (denies && !request.host.rootless) {
         fields.push(devices::FIELD.into());
     }
     fields
@@ -383,12 +391,14 @@ mod tests {
     }
 
     #[test]
-    fn default_device_list_alone_says_nothing() {
+    fn default_device_list_alone_is_named_where_root_has_no_cgroup() {
         let json = r#"{"devices":[{"allow":false,"access":"rwm"}],"blockIO":{}}"#;
         for layout in [Layout::Unified, Layout::Hybrid, Layout::Legacy, Layout::Absent] {
             for rootless in [false, true] {
                 let plan = plan(layout, rootless, Manager::Cgroupfs, json);
-                assert_eq!(plan.unenforced(), [], "{layout:?}");
+                let unguarded = layout == Layout::Absent && !rootless;
+                let wanted: &[&str] = if unguarded { &["linux.resources.devices"] } else { &[] };
+                assert_eq!(fields(&plan), wanted, "{layout:?}");
                 let filters = layout.root().is_some() && !rootless;
                 assert_eq!(plan.devices().is_some(), filters, "{layout:?}");
             }

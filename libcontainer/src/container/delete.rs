@@ -46,7 +46,8 @@ impl Container {
         }
         if let Some(place) = &self.record.cgroup {
             match self.record.init {
-                Some(_) => Cgroup::remove_at(place)?,
+                Some(_) if force || !self.record.own_pids => Cgroup::remove_at(place)?,
+                Some(_) => Cgroup::remove_unused(place)?,
                 None => remove_if_empty(place),
             }
         }

@@ -347,6 +347,9 @@ impl Conversation<'_> {
 
     fn died(&mut self) -> Error {
         let how = match self.child.reap() {
+            Some(Ended::Killed(libc::SIGKILL)) => "was killed by signal 9 (if by the kernel: \
+                linux.resources.memory.limit is less than it takes)"
+                .to_owned(),
             Some(Ended::Killed(signal)) => format!("was killed by signal {signal}"),
             Some(Ended::Exited(code)) => format!("exited with {code}"),
             None => "vanished".to_owned(),

@@ -19,6 +19,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(pids_limit_is_enforced).needs(SYSTEMD),
         either!(memory_limit_is_enforced).needs(SYSTEMD),
         either!(update_is_known_to_systemd).needs(SYSTEMD).only_runc("as above"),
+        either!(updated_quota_is_exact).needs(SYSTEMD).ours("systemd rounds it to whole percents"),
         root!(devices_are_denied_after_a_reload).needs(SYSTEMD),
     ],
 };
@@ -107,6 +108,13 @@ fn update_is_known_to_systemd(ctx: &Ctx) -> Res {
         same!(value(&container, file)?, wanted.to_string());
         same!(property(ctx, &unit, name)?, wanted.to_string());
     }
+    Ok(())
+}
+
+fn updated_quota_is_exact(ctx: &Ctx) -> Res {
+    let container = limited(ctx)?;
+    container.command("update", &["--cpu-quota", "23456"]).ok()?;
+    same!(value(&container, "cpu.max")?, "23456 60000");
     Ok(())
 }
 

@@ -40,6 +40,6 @@ fn bandwidth(cpu: &LinuxCpu, findings: &mut Findings) {
 
 /// The kernel's lists have strides and words as well, and it is the one to judge them.
 fn may_be_list(text: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_digit() || b",-:/\n ".contains(&byte);
-    matches!(text, "all" | "N") || text.bytes().all(known)
+    let known = |byte: u8| byte.is_ascii_digit() || b",-:/ ".contains(&byte);
+    matches!(text, "all" | "N") || text.trim_end().bytes().all(known)
 }
