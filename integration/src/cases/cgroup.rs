@@ -41,6 +41,10 @@ pub(crate) const FEATURE: Feature = Feature {
             .needs(CGROUP2)
             .takes(60)
             .ours("runc 1.1 and crun refuse the second container or kill it"),
+        root!(read_only_it_is_done_without_and_told)
+            .needs(CGROUP2)
+            .ours("runc fails, and so does crun with limits"),
+        root!(none_at_all_is_done_without_and_told).needs(CGROUP2).ours("as above"),
         root!(failed_create_leaves_no_cgroup).needs(CGROUP2),
         root!(ps_lists_it).needs(CGROUP2),
     ],
@@ -282,6 +286,30 @@ fn delete_of_stopped_leaves_anothers_processes(ctx: &Ctx) -> Res {
     second.force_delete()?;
     first.delete()?;
     first.gone()
+}
+
+fn read_only_it_is_done_without_and_told(ctx: &Ctx) -> Res {
+    let read_only = "mount --bind /sys/fs/cgroup /sys/fs/cgroup && \
+        mount -o remount,bind,ro /sys/fs/cgroup";
+    without_limits(ctx, read_only, "no right to a cgroup")
+}
+
+fn none_at_all_is_done_without_and_told(ctx: &Ctx) -> Res {
+    without_limits(ctx, "umount -l /sys/fs/cgroup", "this host has no cgroups")
+}
+
+/// What a host does to its cgroups by `prepare`, in a mount namespace of its own.
+fn without_limits(ctx: &Ctx, prepare: &str, why: &str) -> Res {
+    let mut container = ctx.container_of(&["/bin/echo", "ran"])?;
+    container.set("/linux/resources", json!({"pids": {"limit": 20}}));
+    let line = format!("{prepare} && exec \"$0\" \"$@\"");
+    let call = container.run_call(&[])?.through(&["unshare", "-m", "sh", "-c", &line]);
+    let out = call.done()?.is(0)?.prints("ran")?;
+    let lines: Vec<&str> = out.err.lines().filter(|line| line.contains("not enforced")).collect();
+    let told = |text| lines.first().is_some_and(|line| line.contains(text));
+    let all = ["linux.resources.pids.limit", "linux.resources.devices", why];
+    holds!(lines.len() == 1 && all.into_iter().all(told), "it says {:?}", out.err);
+    container.gone()
 }
 
 fn failed_create_leaves_no_cgroup(ctx: &Ctx) -> Res {
