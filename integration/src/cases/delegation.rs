@@ -22,6 +22,7 @@ pub(crate) const FEATURE: Feature = Feature {
             .needs(CGROUP2)
             .only_crun("runc does so with systemd alone"),
         root!(exec_follows_into_its_own_cgroup).needs(CGROUP2),
+        root!(exec_above_its_own_cgroups_is_explained).needs(CGROUP2).ours("the words are ours"),
         root!(kill_ends_all_in_a_shared_pid_namespace)
             .needs(CGROUP2)
             .ours("Debian's runc and crun are older"),
@@ -98,6 +99,17 @@ fn exec_follows_into_its_own_cgroup(ctx: &Ctx) -> Res {
     holds!(out.text().ends_with("::/inner"), "it is in {}", out.text());
     container.force_delete()?;
     container.gone()
+}
+
+fn exec_above_its_own_cgroups_is_explained(ctx: &Ctx) -> Res {
+    let mut container = ctx.sleeper()?;
+    container.namespace("cgroup", None);
+    container.mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "rw"]);
+    container.sh(&format!("{BECOME_SYSTEM} exec /bin/probe until-term"));
+    container.run_until("ready")?;
+    let out = container.exec(&["--cgroup", "/"], &["/bin/true"])?.failed()?;
+    out.says_one_of(&["cgroup /: it gives controllers to cgroups below it"])?;
+    Ok(())
 }
 
 fn kill_ends_all_in_a_shared_pid_namespace(ctx: &Ctx) -> Res {

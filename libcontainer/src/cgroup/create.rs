@@ -153,11 +153,11 @@ impl Drop for Making<'_> {
 impl Making<'_> {
     fn make(mut self) -> Result<Made> {
         self.start_scope()?;
-        let unified = match self.place.unified.clone().map(|path| self.make_unified(&path)) {
-            None => None,
-            Some(Ok(Ok(directory))) => Some(directory),
-            Some(Ok(Err(reason))) => return Ok(Made::NoEntry(reason)),
-            Some(Err(error)) => return Err(error),
+        let path = self.place.unified.clone();
+        let unified = path.map(|path| self.make_unified(&path)).transpose()?;
+        let unified = match unified.transpose() {
+            Ok(unified) => unified,
+            Err(reason) => return Ok(Made::NoEntry(reason)),
         };
         let mut unenforced = self.plan.unenforced().to_vec();
         let (v1, writes) = self.make_v1(&mut unenforced)?;

@@ -8,6 +8,7 @@ use super::v1::hierarchies::{self, Hierarchy};
 use crate::error::{Error, Result};
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, TMPFS_MAGIC, statfs};
+use nix::sys::statvfs::FsFlags;
 use nix::unistd::{AccessFlags, faccessat};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ pub enum Layout {
     Unified,
     /// cgroup v1 holds the controllers; v2, at `/sys/fs/cgroup/unified`, only tracks processes.
     Hybrid,
-    /// cgroup v1 only.
+    /// cgroup v1 only, or v2 read-only beside it.
     Legacy,
     /// No cgroup file system.
     Absent,
@@ -29,12 +30,16 @@ pub enum Layout {
 impl Layout {
     /// Looks at the host: one statfs(2) on a pure v2 host, two on others.
     pub fn detect() -> Self {
-        match fs_magic("/sys/fs/cgroup") {
-            Some(CGROUP2_SUPER_MAGIC) => Self::Unified,
-            Some(TMPFS_MAGIC) => match fs_magic("/sys/fs/cgroup/unified") {
-                Some(CGROUP2_SUPER_MAGIC) => Self::Hybrid,
-                _ => Self::Legacy,
-            },
+        let hybrid = || {
+            let stat = statfs("/sys/fs/cgroup/unified").ok();
+            // What cannot be written to takes no container, and would take v1 from it.
+            let usable = stat.filter(|stat| !stat.flags().contains(FsFlags::ST_RDONLY));
+            usable.is_some_and(|stat| stat.filesystem_type() == CGROUP2_SUPER_MAGIC)
+        };
+        match statfs("/sys/fs/cgroup").map(|stat| stat.filesystem_type()) {
+            Ok(CGROUP2_SUPER_MAGIC) => Self::Unified,
+            Ok(TMPFS_MAGIC) if hybrid() => Self::Hybrid,
+            Ok(TMPFS_MAGIC) => Self::Legacy,
             _ => Self::Absent,
         }
     }
@@ -57,10 +62,6 @@ impl Layout {
     pub(super) fn has_controllers(self) -> bool {
         self == Self::Unified
     }
-}
-
-fn fs_magic(path: &str) -> Option<nix::sys::statfs::FsType> {
-    statfs(path).ok().map(|stat| stat.filesystem_type())
 }
 
 /// The facts of the host that a plan depends on.

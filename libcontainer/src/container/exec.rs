@@ -13,6 +13,7 @@ use crate::plan::{ExecTarget, Host, for_exec};
 use crate::sys::file::Flock;
 use oci_spec::runtime::Process;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 impl Container {
     /// Starts `process` in the container's namespaces and cgroup, and returns when its program is
@@ -71,8 +72,10 @@ impl Container {
         let mut ready = match (launch(cgroup.as_ref()), &cgroup) {
             // It has made cgroups of its own, and moved into one of them.
             (Err(error), Some(cgroup)) if error.errno() == Some(libc::EBUSY) => {
-                let inner = cgroup.of_process(pid)?.filter(|_| options.cgroup.is_none());
-                launch(Some(&inner.ok_or(error)?))?
+                if let Some(below) = &options.cgroup {
+                    return Err(gives_controllers(below, error));
+                }
+                launch(Some(&cgroup.of_process(pid)?.ok_or(error)?))?
             }
             (ready, _) => ready?,
         };
@@ -105,4 +108,13 @@ impl Container {
             (cgroup, None) => Ok(cgroup),
         }
     }
+}
+
+fn gives_controllers(cgroup: &Path, error: Error) -> Error {
+    let text = format!(
+        "cgroup {}: it gives controllers to cgroups below it, and takes no process itself; name one of \
+         those ({error})",
+        cgroup.display()
+    );
+    Error::new(ErrorKind::InvalidArgument, text)
 }

@@ -28,6 +28,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(hold_before_the_process_runs).needs(CGROUP_V1),
         root!(updated_while_it_runs).needs(CGROUP_V1),
         root!(update_bites).needs(CGROUP_V1),
+        root!(hold_beside_a_read_only_v2).needs(CGROUP_V1).ours("the peers read the mount table"),
     ],
 };
 
@@ -53,6 +54,19 @@ fn cpu(ctx: &Ctx) -> Res {
     same!(value(&container, "cpu.cfs_period_us")?, "60000");
     same!(value(&container, "cpu.shares")?, "512");
     Ok(())
+}
+
+/// In a mount namespace in which `unified`, where there is one, can only be looked at.
+fn hold_beside_a_read_only_v2(ctx: &Ctx) -> Res {
+    let mut container = container_of(ctx, &["/bin/probe", "fork", "20"])?;
+    container.set("/linux/resources", json!({"pids": {"limit": 8}}));
+    let line = "cd /sys/fs/cgroup && { [ ! -d unified ] || { mount --bind unified unified && \
+        mount -o remount,bind,ro unified; }; } && cd / && exec \"$0\" \"$@\"";
+    let call = container.run_call(&[])?.through(&["unshare", "-m", "sh", "-c", line]);
+    let out = call.done()?.is(0)?;
+    let started: i32 = out.text().parse().doing("number of children")?;
+    holds!((3..8).contains(&started) && out.err.is_empty(), "{started} children, {:?}", out.err);
+    container.gone()
 }
 
 /// A tenth of a processor is not enough for an endless loop.
