@@ -143,7 +143,8 @@ with_systemd() {
 
 # A guest in which the controllers are on cgroup v1: under systemd, and all that is limited.
 guest_v1() {
-    in_guest systemd.sh "$1" ./skep-integration --runtime ./skep --time-limit 60 \
+    "$here/guest/systemd.sh" "$1" -f "$stage/skep-integration" -f "$stage/skep-probe" -f "$stage/skep" \
+        ./skep-integration --runtime ./skep --time-limit 60 \
         --filter systemd. --filter limits.memory --filter limits.pids --filter limits.cpu --filter cgroup_v1.
 }
 
