@@ -5,7 +5,7 @@
 
 use super::apply::apply;
 use super::devices::DeviceFilter;
-use super::directories::{failed, make, no_right, say, undo};
+use super::directories::{check_unused, failed, make, no_right, say, undo};
 use super::handle::Cgroup;
 use super::owner;
 use super::place::Place;
@@ -13,7 +13,7 @@ use super::plan::CgroupPlan;
 use super::systemd::{Placeholder, Scope};
 use super::unenforced::{self, Reason, Unenforced};
 use super::v1::Tree;
-use super::v2::directory::{Directory, Events};
+use super::v2::directory::Directory;
 use super::v2::missing::{controllers_of, excuse};
 use super::write::Write;
 use crate::error::{Error, ErrorKind, Result};
@@ -63,11 +63,11 @@ impl Cgroup {
     ///
     /// What the kernel says to the limit of processes, which counted that one, too.
     pub(crate) fn settle(&mut self, plan: &CgroupPlan) -> Result<()> {
-        if self.has_placeholder() {
+        if self.placeholder.is_some() {
             let pids: Vec<Write> =
                 plan.writes().iter().filter(|write| write.file == PIDS).cloned().collect();
             apply(&pids, |write| self.target(write))?;
-            self.keep_placeholder(None);
+            self.placeholder = None;
         }
         Ok(())
     }
@@ -170,10 +170,10 @@ impl Making<'_> {
         let mut cgroup = Cgroup::made(place, unified, v1);
         let writes = self.without_missing(&cgroup, writes, &mut unenforced)?;
         unenforced.extend(apply(&self.counting_placeholder(writes), |write| cgroup.target(write))?);
-        if let Some(list) = &self.plan.device_list {
-            cgroup.restrict_devices_by(list)?;
+        if let (Some(list), Some(v1)) = (&self.plan.device_list, &cgroup.v1) {
+            v1.restrict_devices(list)?;
         }
-        cgroup.keep_placeholder(self.placeholder.take());
+        cgroup.placeholder = self.placeholder.take();
         self.new.clear();
         Ok(Made::Cgroup(cgroup, unenforced))
     }
@@ -205,7 +205,9 @@ impl Making<'_> {
         let open = |error| failed("open cgroup", path, error).field(FIELD);
         let directory = Directory::open_made(path).map_err(open)?;
         if taken_over {
-            check_unused(&directory)?;
+            let events = directory.events()?;
+            let processes = events.populated.then(|| directory.processes()).transpose()?;
+            check_unused(path, processes.map(|list| list.len()), events.frozen)?;
         }
         let denied = self.plan.host.entry_denied(path).filter(|_| self.placeholder.is_none());
         Ok(match denied {
@@ -249,13 +251,14 @@ impl Making<'_> {
         writes: Vec<Write>,
         unenforced: &mut Vec<Unenforced>,
     ) -> Result<Vec<Write>> {
-        let Some(directory) = cgroup.v2() else { return Ok(writes) };
-        let missing = controllers_of(self.plan, directory)?;
+        let Some(directory) = &cgroup.unified else { return Ok(writes) };
+        let host = &self.plan.host;
+        let missing = controllers_of(host.layout, &writes, directory)?;
         let mut there = Vec::new();
         for write in writes {
             match missing.get(write.controller()) {
                 None => there.push(write),
-                Some(refused) => unenforced.push(excuse(self.plan, &write, refused.as_ref())?),
+                Some(refused) => unenforced.push(excuse(host.rootless, &write, refused.as_ref())?),
             }
         }
         Ok(there)
@@ -272,19 +275,4 @@ impl Making<'_> {
         }
         writes
     }
-}
-
-/// An empty cgroup that is already there is taken over, as runc does; engines make them in advance.
-fn check_unused(cgroup: &Directory) -> Result<()> {
-    let events = cgroup.events()?;
-    let problem = match events {
-        Events { populated: true, .. } => {
-            let processes = cgroup.processes()?.len();
-            format!("holds {processes} processes already; a container needs a cgroup of its own")
-        }
-        Events { frozen: true, .. } => "is frozen; thaw or remove it first".into(),
-        _ => return Ok(()),
-    };
-    let text = format!("cgroup {} {problem}", cgroup.path().display());
-    Err(Error::new(ErrorKind::Setup, text).field(FIELD))
 }

@@ -4,10 +4,9 @@ use super::apply::Target;
 use super::host::{self, Host, Layout};
 use super::path;
 use super::place::Place;
-use super::systemd::Placeholder;
+use super::systemd::{Placeholder, Scope};
 use super::update::Update;
 use super::v1::Tree;
-use super::v1::devices::DeviceList;
 use super::v2::directory::Directory;
 use super::write::Write;
 use crate::error::{Error, ErrorKind, Result};
@@ -18,10 +17,10 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Cgroup {
     place: Place,
-    unified: Option<Directory>,
-    v1: Option<Tree>,
+    pub(super) unified: Option<Directory>,
+    pub(super) v1: Option<Tree>,
     /// The process around which systemd has made the scope, until the container's own is in it.
-    placeholder: Option<Placeholder>,
+    pub(super) placeholder: Option<Placeholder>,
 }
 
 impl Cgroup {
@@ -63,45 +62,17 @@ impl Cgroup {
         self.v1.as_ref().map_or(Ok(Vec::new()), Tree::doors)
     }
 
-    pub(super) fn v2(&self) -> Option<&Directory> {
-        self.unified.as_ref()
-    }
-
-    /// Keeps the process that stands in for the first one until that is there.
-    pub(super) fn keep_placeholder(&mut self, placeholder: Option<Placeholder>) {
-        self.placeholder = placeholder;
-    }
-
-    pub(super) fn has_placeholder(&self) -> bool {
-        self.placeholder.is_some()
-    }
-
-    /// Restricts devices by the lists of cgroup v1.
-    pub(super) fn restrict_devices_by(&self, list: &DeviceList) -> Result<()> {
-        self.v1.as_ref().map_or(Ok(()), |v1| v1.restrict_devices(list))
-    }
-
-    /// Lets the process `pid` in, a child of the caller's that was not born here; nothing where it
-    /// was.
+    /// The scope that only systemd can let the caller's children into; `None` where they can be born.
     ///
     /// # Errors
     ///
-    /// What systemd says.
-    pub(crate) fn admit(&self, pid: i32) -> Result<()> {
-        let (true, Some(scope), Some(unified)) =
-            (self.is_entered_by_systemd()?, &self.place.scope, &self.place.unified)
-        else {
-            return Ok(());
-        };
-        scope.attach(unified, pid.unsigned_abs())
-    }
-
-    /// Whether nobody may be born here for want of a right, and systemd has to let them in.
-    pub(crate) fn is_entered_by_systemd(&self) -> Result<bool> {
+    /// When `/proc` is not readable.
+    pub(crate) fn guarded(&self) -> Result<Option<Guarded<'_>>> {
         let (Some(scope), Some(unified)) = (&self.place.scope, &self.place.unified) else {
-            return Ok(false);
+            return Ok(None);
         };
-        Ok(scope.user && Host::detect(None, true)?.entry_denied(unified).is_some())
+        let denied = || Ok(Host::detect(None, true)?.entry_denied(unified).is_some());
+        Ok((scope.user && denied()?).then_some(Guarded { scope, unified }))
     }
 
     /// The directory that a write goes to: of cgroup v1 where the controllers are there.
@@ -227,17 +198,10 @@ impl Cgroup {
     ///
     /// As [`Cgroup::remove`].
     pub fn remove_at(place: &Place) -> Result<()> {
-        if place.remove_if_empty() {
-            place.forget_scope();
-            return Ok(());
-        }
-        let Some(cgroup) = Self::open(place)? else {
-            place.forget_scope();
-            return Ok(());
-        };
-        cgroup.kill_all()?;
+        let left = if place.remove_if_empty() { None } else { Self::open(place)? };
+        left.as_ref().map_or(Ok(()), Self::kill_all)?;
         place.forget_scope();
-        cgroup.remove()
+        left.map_or(Ok(()), Self::remove)
     }
 
     /// The same for a cgroup whose processes have all ended: who is there is somebody else's, and
@@ -247,11 +211,9 @@ impl Cgroup {
     ///
     /// As [`Cgroup::remove`].
     pub(crate) fn remove_unused(place: &Place) -> Result<()> {
-        if !place.remove_if_empty()
-            && let Some(cgroup) = Self::open(place)?
-        {
-            cgroup.remove()?;
-        }
+        let left = if place.remove_if_empty() { None } else { Self::open(place)? };
+        left.map_or(Ok(()), Self::remove)?;
+        // Not before: a scope of that name may be theirs.
         place.forget_scope();
         Ok(())
     }
@@ -265,5 +227,23 @@ impl Cgroup {
     pub fn remove(self) -> Result<()> {
         let v1 = self.v1.map_or(Ok(()), Tree::remove);
         self.unified.map_or(Ok(()), Directory::remove).and(v1)
+    }
+}
+
+/// A scope of a user's systemd, for a caller who is not below that systemd.
+#[derive(Clone, Copy)]
+pub(crate) struct Guarded<'a> {
+    scope: &'a Scope,
+    unified: &'a Path,
+}
+
+impl Guarded<'_> {
+    /// Has systemd let a child of the caller's in.
+    ///
+    /// # Errors
+    ///
+    /// What systemd says.
+    pub(crate) fn admit(&self, pid: i32) -> Result<()> {
+        self.scope.attach(self.unified, pid.unsigned_abs())
     }
 }

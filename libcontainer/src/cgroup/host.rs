@@ -1,10 +1,10 @@
 //! What the host offers: how `/sys/fs/cgroup` is laid out, where we are in it, and whether we are
 //! anybody there.
 
+use super::mounted::Mounted;
 use super::path;
 use super::place::Place;
 use super::systemd::Scope;
-use super::v1::hierarchies::{self, Hierarchy};
 use crate::error::{Error, Result};
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, TMPFS_MAGIC, statfs};
@@ -77,7 +77,7 @@ pub struct Host {
     /// containers start without.
     pub rootless: bool,
     /// The hierarchies of cgroup v1 that can be written to.
-    pub(super) v1: Vec<Hierarchy>,
+    pub(super) v1: Vec<Mounted>,
 }
 
 impl Host {
@@ -116,9 +116,19 @@ impl Host {
         cgroups_path: Option<&Path>,
         rootless: bool,
     ) -> Result<Self> {
+        Self::with_mounted(layout, &Mounted::detect(layout)?, cgroups_path, rootless)
+    }
+
+    /// The same where all that is mounted is known.
+    pub(super) fn with_mounted(
+        layout: Layout,
+        mounted: &[Mounted],
+        cgroups_path: Option<&Path>,
+        rootless: bool,
+    ) -> Result<Self> {
         let wanted = layout.root().is_some() && (rootless || path::starts_from_own(cgroups_path));
         let own = if wanted { Some(own_cgroup()?) } else { None };
-        let v1 = if layout.has_v1() { hierarchies::detect()? } else { Vec::new() };
+        let v1 = mounted.iter().filter(|one| !one.is_v2() && !one.read_only).cloned().collect();
         Ok(Self { layout, own, rootless, v1 })
     }
 }

@@ -53,6 +53,7 @@ mod write;
 pub use create::Created;
 pub use devices::DeviceFilter;
 pub use handle::Cgroup;
+pub(crate) use handle::Guarded;
 pub use host::{Host, Layout};
 pub use mounted::Mounted;
 pub use place::Place;

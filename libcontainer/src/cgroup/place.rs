@@ -110,10 +110,9 @@ impl Place {
 /// Whether a process stays in the cgroup of systemd's at `path`; one that is ending gets its time.
 fn is_used(path: &Path) -> bool {
     const TRIES: usize = 50;
-    let processes = || {
-        let place = Host::detect(None, false)?.place_of(path, None);
-        Cgroup::open(&place)?.map_or(Ok(Vec::new()), |cgroup| cgroup.processes())
-    };
+    let Ok(host) = Host::detect(None, false) else { return true };
+    let place = host.place_of(path, None);
+    let processes = || Cgroup::open(&place)?.map_or(Ok(Vec::new()), |cgroup| cgroup.processes());
     for _ in 0..TRIES {
         if processes().is_ok_and(|list| list.is_empty()) {
             return false;

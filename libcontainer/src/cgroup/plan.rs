@@ -77,7 +77,12 @@ impl CgroupPlan {
             resources: linux.and_then(|linux| linux.resources().as_ref()),
             manager: options.cgroups,
             owner: owner::of(spec),
-            host: &Host::with_layout(host.cgroups, cgroups_path, host.is_rootless())?,
+            host: &Host::with_mounted(
+                host.cgroups,
+                &host.hierarchies,
+                cgroups_path,
+                host.is_rootless(),
+            )?,
         })
     }
 
@@ -234,7 +239,7 @@ fn place(request: &Request<'_>) -> std::result::Result<Place, Problem> {
     let relative = path::resolve(request.cgroups_path, request.id, host.own.as_deref())?;
     place.unified = host.layout.root().map(|root| root.join(relative));
     for one in &host.v1 {
-        let directory = one.directory(request.cgroups_path, request.id)?;
+        let directory = one.place_of(request.cgroups_path, request.id)?;
         place.v1.insert(one.name.clone(), directory);
     }
     Ok(place)
@@ -303,19 +308,15 @@ impl fmt::Display for CgroupPlan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::v1::hierarchies::Hierarchy;
+    use super::super::mounted::Mounted;
     use super::*;
     use std::path::PathBuf;
 
     const LIMITS: &str = r#"{"devices":[{"allow":false,"access":"rwm"}],
         "memory":{"limit":67108864},"pids":{"limit":7},"blockIO":{"leafWeight":10}}"#;
 
-    fn hierarchies(layout: Layout) -> Vec<Hierarchy> {
-        let one = |name: &str| Hierarchy {
-            name: name.into(),
-            mount: Path::new("/sys/fs/cgroup").join(name),
-            own: "/".into(),
-        };
+    fn hierarchies(layout: Layout) -> Vec<Mounted> {
+        let one = |name: &str| Mounted::new(name, Path::new("/sys/fs/cgroup").join(name), "/");
         let names: &[&str] = if layout.has_v1() { &["memory", "pids", "devices"] } else { &[] };
         names.iter().map(|name| one(name)).collect()
     }

@@ -47,7 +47,7 @@ impl Container {
             return Err(Error::problems(problems));
         }
         crate::labels::check_process(process)?;
-        let host = Host::detect()?;
+        let host = Host::detect_to_join()?;
         let namespaces = namespaces_of(config.spec(), pid, &host)?;
         let shares_mounts = namespaces & libc::CLONE_NEWNS as u64 == 0;
         let root = if shares_mounts { Some(root_of(pid)?) } else { None };

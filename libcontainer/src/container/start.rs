@@ -27,7 +27,7 @@ impl Container {
         if status::is_paused(&record) {
             return Err(self.wrong_state("is paused; resume it first"));
         }
-        let host = Host::detect()?;
+        let host = Host::detect_to_join()?;
         let hooks = Hooks::new(&self.id, config.spec(), &record.bundle, &host, record.keyring);
         hooks
             .start_container(Process { pid, pidfd: pidfd.as_fd() }, record.cgroup.as_ref())

@@ -13,7 +13,7 @@ mod procfs;
 
 pub(crate) use explain::start_failed;
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, Guarded};
 use crate::child::{self, Context, Kind, Message, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Plan};
@@ -132,12 +132,15 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
         socket: theirs.as_raw_fd(),
         procfs: procfs.as_ref().map_or(-1, OwnedFd::as_raw_fd),
         trampoline: trampoline.as_ref().map_or(-1, OwnedFd::as_raw_fd),
+        guarded: launch.cgroup.map_or(Ok(None), Cgroup::guarded)?,
     };
+    let guarded = given.guarded;
     let child = fork(&launch, &given)?;
     drop(theirs);
     drop(launch.start_fifo.take());
     let mut conversation = Conversation {
         launch: &launch,
+        guarded,
         socket: ours,
         child,
         terminal: None,
@@ -168,6 +171,8 @@ struct Given<'a> {
     socket: RawFd,
     procfs: RawFd,
     trampoline: RawFd,
+    /// The cgroup, where the child cannot be born in it.
+    guarded: Option<Guarded<'a>>,
 }
 
 /// Clones. The child never returns from here.
@@ -176,7 +181,8 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     let mut directories = vec![-1; plan.directories];
     let mut trees = vec![-1; plan.trees];
     let start_fifo = launch.start_fifo.as_ref().map_or(-1, OwnedFd::as_raw_fd);
-    let cgroup = birthplace(launch.cgroup)?;
+    let born_in = launch.cgroup.filter(|_| given.guarded.is_none()).and_then(Cgroup::unified);
+    let cgroup = born_in.map(|fd| fd.as_raw_fd());
     let doors = launch.cgroup.map_or(Ok(Vec::new()), Cgroup::doors)?;
     let doors: Vec<RawFd> = doors.iter().map(OwnedFd::as_raw_fd).collect();
     let own = [given.socket, start_fifo, given.procfs, given.trampoline];
@@ -205,13 +211,6 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     }
 }
 
-/// The cgroup that the child is born into; `None` where it has to be let in afterwards.
-fn birthplace(cgroup: Option<&Cgroup>) -> Result<Option<RawFd>> {
-    let Some(cgroup) = cgroup else { return Ok(None) };
-    let unified = cgroup.unified().map(|fd| fd.as_raw_fd());
-    Ok(if cgroup.is_entered_by_systemd()? { None } else { unified })
-}
-
 /// The ranges of descriptors from `first` up that leave these out.
 fn descriptors_between(first: u32, kept: impl Iterator<Item = RawFd>) -> Vec<(u32, u32)> {
     let mut kept: Vec<u32> = kept.filter_map(|fd| u32::try_from(fd).ok()).collect();
@@ -231,6 +230,8 @@ fn descriptors_between(first: u32, kept: impl Iterator<Item = RawFd>) -> Vec<(u3
 /// The exchange of messages with a child that is being set up.
 struct Conversation<'a> {
     launch: &'a Launch<'a>,
+    /// The cgroup that systemd has to let the child into.
+    guarded: Option<Guarded<'a>>,
     socket: OwnedFd,
     child: Child,
     terminal: Option<OwnedFd>,
@@ -255,7 +256,7 @@ impl Conversation<'_> {
                     self.answer()?;
                 }
                 Kind::NeedCgroup => {
-                    self.launch.cgroup.map_or(Ok(()), |cgroup| cgroup.admit(self.child.pid))?;
+                    self.guarded.map_or(Ok(()), |scope| scope.admit(self.child.pid))?;
                     self.answer()?;
                 }
                 Kind::Forked => {

@@ -33,21 +33,27 @@ impl Host {
     ///
     /// When `/proc` is not readable.
     pub fn detect() -> Result<Self> {
+        let host = Self::detect_to_join()?;
+        Ok(Self { hierarchies: Mounted::detect(host.cgroups)?, ..host })
+    }
+
+    /// The same for who enters what is there already: it mounts nothing, and needs no list of what is
+    /// mounted.
+    pub(crate) fn detect_to_join() -> Result<Self> {
         let (euid, egid) = sys::identity::effective_ids();
         let capabilities = sys::identity::capabilities()
             .map(|sets| sets.effective)
             .map_err(|errno| Error::system("capget", errno))?;
         let in_user_namespace = user_namespace()? != INITIAL_USER_NAMESPACE;
         let owns_mounts = !in_user_namespace || owns_mounts().unwrap_or(false);
-        let cgroups = Layout::detect();
         Ok(Self {
             euid,
             egid,
             capabilities,
             in_user_namespace,
             owns_mounts,
-            cgroups,
-            hierarchies: Mounted::detect(cgroups)?,
+            cgroups: Layout::detect(),
+            hierarchies: Vec::new(),
         })
     }
 

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::number;
 
 /// The flags that `--resources` stands for, in the order of the help.
-const LIMITS: &[Flag] = &[
+pub(crate) const LIMITS: &[Flag] = &[
     f::BLKIO_WEIGHT,
     f::CPU_PERIOD,
     f::CPU_QUOTA,

@@ -18,14 +18,12 @@ use super::host::Layout;
 use super::plan::limits_of;
 use super::systemd::Scope;
 use super::unenforced::{self, Reason, Unenforced};
-use super::v2::controllers;
 use super::v2::directory::Directory;
+use super::v2::missing::{controllers_of, without};
 use super::write::Write;
 use crate::config::validate_resources;
 use crate::error::{Error, ErrorKind, Result};
-use nix::errno::Errno;
 use oci_spec::runtime::{LinuxDeviceCgroup, LinuxResources};
-use std::path::PathBuf;
 
 /// Files in which systemd does not write exactly what it was told.
 const ROUNDED_BY_SYSTEMD: &[&str] = &["cpu.max", "cpu.cfs_period_us", "cpu.cfs_quota_us"];
@@ -105,7 +103,7 @@ impl Update {
     /// Makes the changes; what of it is not enforced, in one line. The devices come last: what has
     /// been done by then is taken back if they are refused.
     pub(super) fn apply(&self, cgroup: &Cgroup) -> Result<Option<String>> {
-        if let Some(directory) = cgroup.v2().filter(|_| self.layout == Layout::Unified) {
+        if let Some(directory) = &cgroup.unified {
             self.turn_on_controllers(directory)?;
         }
         if self.writes.iter().any(|write| check::concerns(&write.field)) {
@@ -139,18 +137,10 @@ impl Update {
     /// A limit of a kind that the container had none of yet may need a controller that its cgroup has
     /// not. One that was turned on for an update that fails stays on; it limits nothing.
     fn turn_on_controllers(&self, cgroup: &Directory) -> Result<()> {
-        let mut needed: Vec<&str> = self.writes.iter().map(Write::controller).collect();
-        needed.retain(|name| *name != "cgroup");
-        needed.sort_unstable();
-        needed.dedup();
-        let Some(root) = self.layout.root().filter(|_| !needed.is_empty()) else {
+        if self.writes.is_empty() {
             return Ok(());
-        };
-        let missing =
-            controllers::enable(root, cgroup.path(), cgroup.dir(), &needed).map_err(|errno| {
-                let text = format!("read the controllers of {}", cgroup.path().display());
-                Error::system(text, errno)
-            })?;
+        }
+        let missing = controllers_of(self.layout, &self.writes, cgroup)?;
         let first = self.writes.iter().find_map(|write| {
             missing.get(write.controller()).map(|refused| without(write, refused.as_ref()))
         });
@@ -164,18 +154,6 @@ fn is_quota(one: &Write) -> bool {
 
 fn is_same(one: &Write, other: &Write) -> bool {
     (&one.file, &one.value) == (&other.file, &other.value)
-}
-
-/// The error for a controller that cannot be had; `refused` is where it had to be turned on.
-fn without(write: &Write, refused: Option<&(PathBuf, Errno)>) -> Error {
-    let controller = write.controller();
-    let error = |text: String| Error::new(ErrorKind::Setup, text).field(&write.field);
-    match refused {
-        None => error(format!("this host has no cgroup v2 controller {controller}")),
-        Some((file, errno)) => {
-            error(format!("turn on controller {controller} in {}", file.display())).because(*errno)
-        }
-    }
 }
 
 #[cfg(test)]

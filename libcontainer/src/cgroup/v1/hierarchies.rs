@@ -1,66 +1,20 @@
-//! Which hierarchies of cgroup v1 this host has, where they are mounted, and where a container's
-//! directory in each of them is.
-//!
-//! `/proc/self/cgroup` names them and the caller's own place; statfs(2) tells whether one is where
-//! every host has it. A hierarchy that is not there, or that is mounted read-only, is left out.
+//! The hierarchies of cgroup v1 by name: what `/proc/self/cgroup` says of them, where they may be
+//! mounted, and which of them takes a write.
 
+use super::super::mounted::Mounted;
 use super::super::path;
 use super::super::unenforced::{Reason, Unenforced};
 use super::super::write::Write;
-use crate::error::{Error, Problem, Result};
 use crate::procfs;
-use nix::sys::statfs::{CGROUP_SUPER_MAGIC, statfs};
-use nix::sys::statvfs::FsFlags;
 use std::path::{Path, PathBuf};
 
 /// Where hierarchies are mounted, each in a directory named after its controllers.
 const MOUNTS: &str = "/sys/fs/cgroup";
 
-/// One hierarchy that the caller can write to.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(in super::super) struct Hierarchy {
-    /// As `/proc/self/cgroup` has it: `memory`, `cpu,cpuacct`, `name=systemd`.
-    pub(in super::super) name: String,
-    /// Where it is mounted.
-    pub(in super::super) mount: PathBuf,
-    /// The caller's own cgroup, from the root of that mount.
-    pub(in super::super) own: PathBuf,
-}
-
-impl Hierarchy {
-    /// Whether a controller's files are here.
-    pub(in super::super) fn has(&self, controller: &str) -> bool {
-        self.name.split(',').any(|name| name == controller)
-    }
-
-    /// The directory of the container `id`, by runc's rule: an absolute `linux.cgroupsPath` begins at
-    /// the root, a relative or missing one *below* the caller's own cgroup. (Not beside, as in v2: a
-    /// cgroup of v1 may hold processes and cgroups alike, and so the caller's limits hold for its
-    /// containers.)
-    pub(in super::super) fn directory(
-        &self,
-        cgroups_path: Option<&Path>,
-        id: &str,
-    ) -> std::result::Result<PathBuf, Problem> {
-        Ok(self.mount.join(path::resolve_below(cgroups_path, id, Some(&self.own))?))
-    }
-}
-
-/// The hierarchies that can be used; none on a host without cgroup v1.
-///
-/// # Errors
-///
-/// When `/proc/self/cgroup` cannot be read.
-pub(in super::super) fn detect() -> Result<Vec<Hierarchy>> {
-    let table = procfs::read("/proc/self/cgroup")
-        .map_err(|error| Error::system("read /proc/self/cgroup", error))?;
-    Ok(parse(&table).filter_map(|(name, own)| find(name, own)).collect())
-}
-
 /// What of `writes` a controller of `hierarchies` takes, and what none does.
 pub(in super::super) fn split(
     writes: Vec<Write>,
-    hierarchies: &[Hierarchy],
+    hierarchies: &[Mounted],
 ) -> (Vec<Write>, Vec<Unenforced>) {
     let there = |write: &Write| hierarchies.iter().any(|one| one.has(write.controller()));
     let (taken, left): (Vec<Write>, Vec<Write>) = writes.into_iter().partition(there);
@@ -80,12 +34,6 @@ pub(in super::super) fn parse(table: &str) -> impl Iterator<Item = (&str, &str)>
     })
 }
 
-fn find(name: &str, own: &str) -> Option<Hierarchy> {
-    let mount = directories(name).into_iter().find(|path| is_writable_hierarchy(path))?;
-    let own = visible(&mount, own);
-    Some(Hierarchy { name: name.to_owned(), mount, own })
-}
-
 /// Where it may be mounted: under all of its names, or, where that has another order, under one.
 pub(in super::super) fn directories(name: &str) -> Vec<PathBuf> {
     let below = |name: &str| Path::new(MOUNTS).join(name);
@@ -95,12 +43,6 @@ pub(in super::super) fn directories(name: &str) -> Vec<PathBuf> {
         Some(name) => vec![below(name)],
         None => std::iter::once(name).chain(name.split(',')).map(below).collect(),
     }
-}
-
-fn is_writable_hierarchy(path: &Path) -> bool {
-    statfs(path).is_ok_and(|stat| {
-        stat.filesystem_type() == CGROUP_SUPER_MAGIC && !stat.flags().contains(FsFlags::ST_RDONLY)
-    })
 }
 
 /// The caller's own cgroup as the mount shows it. In a container without a cgroup namespace the
@@ -142,9 +84,8 @@ mod tests {
     const DISTRO: &str = "12:cpu,cpuacct:/user.slice\n4:memory:/a:b/c\n\
         1:name=systemd:/user.slice/session-1.scope\n0::/user.slice\n";
 
-    fn hierarchy(name: &str, own: &str) -> Hierarchy {
-        let mount = Path::new("/sys/fs/cgroup").join(name);
-        Hierarchy { name: name.into(), mount, own: own.into() }
+    fn hierarchy(name: &str, own: &str) -> Mounted {
+        Mounted::new(name, Path::new("/sys/fs/cgroup").join(name), own)
     }
 
     #[test]
@@ -187,11 +128,11 @@ mod tests {
             (Some(""), "/sys/fs/cgroup/memory/user.slice/id"),
             (None, "/sys/fs/cgroup/memory/user.slice/id"),
         ] {
-            let directory = one.directory(asked.map(Path::new), "id").expect("path");
+            let directory = one.place_of(asked.map(Path::new), "id").expect("path");
             assert_eq!(directory, Path::new(expected));
         }
         for asked in ["/", "/a/../b", "..", "."] {
-            let problem = one.directory(Some(Path::new(asked)), "id").expect_err(asked);
+            let problem = one.place_of(Some(Path::new(asked)), "id").expect_err(asked);
             assert_eq!(problem.field, "linux.cgroupsPath");
         }
     }
@@ -230,16 +171,5 @@ mod tests {
             Reason::NotMounted("hugetlb".into()),
         );
         assert_eq!(left, [expected]);
-    }
-
-    #[test]
-    fn what_is_found_is_there() {
-        for one in detect().expect("/proc/self/cgroup") {
-            assert!(one.mount.join("cgroup.procs").exists(), "{one:?}");
-            let own = one.mount.join(one.own.strip_prefix("/").expect("absolute"));
-            let procs = std::fs::read_to_string(own.join("cgroup.procs")).expect("own cgroup");
-            let pid = std::process::id().to_string();
-            assert!(procs.lines().any(|line| line == pid), "{one:?}");
-        }
     }
 }

@@ -2,18 +2,19 @@
 //! processes in, taking them away.
 
 use super::super::apply::Target;
-use super::super::directories::{failed, make, no_right, say, undo};
-use super::super::path;
+use super::super::directories::{
+    self, REMOVE_TIMEOUT, failed, make, no_right, say, still_used, undo,
+};
 use super::super::unenforced::Reason;
 use super::super::v2::directory::read_pids;
-use super::super::walk::{self, busy, gone, open_directory, unless_gone};
+use super::super::walk::{self, busy, open_directory, unless_gone};
 use super::super::write::Write;
 use super::cpuset;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::stat::Mode;
-use nix::sys::statfs::{CGROUP_SUPER_MAGIC, fstatfs};
+use nix::sys::statfs::CGROUP_SUPER_MAGIC;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,9 +22,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 const FIELD: &str = "linux.cgroupsPath";
-
-/// How long [`Tree::remove`] waits for processes that were killed to be gone.
-const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The pauses between two rmdirs; v1 has no event to wait for.
 const PAUSES: (Duration, Duration) = (Duration::from_micros(500), Duration::from_millis(20));
@@ -142,7 +140,10 @@ impl Tree {
         let mut result = Ok(());
         for directory in &self.directories {
             result = result.and(directory.remove(deadline).map_err(|error| match error {
-                Errno::EBUSY => directory.still_used(patience),
+                Errno::EBUSY => {
+                    let left = directory.processes().unwrap_or_default();
+                    still_used(&directory.path, patience, &left)
+                }
                 error => failed("remove cgroup", &directory.path, error),
             }));
         }
@@ -191,23 +192,8 @@ impl Made {
 
 impl Directory {
     fn open(name: &str, path: &Path) -> Result<Option<Self>> {
-        let refuse = |what: &str| {
-            let text = format!("{} {what}", path.display());
-            Err(Error::new(ErrorKind::InvalidArgument, text))
-        };
-        if !path::is_plain(path) {
-            return refuse("is no absolute path without `..`");
-        }
-        let dir = match open_directory(path) {
-            Ok(dir) => dir,
-            Err(error) if gone(error) => return Ok(None),
-            Err(error) => return Err(failed("open cgroup", path, error)),
-        };
-        let magic = fstatfs(&dir).map_err(|error| failed("statfs", path, error))?;
-        if magic.filesystem_type() != CGROUP_SUPER_MAGIC {
-            return refuse("is no cgroup v1 directory");
-        }
-        Ok(Some(Self { name: name.to_owned(), path: path.to_path_buf(), dir }))
+        let dir = directories::open(path, CGROUP_SUPER_MAGIC)?;
+        Ok(dir.map(|dir| Self { name: name.to_owned(), path: path.to_path_buf(), dir }))
     }
 
     pub(super) fn dir(&self) -> BorrowedFd<'_> {
@@ -225,20 +211,10 @@ impl Directory {
         Ok(pids)
     }
 
-    /// An empty cgroup is taken over, as runc does; engines make them in advance.
     fn check_unused(&self) -> Result<()> {
-        let processes = self.processes()?.len();
-        let problem = match processes {
-            0 if self.has("freezer") && self.is_frozen()? => {
-                "is frozen; thaw or remove it first".into()
-            }
-            0 => return Ok(()),
-            _ => format!(
-                "holds {processes} processes already; a container needs a cgroup of its own"
-            ),
-        };
-        let text = format!("cgroup {} {problem}", self.path.display());
-        Err(Error::new(ErrorKind::Setup, text).field(FIELD))
+        let frozen = self.has("freezer") && self.is_frozen()?;
+        let processes = Some(self.processes()?.len()).filter(|many| *many > 0);
+        directories::check_unused(&self.path, processes, frozen)
     }
 
     /// EBUSY when the deadline has come.
@@ -257,14 +233,5 @@ impl Directory {
             }
             pause = PAUSES.1.min(pause * 2);
         }
-    }
-
-    fn still_used(&self, patience: Duration) -> Error {
-        let left = self.processes().unwrap_or_default();
-        let text = format!(
-            "remove cgroup {}: still in use after {patience:?}; processes in it: {left:?}",
-            self.path.display(),
-        );
-        Error::system(text, Errno::EBUSY)
     }
 }

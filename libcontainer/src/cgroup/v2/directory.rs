@@ -1,14 +1,14 @@
 //! A directory of cgroup v2 with everything below it: who is in it, ending them, taking it away.
 
+use super::super::directories::{self, REMOVE_TIMEOUT, failed, still_used};
 use super::super::file::{read_file, write_file};
-use super::super::path;
 use super::super::walk::{self, busy, gone, open_directory};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
-use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, fstatfs};
+use nix::sys::statfs::CGROUP2_SUPER_MAGIC;
 use nix::sys::uio::pread;
 use nix::unistd::{UnlinkatFlags, unlinkat};
 use std::fs::File;
@@ -16,10 +16,6 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-/// How long [`Directory::remove`] waits for processes that were killed to be gone. A process that is
-/// writing out a lot of memory or waits for a disk takes its time.
-const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long until rmdir is tried again where there is no event to wait for.
 const RETRY: Duration = Duration::from_millis(5);
@@ -52,23 +48,8 @@ impl Directory {
     /// is no cgroup v2 directory is refused, so a wrong path can do no harm.
     pub(in super::super) fn open(path: impl Into<PathBuf>) -> Result<Option<Self>> {
         let path = path.into();
-        let refuse = |what: &str| {
-            let text = format!("{} {what}", path.display());
-            Err(Error::new(ErrorKind::InvalidArgument, text))
-        };
-        if !path::is_plain(&path) {
-            return refuse("is no absolute path without `..`");
-        }
-        let dir = match open_directory(&path) {
-            Ok(dir) => dir,
-            Err(error) if gone(error) => return Ok(None),
-            Err(error) => return Err(failed("open cgroup", &path, error)),
-        };
-        let magic = fstatfs(&dir).map_err(|error| failed("statfs", &path, error))?;
-        if magic.filesystem_type() != CGROUP2_SUPER_MAGIC {
-            return refuse("is no cgroup v2 directory");
-        }
-        Ok(Some(Self { path, dir }))
+        let dir = directories::open(&path, CGROUP2_SUPER_MAGIC)?;
+        Ok(dir.map(|dir| Self { path, dir }))
     }
 
     /// Opens a directory that was just made below a hierarchy's root.
@@ -115,7 +96,10 @@ impl Directory {
                 Ok(()) => return Ok(()),
                 Err(error) if gone(error) => return Ok(()),
                 Err(error) if !busy(error) => return Err(problem(error)),
-                Err(_) if Instant::now() >= deadline => return Err(self.still_used()),
+                Err(_) if Instant::now() >= deadline => {
+                    let left = self.processes().unwrap_or_default();
+                    return Err(still_used(&self.path, REMOVE_TIMEOUT, &left));
+                }
                 Err(_) => {}
             }
             std::thread::sleep(pause);
@@ -133,20 +117,10 @@ impl Directory {
             .map_err(|error| failed("read cgroup.events of", &self.path, error))?;
         Ok(Events::parse(&text))
     }
-
-    fn still_used(&self) -> Error {
-        let left = self.processes().unwrap_or_default();
-        let text = format!(
-            "remove cgroup {}: still in use after {} seconds; processes in it: {left:?}",
-            self.path.display(),
-            REMOVE_TIMEOUT.as_secs()
-        );
-        Error::system(text, Errno::EBUSY)
-    }
 }
 
-/// Waits until `cgroup.events` of the cgroup directory `dir` is as `wanted`, or for the deadline; whether it is. A cgroup that
-/// is gone has nothing more to tell, and is as wanted.
+/// Waits until `cgroup.events` of the cgroup directory `dir` is as `wanted`, or for the deadline;
+/// whether it is. A cgroup that is gone has nothing more to tell, and is as wanted.
 pub(super) fn wait_until(
     dir: BorrowedFd<'_>,
     wanted: impl Fn(Events) -> bool,
@@ -192,13 +166,10 @@ pub(in super::super) fn read_pids(dir: BorrowedFd<'_>, pids: &mut Vec<i32>) -> n
     Ok(())
 }
 
-pub(super) fn failed(doing: &str, path: &Path, errno: Errno) -> Error {
-    Error::system(format!("{doing} {}", path.display()), errno)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn events_are_read_by_name() {

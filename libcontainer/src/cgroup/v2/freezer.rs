@@ -9,9 +9,10 @@
 //! yet (`cgroup_update_frozen` in the kernel's kernel/cgroup/freezer.c, seen with Linux 6.18). So each
 //! of those is waited for, too.
 
+use super::super::directories::failed;
 use super::super::file::write_file;
 use super::super::walk;
-use super::directory::{Directory, failed, wait_until};
+use super::directory::{Directory, wait_until};
 use crate::error::{Error, Result};
 use nix::errno::Errno;
 use std::time::{Duration, Instant};

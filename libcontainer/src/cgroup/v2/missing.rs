@@ -1,7 +1,7 @@
 //! Controllers that a new cgroup lacks: turned on where that can be, otherwise an error or an excuse.
 
 use super::super::directories::{failed, no_right};
-use super::super::plan::CgroupPlan;
+use super::super::host::Layout;
 use super::super::unenforced::{Reason, Unenforced};
 use super::super::write::Write;
 use super::controllers::{self, Missing};
@@ -12,13 +12,16 @@ use std::path::PathBuf;
 
 const FIELD: &str = "linux.cgroupsPath";
 
-/// The controllers that the limits need and the cgroup lacks.
-pub(in super::super) fn controllers_of(plan: &CgroupPlan, cgroup: &Directory) -> Result<Missing> {
-    let layout = plan.host.layout;
+/// The controllers that `writes` need and the cgroup lacks.
+pub(in super::super) fn controllers_of(
+    layout: Layout,
+    writes: &[Write],
+    cgroup: &Directory,
+) -> Result<Missing> {
     let Some(root) = layout.root().filter(|_| layout.has_controllers()) else {
         return Ok(Missing::new());
     };
-    let mut needed: Vec<&str> = plan.writes().iter().map(Write::controller).collect();
+    let mut needed: Vec<&str> = writes.iter().map(Write::controller).collect();
     needed.retain(|name| *name != "cgroup");
     needed.sort_unstable();
     needed.dedup();
@@ -35,25 +38,38 @@ pub(in super::super) fn controllers_of(plan: &CgroupPlan, cgroup: &Directory) ->
     })
 }
 
+/// Where a missing controller had to be turned on, and the kernel's answer; `None` if the host does not
+/// have it.
+type Refused<'a> = Option<&'a (PathBuf, Errno)>;
+
 /// A missing controller is an error, except for those who are not to be expected to have it.
 pub(in super::super) fn excuse(
-    plan: &CgroupPlan,
+    rootless: bool,
     write: &Write,
-    refused: Option<&(PathBuf, Errno)>,
+    refused: Refused<'_>,
 ) -> Result<Unenforced> {
-    let controller = write.controller();
-    let reason = || Reason::NoController(controller.into());
-    let error = |text: String| Error::new(ErrorKind::Setup, text).field(&write.field);
     // The specification wants an error for a controller that is nowhere, which may be misspelt.
     let nowhere = refused.is_none() && write.field.starts_with("linux.resources.unified[");
+    let no_right = refused.is_some_and(|(_, errno)| no_right(*errno));
+    match no_right || (rootless && !nowhere) {
+        true => {
+            let reason = Reason::NoController(write.controller().into());
+            Ok(Unenforced::new(&write.field, reason))
+        }
+        false => Err(without(write, refused)),
+    }
+}
+
+/// The error for a controller that cannot be had.
+pub(in super::super) fn without(write: &Write, refused: Refused<'_>) -> Error {
+    let controller = write.controller();
+    let error = |text: String| Error::new(ErrorKind::Setup, text).field(&write.field);
     match refused {
-        _ if plan.host.rootless && !nowhere => Ok(Unenforced::new(&write.field, reason())),
-        Some((_, errno)) if no_right(*errno) => Ok(Unenforced::new(&write.field, reason())),
-        None => Err(error(format!("this host has no cgroup v2 controller {controller}"))),
+        None => error(format!("this host has no cgroup v2 controller {controller}")),
         Some((file, errno)) => {
             let text =
                 format!("turn on controller {controller} in {}{}", file.display(), hint(*errno));
-            Err(error(text).because(*errno))
+            error(text).because(*errno)
         }
     }
 }

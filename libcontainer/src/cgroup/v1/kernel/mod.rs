@@ -8,8 +8,9 @@ mod ending;
 mod limits;
 
 use super::super::apply::apply;
+use super::super::host::Host;
+use super::super::mounted::Mounted;
 use super::Tree;
-use super::hierarchies::{self, Hierarchy};
 use super::limits as v1_limits;
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,13 +25,13 @@ fn is_frozen(tree: &Tree) -> bool {
 /// A directory for one test in every hierarchy.
 struct Place {
     name: String,
-    hierarchies: Vec<Hierarchy>,
+    hierarchies: Vec<Mounted>,
 }
 
 impl Place {
     /// `None`, with a word about it, where the test cannot run.
     fn new(test: &str, controllers: &[&str]) -> Option<Self> {
-        let hierarchies = hierarchies::detect().expect("/proc/self/cgroup");
+        let hierarchies = Host::detect(Some(Path::new("/x")), false).expect("/proc/self/cgroup").v1;
         let name = format!("skep-test-{}-{test}", std::process::id());
         for controller in controllers {
             let Some(one) = hierarchies.iter().find(|one| one.has(controller)) else {
@@ -46,12 +47,11 @@ impl Place {
 
     /// Of the hierarchies with `controllers`, or of all.
     fn paths(&self, below: &str, controllers: &[&str]) -> BTreeMap<String, PathBuf> {
-        let wanted = |one: &&Hierarchy| {
-            controllers.is_empty() || controllers.iter().any(|name| one.has(name))
-        };
+        let wanted =
+            |one: &&Mounted| controllers.is_empty() || controllers.iter().any(|name| one.has(name));
         let path = Path::new("/").join(&self.name).join(below);
         let pair =
-            |one: &Hierarchy| (one.name.clone(), one.directory(Some(&path), "").expect("a path"));
+            |one: &Mounted| (one.name.clone(), one.place_of(Some(&path), "").expect("a path"));
         self.hierarchies.iter().filter(wanted).map(pair).collect()
     }
 
