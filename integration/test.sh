@@ -86,6 +86,15 @@ build() {
     cp "$target/$host/release/"{skep,skep-integration,skep-probe} "$stage/"
 }
 
+# The library's tests of what only a guest has: of cgroup v2 with limits, and of systemd.
+build_tests() {
+    local name path
+    cargo test --quiet -p skep-libcontainer --lib --test cgroup_v2 --no-run --message-format=json |
+        sed -n 's/.*"name":"\(libcontainer\|cgroup_v2\)".*"executable":"\([^"]*\)".*/\1 \2/p' |
+        while read -r name path; do cp "$path" "$stage/$name-tests"; done
+    [ -x "$stage/libcontainer-tests" ] && [ -x "$stage/cgroup_v2-tests" ]
+}
+
 # --- black-box tests ---
 
 make_user() {
@@ -139,6 +148,17 @@ with_systemd() {
         ./as-user $suite || status=1
         $login || status=1
         exit \$status"
+}
+
+# The library's own scopes: as root, as a user, and as after a login.
+scopes() {
+    "$here/guest/systemd.sh" -f "$stage/libcontainer-tests" sh -c '
+        status=0
+        tests="./libcontainer-tests --color never --test-threads 1 --ignored systemd::tests"
+        $tests || status=1
+        ./as-user $tests the_bus_of_the_session || status=1
+        ./as-user --login $tests || status=1
+        exit $status'
 }
 
 # A guest in which the controllers are on cgroup v1: under systemd, and all that is limited.
@@ -223,8 +243,15 @@ main() {
         ! wants root || skip "containers as root" "not root"
         ! wants user || part "containers as an ordinary user" suite
     fi
-    ! wants guest || part "containers in a guest with cgroup v2" guest ./skep-integration --runtime ./skep
+    if wants guest || wants systemd; then
+        part "the library's tests for guests" build_tests
+    fi
+    if wants guest; then
+        part "cgroups in a guest with cgroup v2" "$here/guest/run.sh" -f "$stage/cgroup_v2-tests" ./cgroup_v2-tests --color never --test-threads 1
+        part "containers in a guest with cgroup v2" guest ./skep-integration --runtime ./skep
+    fi
     if wants systemd; then
+        part "scopes in a guest with systemd" scopes
         part "containers in a guest with systemd" with_systemd ./skep
         part "containers in a guest with cgroup v1 and v2" guest_v1 --hybrid
         part "containers in a guest with cgroup v1" guest_v1 --legacy

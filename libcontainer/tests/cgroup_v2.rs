@@ -261,9 +261,7 @@ fn freezing_stops_everyone_until_thawed() {
     fs::create_dir(&below).expect("mkdir");
     let busy = |cgroup| shell(cgroup, "while :; do :; done").spawn().expect("sh");
     let mut children = [busy(path(&cgroup)), busy(&below)];
-    for child in &children {
-        wait_for(|| ticks(child) > 1);
-    }
+    wait_for(|| cgroup.processes().expect("processes").len() == children.len());
     assert!(!cgroup.place().is_frozen());
     for _round in 0..2 {
         cgroup.freeze().expect("freeze");

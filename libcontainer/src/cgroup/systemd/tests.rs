@@ -143,7 +143,7 @@ fn a_name_in_use_is_refused_and_a_failed_one_is_not() {
     let path = Scope::start(&plan, first.pid()).expect("a scope");
     let second = Placeholder::new().expect("a placeholder");
     let error = Scope::start(&plan, second.pid()).expect_err("in use").to_string();
-    assert!(error.contains("systemd has a unit of that name"), "{error}");
+    assert!(error.contains("a unit of that name exists already"), "{error}");
     let own = fs::read_to_string(format!("/proc/{}/cgroup", second.pid())).expect("a cgroup");
     assert!(!own.contains("skep-twice"), "{own}");
     // After a second it has run for too long.
