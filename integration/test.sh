@@ -6,6 +6,11 @@
 # "lint unit root user guest systemd counts peers compare" to run only these.
 set -euo pipefail
 
+# What the caller ignores, as a shell does in the background (SIGINT), would be ignored in containers too.
+if [ -z "${SKEP_TEST_SIGNALS-}" ]; then
+    SKEP_TEST_SIGNALS=default exec env --default-signal bash "$0" "$@"
+fi
+
 top=$(cd "$(dirname "$0")/.." && pwd)
 here=$top/integration
 cd "$top"

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use super::burn;
 use crate::call::Running;
 use crate::container::Container;
 use crate::ctx::Ctx;
@@ -86,6 +87,7 @@ fn until(ctx: &Ctx, running: &Running, kind: &str, wanted: usize) -> Res {
 
 fn stats_once(ctx: &Ctx) -> Res {
     let container = running(ctx, json!({}))?;
+    burn(&container)?;
     let data = stats(&container)?;
     same!(data["pids"]["current"], 1);
     holds!(data["cpu"]["usage"]["total"].as_u64() > Some(0), "no time in {data}");

@@ -26,6 +26,7 @@ mod systemd;
 mod terminal;
 mod update;
 
+use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::Feature;
 use crate::result::Res;
@@ -81,4 +82,10 @@ pub(crate) const FEATURES: &[Feature] = &[
 fn shell(ctx: &Ctx, line: &str) -> Res<String> {
     let container = ctx.container_of(&["/bin/sh", "-c", line])?;
     Ok(container.run()?.is(0)?.text().to_string())
+}
+
+/// Has it use the processor for more than a tick, the least that the clock of user-mode-linux can tell.
+fn burn(container: &Container<'_>) -> Res {
+    let line = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done";
+    container.exec(&[], &["/bin/sh", "-c", line])?.is(0).map(drop)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{CGROUP_V1, container_of, dir, hierarchies, running, sleeper};
+use crate::cases::burn;
 use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, root};
@@ -126,6 +127,7 @@ fn kill_all_reaches_everyone(ctx: &Ctx) -> Res {
 
 fn stats_have_the_limits(ctx: &Ctx) -> Res {
     let container = running(ctx, json!({"memory": {"limit": 64 << 20}, "pids": {"limit": 44}}))?;
+    burn(&container)?;
     let line = container.command("events", &["--stats"]).ok()?.json()?;
     let data = &line["data"];
     same!(data["memory"]["usage"]["limit"], 64 << 20);
