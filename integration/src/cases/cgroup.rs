@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::of_two;
 use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, root};
@@ -225,11 +226,7 @@ fn devices_allowed_by_a_rule(ctx: &Ctx) -> Res {
 }
 
 fn kill_all_reaches_everyone(ctx: &Ctx) -> Res {
-    let container = ctx.container_of(&[
-        "/bin/sh",
-        "-c",
-        "setsid /bin/probe ignore-term & exec /bin/probe ignore-term",
-    ])?;
+    let container = of_two(ctx)?;
     container.run_until("ready")?;
     let pid = container.pid()?;
     container.command("kill", &["--all"]).arg("KILL").ok()?;
@@ -260,11 +257,7 @@ fn kill_all_in_shared_pid_namespace(ctx: &Ctx) -> Res {
 }
 
 fn delete_of_shared_pid_namespace_leaves_nobody(ctx: &Ctx) -> Res {
-    let mut container = ctx.container_of(&[
-        "/bin/sh",
-        "-c",
-        "setsid /bin/probe ignore-term & exec /bin/probe ignore-term",
-    ])?;
+    let mut container = of_two(ctx)?;
     container.drop_namespace("pid");
     container.run_until("ready")?;
     container.force_delete()?;

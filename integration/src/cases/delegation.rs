@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 
+use super::{cgroup::dir, of_two};
 use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, root};
@@ -31,13 +31,6 @@ pub(crate) const FEATURE: Feature = Feature {
 
 /// The first id of the host that is mapped.
 const FIRST: u32 = 700_000;
-
-fn dir(container: &Container<'_>) -> Res<PathBuf> {
-    let text =
-        fs::read_to_string(format!("/proc/{}/cgroup", container.pid()?)).doing("its cgroup")?;
-    let path = text.lines().find_map(|line| line.strip_prefix("0::/")).doing("a cgroup v2 line")?;
-    Ok(PathBuf::from("/sys/fs/cgroup").join(path))
-}
 
 fn with_cgroups<'a>(ctx: &'a Ctx, option: &str) -> Res<Container<'a>> {
     let mut container = ctx.sleeper()?;
@@ -113,11 +106,7 @@ fn exec_above_its_own_cgroups_is_explained(ctx: &Ctx) -> Res {
 }
 
 fn kill_ends_all_in_a_shared_pid_namespace(ctx: &Ctx) -> Res {
-    let mut container = ctx.container_of(&[
-        "/bin/sh",
-        "-c",
-        "setsid /bin/probe ignore-term & exec /bin/probe ignore-term",
-    ])?;
+    let mut container = of_two(ctx)?;
     container.drop_namespace("pid");
     container.run_until("ready")?;
     let dir = dir(&container)?;

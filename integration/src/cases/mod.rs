@@ -84,6 +84,13 @@ fn shell(ctx: &Ctx, line: &str) -> Res<String> {
     Ok(container.run()?.is(0)?.text().to_string())
 }
 
+/// A container whose first process has another that ends with it only if somebody sees to it: both want
+/// SIGKILL, and say `ready`.
+fn of_two<'a>(ctx: &'a Ctx) -> Res<Container<'a>> {
+    let line = "setsid /bin/probe ignore-term & exec /bin/probe ignore-term";
+    ctx.container_of(&["/bin/sh", "-c", line])
+}
+
 /// Has it use the processor for more than a tick, the least that the clock of user-mode-linux can tell.
 fn burn(container: &Container<'_>) -> Res {
     let line = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done";

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::{CGROUP_V1, container_of, dir, hierarchies, running, sleeper};
-use crate::cases::burn;
+use super::{CGROUP_V1, container_of, dir, hierarchies, placed, running, sleeper};
+use crate::cases::{burn, of_two};
 use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, root};
@@ -116,8 +116,7 @@ fn deleted_while_paused(ctx: &Ctx) -> Res {
 }
 
 fn kill_all_reaches_everyone(ctx: &Ctx) -> Res {
-    let line = "setsid /bin/probe ignore-term & exec /bin/probe ignore-term";
-    let container = container_of(ctx, &["/bin/sh", "-c", line])?;
+    let container = placed(of_two(ctx)?);
     container.run_until("ready")?;
     let pid = container.pid()?;
     container.command("kill", &["--all"]).arg("KILL").ok()?;
@@ -180,8 +179,7 @@ fn delete_removes_what_it_made(ctx: &Ctx) -> Res {
 }
 
 fn delete_of_shared_pid_namespace_leaves_nobody(ctx: &Ctx) -> Res {
-    let line = "setsid /bin/probe ignore-term & exec /bin/probe ignore-term";
-    let mut container = container_of(ctx, &["/bin/sh", "-c", line])?;
+    let mut container = placed(of_two(ctx)?);
     container.drop_namespace("pid");
     container.run_until("ready")?;
     container.force_delete()?;

@@ -106,16 +106,22 @@ fn without_a_cgroup_the_end_is_that_of_the_first_process() {
     assert_eq!(events.next(None).unwrap(), Some(Event::Ended), "it stays ended");
 }
 
-#[test]
-fn with_a_cgroup_the_end_is_that_of_the_last_process() {
-    let Some(place) = Place::v2("last") else { return };
-    let (mut init, mut other) = (Shell::new("exit"), Shell::new("exit"));
+/// A cgroup in which the first process has ended, and another has not; `None` where there is no v2.
+fn without_its_first_process(name: &str) -> Option<(Place, Shell, Events)> {
+    let place = Place::v2(name)?;
+    let (mut init, other) = (Shell::new("exit"), Shell::new("exit"));
     for shell in [&init, &other] {
         place.write("cgroup.procs", shell.0.id());
     }
-    let mut events = Events::new(init.pidfd(), Some(place.open().as_fd()), None).unwrap();
+    let events = Events::new(init.pidfd(), Some(place.open().as_fd()), None).unwrap();
     init.go();
     init.0.wait().unwrap();
+    Some((place, other, events))
+}
+
+#[test]
+fn with_a_cgroup_the_end_is_that_of_the_last_process() {
+    let Some((_place, mut other, mut events)) = without_its_first_process("last") else { return };
     assert_eq!(events.next(Some(RECHECK * 3)).unwrap(), None);
     other.go();
     assert!(is_ready(&events));
@@ -124,14 +130,7 @@ fn with_a_cgroup_the_end_is_that_of_the_last_process() {
 
 #[test]
 fn a_cgroup_that_is_removed_at_once_has_ended_too() {
-    let Some(place) = Place::v2("removed") else { return };
-    let (mut init, mut other) = (Shell::new("exit"), Shell::new("exit"));
-    for shell in [&init, &other] {
-        place.write("cgroup.procs", shell.0.id());
-    }
-    let mut events = Events::new(init.pidfd(), Some(place.open().as_fd()), None).unwrap();
-    init.go();
-    init.0.wait().unwrap();
+    let Some((place, mut other, mut events)) = without_its_first_process("removed") else { return };
     assert_eq!(events.next(NOT_NOW).unwrap(), None);
     other.go();
     other.0.wait().unwrap();
