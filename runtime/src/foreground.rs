@@ -6,6 +6,7 @@
 //! signalfd and sent through the pidfd, which cannot hit another process that got the same pid.
 
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -33,7 +34,8 @@ const OURS: [i32; 3] = [libc::SIGPIPE, libc::SIGURG, libc::SIGWINCH];
 
 /// The state of our process that a foreground needs; it lasts until the program ends.
 pub(crate) struct Foreground {
-    signals: SignalFd,
+    /// Left to the end of the program to be closed.
+    signals: ManuallyDrop<SignalFd>,
 }
 
 impl Foreground {
@@ -48,7 +50,7 @@ impl Foreground {
             set_child_subreaper(true)
                 .map_err(|errno| Failure::system("become the reaper of orphans", errno))?;
         }
-        Ok(Self { signals })
+        Ok(Self { signals: ManuallyDrop::new(signals) })
     }
 
     /// Stays with the process until its end and gives its exit code.

@@ -30,6 +30,7 @@ impl Container {
             let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
             self.record.cgroup.iter().for_each(Place::let_die);
         }
+        let ended = self.record.init.filter(|_| force && killed.is_none());
         let lock;
         (lock, self.record) = self.directory.lock_with_record(Flock::Exclusive)?;
         if !force
@@ -40,8 +41,10 @@ impl Container {
                 format!("cannot delete container {:?} that is not stopped: {status}", self.id);
             return Err(Error::new(ErrorKind::WrongState, text));
         }
-        // One that has ended by now is still to be reaped.
-        if let Some((_, pidfd)) = self.init().or(killed) {
+        // What has ended stays so: it need not be looked for again.
+        let init = if ended.is_some() && ended == self.record.init { None } else { self.init() };
+        // One that has ended only now is still to be reaped.
+        if let Some((_, pidfd)) = init.or(killed) {
             kill(&pidfd, self.record.cgroup.as_ref())?;
         }
         if let Some(place) = &self.record.cgroup {
