@@ -189,8 +189,11 @@ fn changing(stage: &Stage, args: &[&str]) -> Value {
     process["user"]["umask"] = json!(0o077);
     process["cwd"] = json!("/tmp");
     process["noNewPrivileges"] = json!(true);
+    process["scheduler"] = json!({ "policy": "SCHED_BATCH", "nice": 2 });
+    process["ioPriority"] = json!({ "class": "IOPRIO_CLASS_IDLE", "priority": 0 });
     push(&mut process["rlimits"], json!({ "type": "RLIMIT_CORE", "soft": 0, "hard": 0 }));
     push(&mut config["linux"]["namespaces"], json!({ "type": "time" }));
+    config["linux"]["personality"] = json!({ "domain": "LINUX32" });
     config
 }
 
@@ -201,7 +204,9 @@ fn everything(stage: &Stage) {
     created.container.start().unwrap();
     created.container.state().unwrap();
     created.container.processes().unwrap();
-    exec(&created.container, &process(&["/bin/true"]), &ExecOptions::default());
+    let mut other = process(&["/bin/true"]);
+    other["execCPUAffinity"] = json!({ "initial": "0", "final": "0" });
+    exec(&created.container, &other, &ExecOptions::default());
     with_terminal(&created.container);
     created.container.kill(libc::SIGKILL, false).unwrap();
     created.init.wait().unwrap();

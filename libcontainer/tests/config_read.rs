@@ -193,8 +193,33 @@ fn wrong_types_are_named_by_path() {
         ),
         (
             "process/execCPUAffinity",
-            json!({"initial": "0-", "final": "0"}),
-            "process.execCPUAffinity.initial: \"0-\" is no list of CPUs such as 0-3,7",
+            json!({"initial": 3}),
+            "process.execCPUAffinity.initial: expected a string, found 3",
+        ),
+        (
+            "process/scheduler",
+            json!({"policy": "SCHED_FAIR"}),
+            "process.scheduler.policy: unknown value \"SCHED_FAIR\"; known are SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_ISO, SCHED_IDLE, SCHED_DEADLINE",
+        ),
+        (
+            "process/ioPriority",
+            json!({"class": "IOPRIO_CLASS_BE"}),
+            "process.ioPriority.priority: is missing; 0 (highest) to 7 (lowest) is right",
+        ),
+        (
+            "linux/memoryPolicy",
+            json!({"nodes": "0"}),
+            "linux.memoryPolicy.mode: is missing; known are MPOL_DEFAULT, MPOL_BIND, MPOL_INTERLEAVE, MPOL_WEIGHTED_INTERLEAVE, MPOL_PREFERRED, MPOL_PREFERRED_MANY, MPOL_LOCAL",
+        ),
+        (
+            "linux/memoryPolicy",
+            json!({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES", "MPOL_F_X"]}),
+            "linux.memoryPolicy.flags[1]: unknown value \"MPOL_F_X\"; known are MPOL_F_NUMA_BALANCING, MPOL_F_RELATIVE_NODES, MPOL_F_STATIC_NODES",
+        ),
+        (
+            "linux/personality",
+            json!({"domain": "BSD"}),
+            "linux.personality.domain: unknown value \"BSD\"; known are LINUX, LINUX32",
         ),
         (
             "linux/namespaces",
@@ -467,6 +492,25 @@ fn scheduler_flags_are_read_as_the_specification_spells_them() {
     assert_eq!(
         flags.as_deref(),
         Some(&[SchedResetOnFork, SchedFlagReclaim, SchedFlagDLOverrun][..])
+    );
+    // As oci-spec writes what it has read, too.
+    let again = Config::from_spec(config.spec()).unwrap();
+    assert_eq!(again.spec(), config.spec());
+}
+
+#[test]
+fn what_a_scheduler_will_not_heed_is_a_warning() {
+    let config = read(&with(
+        "process/scheduler",
+        json!({"policy": "SCHED_FIFO", "priority": 1, "nice": 5, "flags": ["SCHED_FLAG_UTIL_CLAMP_MAX"]}),
+    ))
+    .unwrap();
+    assert_eq!(
+        config.warnings(),
+        [
+            "process.scheduler.nice: ignored, SCHED_FIFO has no nice value",
+            "process.scheduler.flags: SCHED_FLAG_UTIL_CLAMP_MAX has no field for its value, which is 0",
+        ]
     );
 }
 

@@ -596,12 +596,7 @@ fn hooks() {
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
     let cases = [
-        ("process/scheduler", json!({"policy": "SCHED_FIFO"})),
-        ("process/ioPriority", json!({"class": "IOPRIO_CLASS_IDLE", "priority": 0})),
-        ("process/execCPUAffinity", json!({"initial": "0-1"})),
         ("linux/intelRdt", json!({})),
-        ("linux/memoryPolicy", json!({"mode": "MPOL_BIND", "nodes": "0"})),
-        ("linux/personality", json!({"domain": "LINUX32"})),
         ("linux/netDevices", json!({"eth0": {}})),
         ("vm", json!({"kernel": {"path": "/k"}, "hwConfig": {}})),
     ];
@@ -614,7 +609,6 @@ fn what_is_not_supported_is_refused_by_name() {
     check(&[
         ("linux/seccomp", json!(null), &[]),
         ("linux/netDevices", json!({}), &[]),
-        ("process/execCPUAffinity", json!({"initial": ""}), &[]),
         (
             "mounts",
             json!([{"destination": "/a", "type": "bind", "source": "/b", "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}]),
@@ -623,6 +617,142 @@ fn what_is_not_supported_is_refused_by_name() {
             ],
         ),
         ("annotations", json!({"org.example": "x"}), &[]),
+    ]);
+}
+
+#[test]
+fn schedulers() {
+    let scheduler = |value: Value| ("process/scheduler", value);
+    let right = [
+        json!({"policy": "SCHED_OTHER", "nice": -20}),
+        json!({"policy": "SCHED_BATCH", "nice": 19, "priority": 0, "runtime": 0, "flags": []}),
+        json!({"policy": "SCHED_IDLE"}),
+        json!({"policy": "SCHED_FIFO", "priority": 1}),
+        json!({"policy": "SCHED_RR", "priority": 99, "flags": ["SCHED_FLAG_RESET_ON_FORK"]}),
+        json!({"policy": "SCHED_FIFO", "flags": ["SCHED_FLAG_KEEP_POLICY", "SCHED_FLAG_KEEP_PARAMS"]}),
+        json!({"policy": "SCHED_DEADLINE", "runtime": 1024, "deadline": 1024}),
+        json!({"policy": "SCHED_DEADLINE", "runtime": 1024, "deadline": 2000, "period": 2000}),
+    ];
+    check(
+        &right
+            .map(|value| (scheduler(value), &[][..]))
+            .map(|((pointer, value), says)| (pointer, value, says)),
+    );
+    check(&[
+        (
+            "process/scheduler",
+            json!({"policy": "SCHED_ISO"}),
+            &[
+                "process.scheduler.policy: SCHED_ISO is a number that Linux keeps free, no policy that it has; choose another",
+            ],
+        ),
+        (
+            "process/scheduler",
+            json!({"policy": "SCHED_OTHER", "nice": 20, "priority": 1, "period": 5}),
+            &[
+                "process.scheduler.nice: 20 is out of range; -20 to 19 is right",
+                "process.scheduler.priority: 1 goes with SCHED_FIFO and SCHED_RR, SCHED_OTHER has none",
+                "process.scheduler.period: 5 goes with SCHED_DEADLINE, SCHED_OTHER has none",
+            ],
+        ),
+        (
+            "process/scheduler",
+            json!({"policy": "SCHED_FIFO"}),
+            &["process.scheduler.priority: is missing; SCHED_FIFO takes 1 to 99"],
+        ),
+        (
+            "process/scheduler",
+            json!({"policy": "SCHED_RR", "priority": 100}),
+            &["process.scheduler.priority: 100 is out of range; SCHED_RR takes 1 to 99"],
+        ),
+        (
+            "process/scheduler",
+            json!({"policy": "SCHED_DEADLINE", "priority": 3}),
+            &[
+                "process.scheduler.priority: 3 goes with SCHED_FIFO and SCHED_RR, SCHED_DEADLINE has none",
+                "process.scheduler.runtime: is missing; SCHED_DEADLINE takes 1024 nanoseconds or more",
+                "process.scheduler.deadline: is missing; SCHED_DEADLINE takes runtime or more",
+            ],
+        ),
+        (
+            "process/scheduler",
+            json!({"policy": "SCHED_DEADLINE", "runtime": 1000, "deadline": 900, "period": 800}),
+            &[
+                "process.scheduler.runtime: 1000 is too short; SCHED_DEADLINE takes 1024 nanoseconds or more",
+                "process.scheduler.deadline: 900 is shorter than process.scheduler.runtime, 1000",
+                "process.scheduler.period: 800 is shorter than process.scheduler.deadline, 900",
+            ],
+        ),
+        (
+            "process/scheduler",
+            json!({"policy": "SCHED_DEADLINE", "runtime": 2000, "deadline": 3000, "period": u64::MAX}),
+            &[
+                "process.scheduler.period: 18446744073709551615 is out of range; the kernel takes up to 9223372036854775807",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn priorities_of_input_and_output_and_affinities() {
+    check(&[
+        ("process/ioPriority", json!({"class": "IOPRIO_CLASS_IDLE", "priority": 7}), &[]),
+        (
+            "process/ioPriority",
+            json!({"class": "IOPRIO_CLASS_BE", "priority": -1}),
+            &[
+                "process.ioPriority.priority: -1 is out of range; 0 (highest) to 7 (lowest) is right",
+            ],
+        ),
+        ("process/execCPUAffinity", json!({"initial": "", "final": "0-3,7"}), &[]),
+        (
+            "process/execCPUAffinity",
+            json!({"initial": "0-", "final": "3-1"}),
+            &[
+                "process.execCPUAffinity.initial: \"0-\" is no list of CPUs such as 0-3,7",
+                "process.execCPUAffinity.final: 3-1 in \"3-1\" runs backwards; the lower CPU comes first",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn memory_policies_and_personalities() {
+    check(&[
+        ("linux/memoryPolicy", json!({"mode": "MPOL_DEFAULT", "nodes": ""}), &[]),
+        ("linux/memoryPolicy", json!({"mode": "MPOL_PREFERRED"}), &[]),
+        (
+            "linux/memoryPolicy",
+            json!({"mode": "MPOL_BIND", "nodes": "0,2-3", "flags": ["MPOL_F_NUMA_BALANCING", "MPOL_F_STATIC_NODES"]}),
+            &[],
+        ),
+        (
+            "linux/memoryPolicy",
+            json!({"mode": "MPOL_INTERLEAVE"}),
+            &["linux.memoryPolicy.nodes: is missing; MPOL_INTERLEAVE takes a list such as 0-3,7"],
+        ),
+        (
+            "linux/memoryPolicy",
+            json!({"mode": "MPOL_LOCAL", "nodes": "0", "flags": ["MPOL_F_NUMA_BALANCING"]}),
+            &[
+                "linux.memoryPolicy.nodes: \"0\" goes with another mode, MPOL_LOCAL takes no nodes",
+                "linux.memoryPolicy.flags: MPOL_F_NUMA_BALANCING goes with MPOL_BIND and MPOL_PREFERRED_MANY, not with MPOL_LOCAL",
+            ],
+        ),
+        (
+            "linux/memoryPolicy",
+            json!({"mode": "MPOL_BIND", "nodes": "1024", "flags": ["MPOL_F_RELATIVE_NODES", "MPOL_F_STATIC_NODES"]}),
+            &[
+                "linux.memoryPolicy.nodes: 1024 in \"1024\" is more than Linux has; the last memory node is 1023",
+                "linux.memoryPolicy.flags: MPOL_F_STATIC_NODES and MPOL_F_RELATIVE_NODES exclude each other",
+            ],
+        ),
+        ("linux/personality", json!({"domain": "LINUX32", "flags": []}), &[]),
+        (
+            "linux/personality",
+            json!({"domain": "LINUX", "flags": ["ADDR_NO_RANDOMIZE"]}),
+            &["linux.personality.flags: the specification has no flags yet; leave it out"],
+        ),
     ]);
 }
 
@@ -728,7 +858,7 @@ fn everything_is_said_at_once() {
 
 #[test]
 fn a_process_by_itself_follows_the_same_rules() {
-    let text = br#"{"user": {"uid": 7, "gid": 0}, "args": [], "cwd": "x", "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 0}}"#;
+    let text = br#"{"user": {"uid": 7, "gid": 0}, "args": [], "cwd": "x", "ioPriority": {"class": "IOPRIO_CLASS_BE", "priority": 9}}"#;
     let (process, _) = process_from_bytes(text).unwrap();
     let container = mapped(json!([{"containerID": 0, "hostID": 1000, "size": 1}]));
     let container = Config::from_bytes(container.to_string().into_bytes()).unwrap();
@@ -739,8 +869,8 @@ fn a_process_by_itself_follows_the_same_rules() {
         [
             "process.args: is empty; it must name the program to run",
             "process.cwd: \"x\" is relative; it must be an absolute path",
+            "process.ioPriority.priority: 9 is out of range; 0 (highest) to 7 (lowest) is right",
             "process.user.uid: 7 is not mapped in linux.uidMappings; mapped are 0..0",
-            "process.ioPriority: is not supported by this version; leave it out to run without it",
         ]
     );
     let text = br#"{"user": {"uid": 0, "gid": 0}, "args": ["x\u0000"], "cwd": "/"}"#;

@@ -68,6 +68,9 @@ fn everything(stage: &Stage) -> Value {
     config["process"]["cwd"] = json!("/made/here");
     config["process"]["user"]["umask"] = json!(0o077);
     config["process"]["oomScoreAdj"] = json!(500);
+    config["process"]["scheduler"] = json!({ "policy": "SCHED_BATCH", "nice": 1 });
+    config["process"]["ioPriority"] = json!({ "class": "IOPRIO_CLASS_BE", "priority": 5 });
+    config["linux"]["personality"] = json!({ "domain": "LINUX32" });
     config["root"]["readonly"] = json!(true);
     config["domainname"] = json!("example.org");
     config["linux"]["rootfsPropagation"] = json!("private");
@@ -126,6 +129,7 @@ fn create_start_and_exec() {
         exec(&process(&["/bin/true"]));
         let mut other = process(&["sh", "-c", "test $HOME = /the/home"]);
         other["cwd"] = json!("/tmp");
+        other["execCPUAffinity"] = json!({ "initial": "0", "final": "0" });
         other["oomScoreAdj"] = json!(600);
         other["noNewPrivileges"] = json!(true);
         other["rlimits"] = json!([{ "type": "RLIMIT_CORE", "soft": 0, "hard": 0 }]);

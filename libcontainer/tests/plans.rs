@@ -199,6 +199,19 @@ fn the_plan_of_a_container_in_a_pod() {
     is_as_written("cri.plan", &plan(&sample("cri"), &ROOT));
 }
 
+/// In a user namespace, where the parent is asked for what the process may not do itself.
+#[test]
+fn the_plan_of_a_process_with_every_attribute() {
+    let mut config = sample("ctr-userns");
+    config["process"]["scheduler"] = json!({ "policy": "SCHED_DEADLINE", "runtime": 2000, "deadline": 3000, "flags": ["SCHED_FLAG_RECLAIM"] });
+    config["process"]["ioPriority"] = json!({ "class": "IOPRIO_CLASS_RT", "priority": 2 });
+    config["process"]["execCPUAffinity"] = json!({ "initial": "0", "final": "1" });
+    config["linux"]["personality"] = json!({ "domain": "LINUX32" });
+    config["linux"]["memoryPolicy"] =
+        json!({ "mode": "MPOL_BIND", "nodes": "0,2-3", "flags": ["MPOL_F_STATIC_NODES"] });
+    is_as_written("attributes.plan", &plan(&config, &ROOT));
+}
+
 /// Each is a mount of its own; `cpu` and `cpuacct` share one.
 fn hierarchies() -> Vec<Mounted> {
     let at = |name| format!("/sys/fs/cgroup/{name}");

@@ -1,5 +1,6 @@
 //! The cases, a file for each feature.
 
+mod attributes;
 mod bad;
 mod cgroup;
 mod cgroup_v1;
@@ -38,6 +39,11 @@ pub(crate) const FEATURES: &[Feature] = &[
     list::FEATURE,
     exec::FEATURE,
     process::FEATURE,
+    attributes::scheduler::FEATURE,
+    attributes::io_priority::FEATURE,
+    attributes::processors::FEATURE,
+    attributes::memory_policy::FEATURE,
+    attributes::personality::FEATURE,
     namespaces::FEATURE,
     rootfs::FEATURE,
     mounts::FEATURE,

@@ -6,6 +6,7 @@
 use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::OnceLock;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Need {
@@ -49,6 +50,12 @@ pub(crate) enum Need {
     WaitKillable,
     /// Lines of the kernel's log, which tell what a filter was told to log.
     KernelLog,
+    /// More than one processor for the caller.
+    Processors,
+    /// Processes in cgroups may be scheduled by realtime policies.
+    Realtime,
+    /// NUMA, be it with a single node.
+    Numa,
     /// A process may trace others of its user, not only its own children.
     Ptrace,
 }
@@ -81,6 +88,9 @@ impl Need {
             Need::I386 => i386(),
             Need::WaitKillable => linux(5, 19),
             Need::KernelLog => kernel_log(),
+            Need::Processors => processors(),
+            Need::Realtime => REALTIME.get_or_init(realtime).clone(),
+            Need::Numa => exists("/proc/self/numa_maps", "no NUMA in this kernel"),
             Need::Ptrace => ptrace(),
         }
     }
@@ -222,6 +232,35 @@ fn kernel_log() -> Result<(), String> {
     match fs::File::open("/dev/kmsg") {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("/dev/kmsg: {error}")),
+    }
+}
+
+fn processors() -> Result<(), String> {
+    match std::thread::available_parallelism() {
+        Ok(count) if count.get() > 1 => Ok(()),
+        _ => Err("one processor here".into()),
+    }
+}
+
+static REALTIME: OnceLock<Result<(), String>> = OnceLock::new();
+
+/// A kernel that shares realtime out among cgroups (CONFIG_RT_GROUP_SCHED) has none to give to those of
+/// v2, and only who tries finds out.
+fn realtime() -> Result<(), String> {
+    const ROOT: &str = "/sys/fs/cgroup";
+    let offered = fs::read_to_string(format!("{ROOT}/cgroup.controllers")).unwrap_or_default();
+    if !offered.split_whitespace().any(|name| name == "cpu") {
+        return Ok(());
+    }
+    let group = format!("{ROOT}/skepit-realtime-{}", std::process::id());
+    fs::create_dir(&group).map_err(|error| format!("{group}: {error}"))?;
+    let _on_already = fs::write(format!("{ROOT}/cgroup.subtree_control"), "+cpu");
+    let line = "echo 0 >$0/cgroup.procs && exec chrt --fifo 1 true";
+    let tried = std::process::Command::new("sh").args(["-c", line, &group]).output();
+    let _empty = fs::remove_dir(&group);
+    match tried {
+        Ok(output) if output.status.success() => Ok(()),
+        _ => Err("no realtime for cgroups of v2 here".into()),
     }
 }
 

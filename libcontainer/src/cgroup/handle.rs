@@ -52,14 +52,18 @@ impl Cgroup {
         self.unified.as_ref().map(Directory::dir)
     }
 
-    /// The files `cgroup.procs` of its other directories: a process that writes 0 to each has
-    /// entered.
+    /// The files `cgroup.procs` of its directories of v1, and if it is `unified`, of v2: a process
+    /// that writes 0 to each has entered.
     ///
     /// # Errors
     ///
     /// What the kernel says.
-    pub(crate) fn doors(&self) -> Result<Vec<OwnedFd>> {
-        self.v1.as_ref().map_or(Ok(Vec::new()), Tree::doors)
+    pub(crate) fn doors(&self, unified: bool) -> Result<Vec<OwnedFd>> {
+        let mut doors = self.v1.as_ref().map_or(Ok(Vec::new()), Tree::doors)?;
+        if let Some(directory) = self.unified.as_ref().filter(|_| unified) {
+            doors.push(directory.door()?);
+        }
+        Ok(doors)
     }
 
     /// The scope that only systemd can let the caller's children into; `None` where they can be born.

@@ -1,5 +1,7 @@
 //! What the child tells the parent: messages of a fixed size, made without allocation.
 
+use crate::sys::Errno;
+
 /// What a message is about.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
@@ -7,6 +9,8 @@ pub(crate) enum Kind {
     NeedCgroup,
     /// Write the id maps, then answer.
     NeedIdMaps,
+    /// Do what this step does, to this process, then answer.
+    NeedAttribute,
     /// The joiner has made the child: `value` is its pid.
     Forked,
     /// Run the hooks that come before pivot_root, then answer.
@@ -23,9 +27,10 @@ pub(crate) enum Kind {
     Failed,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind::NeedCgroup,
     Kind::NeedIdMaps,
+    Kind::NeedAttribute,
     Kind::Forked,
     Kind::Hooks,
     Kind::Terminal,
@@ -55,6 +60,11 @@ pub(crate) struct Message {
 impl Message {
     pub(crate) fn new(kind: Kind) -> Self {
         Self { kind, step: 0, in_joiner: false, value: 0, text: [0; TEXT], length: 0 }
+    }
+
+    /// That the step of this message failed.
+    pub(crate) fn failed(&self, errno: Errno) -> Self {
+        Self { kind: Kind::Failed, value: errno.0, ..self.clone() }
     }
 
     /// What the kernel said in words, as much of it as there is room for.

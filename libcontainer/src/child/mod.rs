@@ -7,6 +7,7 @@
 //! What the child has to say goes to the parent as [`Message`]s: a failure is the number of the
 //! step and the kernel's errno, and the parent, which holds the plan, finds the words for it.
 
+mod attributes;
 mod copy;
 mod devices;
 mod filesystem;
@@ -22,13 +23,18 @@ mod terminal;
 pub(crate) use message::{Kind, Message, SIZE as MESSAGE_SIZE};
 
 use crate::plan::{Op, Plan, Step};
-use crate::sys::{Errno, Result, identity, process as sys_process, socket};
+use crate::sys::{
+    Errno, Result, attributes as sys_attributes, identity, process as sys_process, socket,
+};
 use crate::sys::{file, mount};
 use std::ffi::CStr;
 use std::os::fd::{OwnedFd, RawFd};
 
 /// The number of the last step of all, execve(2), in a [`Message`].
 pub(crate) const EXEC_STEP: u32 = u32::MAX;
+
+/// This process, for calls that take any.
+const OURSELVES: i32 = 0;
 
 /// What the parent has prepared for the child, and what the child opens on its way.
 pub(crate) struct Context<'a> {
@@ -164,7 +170,9 @@ impl<'a> Context<'a> {
     /// The one table from operations to functions.
     fn take(&mut self, op: &'a Op) -> Result<()> {
         match op {
-            Op::EnterCgroups => self.enter_cgroups(),
+            Op::EnterCgroups { .. } => self.enter_cgroups(),
+            Op::AllProcessors => self.all_processors(),
+            Op::Processors(list) => sys_attributes::set_processors(list.mask()),
             Op::JoinEarly(list) => self.join_early(list),
             Op::JoinRest(list) => self.join_rest(list),
             Op::JoinUser(input) => self.join_user(*input),
@@ -211,6 +219,12 @@ impl<'a> Context<'a> {
             Op::OwnStdio { uid } => process::own_stdio(*uid),
             Op::ChangeDirectory { path, last_try } => self.change_directory(path, *last_try),
             Op::Rlimit { resource, soft, hard } => self.rlimit(*resource, *soft, *hard),
+            Op::Personality(persona) => sys_attributes::set_personality(*persona),
+            Op::MemoryPolicy(policy) => {
+                sys_attributes::set_memory_policy(policy.mode, policy.nodes.mask())
+            }
+            Op::Scheduler(scheduler) => self.or_ask(scheduler.set(OURSELVES), scheduler.may_ask),
+            Op::IoPriority(priority) => self.or_ask(priority.set(OURSELVES), priority.may_ask),
             Op::Groups(groups) => process::set_groups(groups),
             Op::BoundingSet { drop } => process::drop_bounding(drop),
             Op::Ids { uid, gid, keep_capabilities } => {

@@ -1,6 +1,9 @@
 //! What is legal and will be done, but hardly as its author thinks: warnings.
 
-use oci_spec::runtime::{Capabilities, Linux, LinuxCapabilities, Mount, Process, Spec};
+use oci_spec::runtime::{
+    Capabilities, Linux, LinuxCapabilities, LinuxSchedulerFlag, LinuxSchedulerPolicy, Mount,
+    Process, Scheduler, Spec,
+};
 
 use super::validate::{MountMappings, Version, capability_names};
 
@@ -21,7 +24,28 @@ pub(super) fn on_spec(spec: &Spec) -> Vec<String> {
 
 /// Warnings about a process.
 pub(super) fn on_process(process: &Process) -> Vec<String> {
-    process.capabilities().iter().filter_map(ambient).collect()
+    let scheduling = process.scheduler().iter().flat_map(scheduling);
+    process.capabilities().iter().filter_map(ambient).chain(scheduling).collect()
+}
+
+/// The kernel takes a nice value for two policies and leaves it aside for the others; of the clamps of
+/// utilization, the specification has the flags and no fields for the values.
+fn scheduling(scheduler: &Scheduler) -> Vec<String> {
+    use LinuxSchedulerFlag::{SchedFlagUtilClampMax, SchedFlagUtilClampMin};
+    use LinuxSchedulerPolicy::{SchedBatch, SchedOther};
+    let mut warnings = Vec::new();
+    let policy = scheduler.policy();
+    if scheduler.nice().is_some_and(|nice| nice != 0) && !matches!(policy, SchedOther | SchedBatch)
+    {
+        warnings.push(format!("process.scheduler.nice: ignored, {policy} has no nice value"));
+    }
+    let flags = scheduler.flags().as_deref().unwrap_or_default();
+    let clamps =
+        flags.iter().filter(|flag| matches!(flag, SchedFlagUtilClampMin | SchedFlagUtilClampMax));
+    warnings.extend(clamps.map(|flag| {
+        format!("process.scheduler.flags: {flag} has no field for its value, which is 0")
+    }));
+    warnings
 }
 
 /// Versions of the same major number are compatible: what a newer one adds is unknown fields.

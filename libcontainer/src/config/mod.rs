@@ -14,6 +14,7 @@
 mod advice;
 mod explain;
 mod json;
+mod list;
 mod locate;
 mod read;
 mod strings;
@@ -27,6 +28,8 @@ use oci_spec::runtime::{LinuxResources, Process, Spec};
 
 use crate::error::{Error, ErrorKind, Problem, Result};
 
+pub(crate) use list::List;
+pub(crate) use tolerate::scheduler_flag;
 pub(crate) use validate::device_rule_problem;
 pub use validate::{HostIds, sysctl_path, validate, validate_process, validate_resources};
 

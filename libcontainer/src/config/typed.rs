@@ -11,7 +11,7 @@ use oci_spec::runtime::{
     Box as ConsoleSize, ExecCPUAffinity, Hooks, Linux, LinuxCapabilities, LinuxIOPriority, Mount,
     PosixRlimit, Process, Root, Scheduler, Spec, User, VM,
 };
-use serde::de::{Deserialize, Deserializer, Error};
+use serde::de::Deserialize;
 use serde_json::Value;
 
 /// Reads a configuration. Every use of it shares one copy of the readers of all its types, 150 KiB.
@@ -59,9 +59,8 @@ struct ProcessFields {
 
 #[derive(serde::Deserialize)]
 struct AffinityFields {
-    #[serde(default, deserialize_with = "cpus")]
     initial: Option<String>,
-    #[serde(default, rename = "final", deserialize_with = "cpus")]
+    #[serde(rename = "final")]
     last: Option<String>,
 }
 
@@ -113,21 +112,4 @@ impl From<AffinityFields> for ExecCPUAffinity {
         affinity.set_initial(fields.initial).set_cpu_affinity_final(fields.last);
         affinity
     }
-}
-
-/// The CPUs of an affinity, such as `0-3,7`.
-fn cpus<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let cpus = Option::<String>::deserialize(deserializer)?;
-    match cpus.as_deref().filter(|cpus| !is_cpu_list(cpus)) {
-        Some(cpus) => Err(D::Error::custom(format!("{cpus:?} is no list of CPUs such as 0-3,7"))),
-        None => Ok(cpus),
-    }
-}
-
-fn is_cpu_list(text: &str) -> bool {
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    text.split(',').all(|range| match range.split_once('-') {
-        Some((first, last)) => number(first) && number(last),
-        None => number(range),
-    })
 }

@@ -34,7 +34,7 @@ pub(super) fn failed(plan: &Plan, message: &Message) -> Error {
     error.field(step.field.clone()).at_step(message.step as usize)
 }
 
-fn step<'a>(plan: &'a Plan, message: &Message) -> Option<&'a Step> {
+pub(super) fn step<'a>(plan: &'a Plan, message: &Message) -> Option<&'a Step> {
     let steps = if message.in_joiner { &plan.joiner } else { &plan.steps };
     steps.get(message.step as usize)
 }
@@ -45,6 +45,33 @@ const OLD_KERNEL: &str = "skep needs Linux 5.14 or later";
 /// What to do, where it is known. Engines look for some of these words.
 fn hint(op: &Op, errno: i32) -> Option<&'static str> {
     match (op, errno) {
+        (Op::MemoryPolicy(_), libc::ENOSYS) => {
+            Some("the kernel is built without NUMA: leave linux.memoryPolicy out")
+        }
+        (Op::MemoryPolicy(_), libc::EINVAL) => Some(
+            "its nodes must have memory and be allowed by linux.resources.cpu.mems; MPOL_PREFERRED_MANY needs Linux 5.15, MPOL_WEIGHTED_INTERLEAVE 6.9",
+        ),
+        (Op::Processors(_), libc::EINVAL) => {
+            Some("none of them is there and allowed by the cpuset, linux.resources.cpu.cpus")
+        }
+        (Op::Scheduler(_), libc::EPERM) => Some(
+            "it takes CAP_SYS_NICE of the host or limits that allow it (RLIMIT_NICE, RLIMIT_RTPRIO); SCHED_DEADLINE takes all CPUs too; a kernel that shares realtime out among cgroups gives none on v2, and on v1 what linux.resources.cpu.realtimeRuntime says",
+        ),
+        (Op::Scheduler(_), libc::EBUSY) => Some(
+            "the CPUs have not so much time left for SCHED_DEADLINE: see sysctl kernel.sched_rt_runtime_us",
+        ),
+        (Op::Scheduler(_), libc::EINVAL) => Some(
+            "a time of SCHED_DEADLINE is beyond sysctl kernel.sched_deadline_period_min_us or kernel.sched_deadline_period_max_us, or the kernel lacks a flag",
+        ),
+        (Op::Scheduler(_), libc::EOPNOTSUPP) => {
+            Some("the kernel is built without clamps of utilization: leave the flags out")
+        }
+        (Op::IoPriority(_), libc::EPERM) => {
+            Some("IOPRIO_CLASS_RT takes CAP_SYS_NICE or CAP_SYS_ADMIN of the host")
+        }
+        (Op::IoPriority(_), libc::ENOSYS) => {
+            Some("the kernel is built without disks: leave process.ioPriority out")
+        }
         (_, libc::ENOSYS) => Some(OLD_KERNEL),
         (Op::Mount(_), libc::ENOTDIR) => Some(
             "the mount point or the source is not a directory: a directory goes onto a directory, a file onto a file, and procfs and sysfs onto no link",
@@ -135,6 +162,7 @@ fn consequence(op: &Op) -> &'static str {
     match op {
         Op::Mount(_) => "the host's is bound there instead, read-only",
         Op::Rlimit { .. } => "the caller's own hard limit is set instead",
+        Op::AllProcessors => "the caller's own CPUs stay",
         Op::OomScoreAdj { .. } => "the caller's own score stays",
         _ => "going on without",
     }

@@ -5,6 +5,7 @@
 //! descriptors stay as they are. No handler of the caller runs in the child: clone3(2) with
 //! CLONE_CLEAR_SIGHAND makes it begin without any.
 
+mod attributes;
 mod explain;
 mod filter;
 mod id_maps;
@@ -181,9 +182,12 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     let mut directories = vec![-1; plan.directories];
     let mut trees = vec![-1; plan.trees];
     let start_fifo = launch.start_fifo.as_ref().map_or(-1, OwnedFd::as_raw_fd);
-    let born_in = launch.cgroup.filter(|_| given.guarded.is_none()).and_then(Cgroup::unified);
-    let cgroup = born_in.map(|fd| fd.as_raw_fd());
-    let doors = launch.cgroup.map_or(Ok(Vec::new()), Cgroup::doors)?;
+    // Where only systemd lets it in, it neither walks nor is born.
+    let open = launch.cgroup.filter(|_| given.guarded.is_none());
+    let cgroup = open.filter(|_| !plan.walks_in()).and_then(Cgroup::unified);
+    let cgroup = cgroup.map(|fd| fd.as_raw_fd());
+    let walks_in = plan.walks_in() && open.is_some();
+    let doors = launch.cgroup.map_or(Ok(Vec::new()), |cgroup| cgroup.doors(walks_in))?;
     let doors: Vec<RawFd> = doors.iter().map(OwnedFd::as_raw_fd).collect();
     let own = [given.socket, start_fifo, given.procfs, given.trampoline];
     let own = own.iter().chain(given.inputs).chain(&doors).copied();
@@ -257,6 +261,10 @@ impl Conversation<'_> {
                 }
                 Kind::NeedCgroup => {
                     self.guarded.map_or(Ok(()), |scope| scope.admit(self.child.pid))?;
+                    self.answer()?;
+                }
+                Kind::NeedAttribute => {
+                    attributes::set(self.launch.plan, &message, self.child.pid)?;
                     self.answer()?;
                 }
                 Kind::Forked => {

@@ -1,5 +1,6 @@
 //! The plan of `create` and `run`: a new container.
 
+use super::attributes;
 use super::credentials::{self, Before, Credentials};
 use super::devices::DeviceSteps;
 use super::exec_process::ProcessPlan;
@@ -160,6 +161,7 @@ impl<'a> Planner<'a> {
                     user_namespace: self.namespaces.has(namespaces::USER),
                 },
                 host: self.host,
+                linux: Some(&self.linux),
                 preserve_fds: self.options.preserve_fds,
                 terminal: self.process.terminal().unwrap_or(false),
                 home,
@@ -213,8 +215,10 @@ impl<'a> Planner<'a> {
             steps.push(Step { op: Op::AwaitCgroup, field: "linux.cgroupsPath".to_owned() });
         }
         if self.host.cgroups.has_v1() {
-            steps.push(Step { op: Op::EnterCgroups, field: "linux.cgroupsPath".to_owned() });
+            let op = Op::EnterCgroups { unified: false };
+            steps.push(Step { op, field: "linux.cgroupsPath".to_owned() });
         }
+        steps.push(Step { op: Op::AllProcessors, field: String::new() });
         if joins {
             self.plan.joiner.extend(oom_score);
             return self.joiner(flags);
@@ -420,6 +424,8 @@ pub(super) fn console_size(process: &Process) -> Option<(u16, u16)> {
 pub(super) struct Entry<'a> {
     pub(super) before: Before,
     pub(super) host: &'a Host,
+    /// The container's own section of the configuration.
+    pub(super) linux: Option<&'a Linux>,
     pub(super) preserve_fds: u32,
     pub(super) terminal: bool,
     /// HOME is to be looked up.
@@ -454,6 +460,10 @@ pub(super) fn process_steps(
         push(Op::Home { uid: user.uid() }, "process.env");
     }
     plan.steps.extend(credentials::rlimits(process.rlimits().as_deref().unwrap_or_default()));
+    // What these need, a process may have no more when it is the user that it shall be.
+    let asks = entry.before.user_namespace && entry.host.has(caps::Capability::CAP_SYS_NICE);
+    plan.steps.extend(attributes::of_container(entry.linux));
+    plan.steps.extend(attributes::of_process(process, asks));
     let no_new_privileges = process.no_new_privileges().unwrap_or(false);
     let Credentials { steps, set, carries } = credentials::plan(
         user,

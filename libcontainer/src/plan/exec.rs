@@ -1,5 +1,6 @@
 //! The plans of processes that enter a container: `exec`, and hooks that run inside it.
 
+use super::attributes::Processors;
 use super::create::{Entry, console_size, keyring_name, oom_score, process_steps};
 use super::credentials::Before;
 use super::exec_process::ProcessPlan;
@@ -61,13 +62,18 @@ fn begin(args: &[String], env: &[&str]) -> Result<Plan> {
 
 /// The joiner's steps: into all namespaces at once, then the process as its sibling, in them from
 /// its first instruction.
-fn join(plan: &mut Plan, target: &ExecTarget, host: &Host) {
+fn join(plan: &mut Plan, target: &ExecTarget, host: &Host, processors: Processors) {
+    // Whoever is born in the cgroup is never anywhere else: to be on other processors before, one has
+    // to walk in.
+    let unified = processors.before.is_some();
+    plan.joiner.extend(processors.before);
     if target.awaits_cgroup {
         plan.joiner.push(step(Op::AwaitCgroup));
     }
-    if host.cgroups.has_v1() {
-        plan.joiner.push(step(Op::EnterCgroups));
+    if unified || host.cgroups.has_v1() {
+        plan.joiner.push(step(Op::EnterCgroups { unified }));
     }
+    plan.joiner.extend(processors.after);
     // Whoever owns the user namespace may look into what enters it, unless it is closed before.
     plan.joiner.push(step(Op::Dumpable(false)));
     let input = plan.input(Input::Given(target.pidfd));
@@ -95,7 +101,7 @@ pub(crate) fn for_exec(
     plan.filter = filter::compile(target.spec, &mut plan.warnings)?;
     filter::check_start(plan.filter.as_ref(), false)?;
     plan.joiner.extend(oom_score(process, host)?);
-    join(&mut plan, target, host);
+    join(&mut plan, target, host, Processors::of(process));
     plan.joiner.push(step(Op::Fork(0)));
     plan.steps.push(step(Op::NewSession));
     if target.keyring {
@@ -112,6 +118,7 @@ pub(crate) fn for_exec(
     let entry = Entry {
         before,
         host,
+        linux: target.spec.linux().as_ref(),
         preserve_fds: options.preserve_fds,
         terminal,
         home,
@@ -152,7 +159,7 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
     plan.process.candidates = vec![c_string(&path)?];
     let stdin = plan.input(Input::Given(wanted.stdin));
     let output = plan.input(Input::Given(wanted.output));
-    join(&mut plan, target, host);
+    join(&mut plan, target, host, Processors::all());
     plan.joiner.push(step(Op::Fork(0)));
     for (input, to) in [(stdin, 0), (output, 1), (output, 2)] {
         plan.steps.push(step(Op::Redirect { input, to }));
@@ -167,6 +174,7 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
             let entry = Entry {
                 before,
                 host,
+                linux: target.spec.linux().as_ref(),
                 preserve_fds: 0,
                 terminal: false,
                 home: false,

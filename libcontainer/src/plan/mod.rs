@@ -6,6 +6,7 @@
 //! (module `child`) only walks the list. Making a plan needs no privilege and touches
 //! nothing; printing it is the dry run.
 
+mod attributes;
 mod cgroup_view;
 mod create;
 mod credentials;
@@ -23,6 +24,7 @@ mod namespaces;
 mod op;
 mod paths;
 
+pub use attributes::{memory_policy_flags, memory_policy_modes};
 pub use host::Host;
 pub use mount_options::names as mount_option_names;
 pub(crate) use mount_options::{harmless, private, read_only, slave};
@@ -120,10 +122,19 @@ impl Plan {
 
     /// Whether the child has nothing to ask of the parent before it is ready.
     pub(crate) fn asks_only_when_ready(&self) -> bool {
-        let asks = |step: &Step| {
-            matches!(step.op, Op::AwaitCgroup | Op::AwaitIdMaps | Op::NewUser | Op::Hooks)
+        let asks = |step: &Step| match &step.op {
+            Op::AwaitCgroup | Op::AwaitIdMaps | Op::NewUser | Op::Hooks => true,
+            Op::Scheduler(scheduler) => scheduler.may_ask,
+            Op::IoPriority(priority) => priority.may_ask,
+            _ => false,
         };
         !self.joiner.iter().chain(&self.steps).any(asks)
+    }
+
+    /// Whether a process walks into its cgroup of v2 rather than being born there.
+    pub(crate) fn walks_in(&self) -> bool {
+        let walks = |step: &Step| matches!(step.op, Op::EnterCgroups { unified: true });
+        self.joiner.iter().any(walks)
     }
 
     /// The first descriptor that the program is not given.

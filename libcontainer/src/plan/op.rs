@@ -1,8 +1,10 @@
 //! The steps that a child can take. Each is a few system calls on values that are ready.
 
+use super::attributes::{IoPriority, MemoryPolicy, Scheduler};
 use super::mount::{BindSource, MountPlan};
 use super::namespaces::Flags;
 use super::paths::RootPath;
+use crate::config::List;
 use crate::sys::identity::CapabilitySets;
 use crate::sys::mount::MountAttr;
 use std::ffi::CString;
@@ -32,11 +34,18 @@ pub(crate) struct MakeNode {
 /// What a step does.
 #[derive(Debug)]
 pub(crate) enum Op {
-    /// Moves into those cgroups that one cannot be born into: of cgroup v1.
-    EnterCgroups,
+    /// Moves into those cgroups that one was not born into: of cgroup v1, and of v2 if it is `unified`.
+    EnterCgroups {
+        unified: bool,
+    },
 
     /// Has the parent see to it that systemd lets this process into the container's scope.
     AwaitCgroup,
+
+    /// Has this process run on all processors that its cpuset allows, wherever the caller runs.
+    AllProcessors,
+    /// Has it run on these.
+    Processors(List),
 
     // The joiner's steps.
     /// Enters the namespaces of these inputs; what needs rights of a user namespace that is joined
@@ -157,6 +166,10 @@ pub(crate) enum Op {
         soft: u64,
         hard: u64,
     },
+    Personality(u32),
+    MemoryPolicy(MemoryPolicy),
+    Scheduler(Scheduler),
+    IoPriority(IoPriority),
     Groups(Vec<u32>),
     BoundingSet {
         drop: Vec<u32>,
@@ -221,7 +234,10 @@ impl fmt::Display for Step {
 impl fmt::Display for Op {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EnterCgroups => f.write_str("enter the cgroups of cgroup v1"),
+            Self::EnterCgroups { unified: false } => f.write_str("enter the cgroups of cgroup v1"),
+            Self::EnterCgroups { unified: true } => f.write_str("enter the cgroups"),
+            Self::AllProcessors => f.write_str("run on all CPUs of the cpuset"),
+            Self::Processors(list) => write!(f, "run on CPUs {list}"),
             Self::AwaitCgroup => f.write_str("wait to be let into the cgroup"),
             Self::JoinEarly(list) | Self::JoinRest(list) => {
                 let flags = list.iter().fold(0, |all, (_, flag)| all | flag);
@@ -305,6 +321,10 @@ impl fmt::Display for Op {
             Self::Rlimit { resource, soft, hard } => {
                 write!(f, "set resource limit {resource} to {soft} (hard {hard})")
             }
+            Self::Personality(persona) => write!(f, "set personality to {persona:#x}"),
+            Self::MemoryPolicy(policy) => policy.fmt(f),
+            Self::Scheduler(scheduler) => scheduler.fmt(f),
+            Self::IoPriority(priority) => priority.fmt(f),
             Self::Groups(groups) => write!(f, "set groups to {groups:?}"),
             Self::BoundingSet { drop } => {
                 write!(f, "drop {} capabilities from the bounding set", drop.len())

@@ -8,6 +8,7 @@
 use std::ffi::{c_int, c_long};
 use std::io;
 
+pub(crate) mod attributes;
 pub(crate) mod bpf;
 pub(crate) mod clone;
 pub(crate) mod file;

@@ -102,9 +102,20 @@ fn report() -> Value {
         "boottime": clock(nix::time::ClockId::CLOCK_BOOTTIME),
         "keyring": sys::session_keyring(),
         "personality": read("/proc/self/personality"),
+        "machine": machine(),
+        "processors": field(&status, "Cpus_allowed_list"),
+        "scheduler": sys::scheduler(),
+        "io_priority": sys::io_priority(),
+        "memory_policy": sys::memory_policy(),
         "cgroup": read("/proc/self/cgroup"),
         "mounts": read("/proc/self/mountinfo").lines().collect::<Vec<_>>(),
     })
+}
+
+/// As `uname -m` has it, which the personality changes.
+fn machine() -> String {
+    let name = nix::sys::utsname::uname();
+    name.map(|name| name.machine().to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 fn read(path: &str) -> String {

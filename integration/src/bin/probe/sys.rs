@@ -107,3 +107,33 @@ pub(crate) fn securebits() -> i64 {
     let args = [libc::PR_GET_SECUREBITS as u64, 0, 0, 0, 0, 0];
     native(libc::SYS_prctl as u64, args).unwrap_or(-1)
 }
+
+/// How this process is scheduled: the fields of `struct sched_attr` from the policy on, in their order.
+pub(crate) fn scheduler() -> [i64; 7] {
+    // size and policy, flags, nice and priority, runtime, deadline, period.
+    let mut attr = [0u64; 6];
+    let args = [0, attr.as_mut_ptr() as u64, size_of_val(&attr) as u64, 0, 0, 0];
+    let _zeroes_tell = native(libc::SYS_sched_getattr as u64, args);
+    let [head, flags, fair, runtime, deadline, period] = attr.map(u64::cast_signed);
+    let (nice, priority) = (i64::from(fair as i32), fair >> 32);
+    [head >> 32, flags, nice, priority, runtime, deadline, period]
+}
+
+/// Class and level of its input and output.
+pub(crate) fn io_priority() -> [i64; 2] {
+    const WHO_PROCESS: u64 = 1;
+    let both = native(libc::SYS_ioprio_get as u64, [WHO_PROCESS, 0, 0, 0, 0, 0]).unwrap_or(-1);
+    [both >> 13, both & 0x1fff]
+}
+
+/// Mode, with its flags, and the first 64 nodes of its memory policy; the negative number of the error
+/// without.
+pub(crate) fn memory_policy() -> [i64; 2] {
+    let (mut mode, mut nodes) = (0i32, [0u64; 16]);
+    let (to_mode, to_nodes) = (&raw mut mode as u64, nodes.as_mut_ptr() as u64);
+    let args = [to_mode, to_nodes, u64::from(u64::BITS) * nodes.len() as u64, 0, 0, 0];
+    match native(libc::SYS_get_mempolicy as u64, args) {
+        Ok(_zero) => [i64::from(mode), nodes[0].cast_signed()],
+        Err(errno) => [-i64::from(errno), 0],
+    }
+}

@@ -62,6 +62,13 @@ impl Directory {
         self.dir.as_fd()
     }
 
+    /// `cgroup.procs`, for who walks in.
+    pub(in super::super) fn door(&self) -> Result<OwnedFd> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+        openat(&self.dir, "cgroup.procs", flags, Mode::empty())
+            .map_err(|error| failed("open", &self.path.join("cgroup.procs"), error))
+    }
+
     /// The directory's path on the host: what to store to find it again with [`Directory::open`].
     pub(in super::super) fn path(&self) -> &Path {
         &self.path

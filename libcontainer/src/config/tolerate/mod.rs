@@ -12,6 +12,7 @@ mod walk;
 
 use serde_json::{Map, Value};
 
+pub(crate) use self::process::scheduler_flag;
 use self::walk::{Trail, each};
 use super::json::Report;
 use crate::error::Problem;
@@ -37,6 +38,7 @@ const EMPTY_IS_ABSENT: &[&[&str]] = &[
     &["linux", "resources", "cpu", "mems"],
     &["linux", "resources", "devices", "*", "type"],
     &["linux", "resources", "devices", "*", "access"],
+    &["linux", "memoryPolicy", "nodes"],
     &["linux", "seccomp", "listenerPath"],
     &["linux", "seccomp", "listenerMetadata"],
 ];
@@ -58,16 +60,41 @@ const CHOICES: &[Choice] = &[
         path: &["linux", "namespaces", "*"],
         key: "type",
         known: "pid network mount ipc uts user cgroup time",
-        optional: false,
+        otherwise: Otherwise::First,
     },
-    Choice { path: &["linux", "devices", "*"], key: "type", known: "c b u p", optional: false },
+    Choice {
+        path: &["linux", "devices", "*"],
+        key: "type",
+        known: "c b u p",
+        otherwise: Otherwise::First,
+    },
     Choice {
         path: &["linux", "resources", "devices", "*"],
         key: "type",
         known: "a b c u",
-        optional: true,
+        otherwise: Otherwise::FirstIfAny,
+    },
+    Choice {
+        path: &["linux", "personality"],
+        key: "domain",
+        known: "LINUX LINUX32",
+        otherwise: Otherwise::Dropped,
+    },
+    Choice {
+        path: &["linux", "memoryPolicy"],
+        key: "mode",
+        known: "MPOL_DEFAULT MPOL_BIND MPOL_INTERLEAVE MPOL_WEIGHTED_INTERLEAVE MPOL_PREFERRED \
+                MPOL_PREFERRED_MANY MPOL_LOCAL",
+        otherwise: Otherwise::Dropped,
     },
 ];
+
+const MEMORY_POLICY_FLAGS: Choices = Choices {
+    path: &["linux", "memoryPolicy"],
+    key: "flags",
+    known: "MPOL_F_NUMA_BALANCING MPOL_F_RELATIVE_NODES MPOL_F_STATIC_NODES",
+    taken: &[],
+};
 
 /// An object of the JSON value.
 type Object = Map<String, Value>;
@@ -89,6 +116,7 @@ pub(super) fn config(config: &mut Value, report: &mut Report) {
     for choice in CHOICES {
         choice.look(config, &TOP, report);
     }
+    MEMORY_POLICY_FLAGS.look(config, &TOP, report);
     linux::mend(config, report);
     if let Some(value) = config.get_mut("process") {
         process::mend(value, report);
@@ -151,6 +179,17 @@ fn drop_empty(value: &mut Value, path: &[&str]) {
     });
 }
 
+fn drop_emptied(value: &mut Value, path: &[&str]) {
+    let Some((key, parents)) = path.split_last() else {
+        return;
+    };
+    each(value, &TOP, parents, &mut |_, object| {
+        if object.get(*key).and_then(Value::as_object).is_some_and(Object::is_empty) {
+            object.remove(*key);
+        }
+    });
+}
+
 fn supply(value: &mut Value, path: &[&str], key: &str) {
     each(value, &TOP, path, &mut |_, object| {
         if !object.contains_key(key) {
@@ -164,7 +203,18 @@ struct Choice {
     path: &'static [&'static str],
     key: &'static str,
     known: &'static str,
-    optional: bool,
+    otherwise: Otherwise,
+}
+
+/// What is read in place of another word than those.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Otherwise {
+    /// The first of them.
+    First,
+    /// The same, but there need be none.
+    FirstIfAny,
+    /// Nothing: the rest of the object would be judged by a word that nobody wrote.
+    Dropped,
 }
 
 impl Choice {
@@ -172,7 +222,7 @@ impl Choice {
     fn look(&self, value: &mut Value, start: &Trail<'_>, report: &mut Report) {
         each(value, start, self.path, &mut |trail, object| {
             let text = match object.get(self.key) {
-                None if self.optional => return,
+                None if self.otherwise == Otherwise::FirstIfAny => return,
                 None => "is missing".to_owned(),
                 Some(Value::String(word)) if !self.words().any(|known| known == word) => {
                     format!("unknown value {word:?}")
@@ -183,12 +233,51 @@ impl Choice {
             let text = format!("{text}; known are {known}");
             let problem = Problem::new(trail.with(self.key), text);
             report.problems.push(problem);
+            if self.otherwise == Otherwise::Dropped {
+                return object.clear();
+            }
             let word = self.words().next().map(Value::from).unwrap_or_default();
             object.insert(self.key.to_owned(), word);
         });
+        if self.otherwise == Otherwise::Dropped {
+            drop_emptied(value, self.path);
+        }
     }
 
     fn words(&self) -> impl Iterator<Item = &'static str> {
         self.known.split(' ')
+    }
+}
+
+/// A field that holds several of a list of words.
+struct Choices {
+    path: &'static [&'static str],
+    key: &'static str,
+    known: &'static str,
+    /// Words of no specification that pass as well.
+    taken: &'static [&'static str],
+}
+
+impl Choices {
+    /// Reports other words, and takes them out.
+    fn look(&self, value: &mut Value, start: &Trail<'_>, report: &mut Report) {
+        each(value, start, self.path, &mut |trail, object| {
+            let Some(Value::Array(words)) = object.get_mut(self.key) else {
+                return;
+            };
+            let field = trail.with(self.key);
+            let mut index = 0;
+            words.retain(|word| {
+                let mut right = self.known.split(' ').chain(self.taken.iter().copied());
+                let wrong = word.as_str().filter(|word| !right.any(|known| known == *word));
+                if let Some(word) = wrong {
+                    let known = self.known.split(' ').collect::<Vec<_>>().join(", ");
+                    let text = format!("unknown value {word:?}; known are {known}");
+                    report.problems.push(Problem::new(format!("{field}[{index}]"), text));
+                }
+                index += 1;
+                wrong.is_none()
+            });
+        });
     }
 }

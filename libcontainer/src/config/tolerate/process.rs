@@ -3,12 +3,13 @@
 
 use std::str::FromStr;
 
-use oci_spec::runtime::Capability;
+use oci_spec::runtime::{Capability, LinuxSchedulerFlag};
 use serde_json::Value;
 
 use super::walk::{Trail, at};
-use super::{Choice, Report, drop_empty, shape};
+use super::{Choice, Choices, Otherwise, Report, drop_empty, shape};
 use crate::config::explain::join;
+use crate::error::Problem;
 
 const EMPTY_IS_ABSENT: &[&[&str]] = &[
     &["apparmorProfile"],
@@ -23,7 +24,33 @@ const RLIMITS: Choice = Choice {
     known: "RLIMIT_AS RLIMIT_CORE RLIMIT_CPU RLIMIT_DATA RLIMIT_FSIZE RLIMIT_LOCKS RLIMIT_MEMLOCK \
             RLIMIT_MSGQUEUE RLIMIT_NICE RLIMIT_NOFILE RLIMIT_NPROC RLIMIT_RSS RLIMIT_RTPRIO \
             RLIMIT_RTTIME RLIMIT_SIGPENDING RLIMIT_STACK",
-    optional: false,
+    otherwise: Otherwise::First,
+};
+
+const CHOICES: &[Choice] = &[
+    RLIMITS,
+    Choice {
+        path: &["scheduler"],
+        key: "policy",
+        known: "SCHED_OTHER SCHED_FIFO SCHED_RR SCHED_BATCH SCHED_ISO SCHED_IDLE SCHED_DEADLINE",
+        otherwise: Otherwise::Dropped,
+    },
+    Choice {
+        path: &["ioPriority"],
+        key: "class",
+        known: "IOPRIO_CLASS_RT IOPRIO_CLASS_BE IOPRIO_CLASS_IDLE",
+        otherwise: Otherwise::Dropped,
+    },
+];
+
+const FLAGS: Choices = Choices {
+    path: &["scheduler"],
+    key: "flags",
+    known: "SCHED_FLAG_RESET_ON_FORK SCHED_FLAG_RECLAIM SCHED_FLAG_DL_OVERRUN \
+            SCHED_FLAG_KEEP_POLICY SCHED_FLAG_KEEP_PARAMS SCHED_FLAG_UTIL_CLAMP_MIN \
+            SCHED_FLAG_UTIL_CLAMP_MAX",
+    // As a program writes them that has its configuration in oci-spec's types.
+    taken: &["SCHED_RESET_ON_FORK", "SCHED_FLAG_D_L_OVERRUN"],
 };
 
 /// Scheduler flags as the specification spells them, and as oci-spec 0.10 does.
@@ -37,9 +64,12 @@ pub(super) fn mend(process: &mut Value, report: &mut Report) {
     for path in EMPTY_IS_ABSENT {
         drop_empty(process, path);
     }
-    RLIMITS.look(process, &Trail::Start("process"), report);
-    capabilities(process, report);
+    let start = Trail::Start("process");
+    CHOICES.iter().for_each(|choice| choice.look(process, &start, report));
+    FLAGS.look(process, &start, report);
     scheduler_flags(process);
+    io_priority(process, report);
+    capabilities(process, report);
     compulsory(process, report);
 }
 
@@ -80,6 +110,13 @@ fn is_capability(name: &str) -> bool {
     name.strip_prefix("CAP_").is_some_and(|name| Capability::from_str(name).is_ok())
 }
 
+/// A scheduler flag as the specification spells it.
+pub(crate) fn scheduler_flag(flag: LinuxSchedulerFlag) -> String {
+    let theirs = flag.to_string();
+    let specified = SCHEDULER_FLAGS.iter().find(|(_, name)| *name == theirs);
+    specified.map_or(theirs, |(name, _)| (*name).to_owned())
+}
+
 fn scheduler_flags(process: &mut Value) {
     let Some(scheduler) = at(process, &["scheduler"]) else {
         return;
@@ -94,5 +131,13 @@ fn scheduler_flags(process: &mut Value) {
         if let Some((_, theirs)) = theirs {
             *flag = Value::from(*theirs);
         }
+    }
+}
+
+/// oci-spec reads an absent priority as 0, the highest.
+fn io_priority(process: &mut Value, report: &mut Report) {
+    if at(process, &["ioPriority"]).is_some_and(|object| !object.contains_key("priority")) {
+        let text = "is missing; 0 (highest) to 7 (lowest) is right";
+        report.problems.push(Problem::new("process.ioPriority.priority", text));
     }
 }

@@ -13,10 +13,12 @@ mod devices;
 mod hooks;
 mod idmap;
 mod ids;
+mod memory_policy;
 mod mounts;
 mod namespaces;
 mod process;
 mod resources;
+mod scheduling;
 mod seccomp;
 mod sysctl;
 mod time;
@@ -87,6 +89,7 @@ pub fn validate(spec: &Spec, host: &HostIds) -> Vec<Problem> {
         if let Some(resources) = linux.resources() {
             resources::check(resources, &mut findings);
         }
+        memory_policy::check(linux, &mut findings);
         seccomp::check(linux, &mut findings);
     }
     namespaces::check_caller(spec, host, &mut findings);
@@ -99,12 +102,12 @@ pub fn validate(spec: &Spec, host: &HostIds) -> Vec<Problem> {
 pub fn validate_process(process: &Process, linux: Option<&Linux>) -> Vec<Problem> {
     let mut findings = Findings::default();
     check_process(process, linux, &mut findings);
-    unsupported::check_process(process, &mut findings);
     findings.list
 }
 
 fn check_process(process: &Process, linux: Option<&Linux>, findings: &mut Findings) {
     process::check(process, findings);
+    scheduling::check(process, findings);
     capabilities::check(process, findings);
     ids::check_user(process.user(), linux, findings);
 }

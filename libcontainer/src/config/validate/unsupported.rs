@@ -1,7 +1,7 @@
 //! Fields of the specification that this version cannot honour. None of them is passed over in
 //! silence; each line goes when its feature comes.
 
-use oci_spec::runtime::{Linux, Process, Spec};
+use oci_spec::runtime::{Linux, Spec};
 
 use super::{Findings, MountMappings};
 
@@ -9,21 +9,9 @@ const TEXT: &str = "is not supported by this version; leave it out to run withou
 
 type Table<T> = &'static [(&'static str, fn(&T) -> bool)];
 
-const PROCESS: Table<Process> = &[
-    ("process.scheduler", |process| process.scheduler().is_some()),
-    ("process.ioPriority", |process| process.io_priority().is_some()),
-    ("process.execCPUAffinity", |process| {
-        process.exec_cpu_affinity().as_ref().is_some_and(|affinity| {
-            affinity.initial().is_some() || affinity.cpu_affinity_final().is_some()
-        })
-    }),
-];
-
 const LINUX: Table<Linux> = &[
     // Empty, it still asks for a group of the container's name.
     ("linux.intelRdt", |linux| linux.intel_rdt().is_some()),
-    ("linux.memoryPolicy", |linux| linux.memory_policy().is_some()),
-    ("linux.personality", |linux| linux.personality().is_some()),
     ("linux.netDevices", |linux| {
         linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())
     }),
@@ -33,17 +21,10 @@ const SPEC: Table<Spec> = &[("vm", |spec| spec.vm().is_some())];
 
 pub(super) fn check(spec: &Spec, findings: &mut Findings) {
     look(SPEC, spec, findings);
-    if let Some(process) = spec.process() {
-        check_process(process, findings);
-    }
     if let Some(linux) = spec.linux() {
         look(LINUX, linux, findings);
     }
     mount_mappings(spec, findings);
-}
-
-pub(super) fn check_process(process: &Process, findings: &mut Findings) {
-    look(PROCESS, process, findings);
 }
 
 fn look<T>(table: Table<T>, part: &T, findings: &mut Findings) {

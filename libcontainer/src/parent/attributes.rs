@@ -1,0 +1,17 @@
+//! What a child in a user namespace is refused and its parent is not.
+
+use super::explain;
+use crate::child::Message;
+use crate::error::Result;
+use crate::plan::{Op, Plan};
+use crate::sys::Errno;
+
+/// Does to process `pid` what the step that `message` is about could not do itself.
+pub(super) fn set(plan: &Plan, message: &Message, pid: i32) -> Result<()> {
+    let done = match explain::step(plan, message).map(|step| &step.op) {
+        Some(Op::Scheduler(scheduler)) => scheduler.set(pid),
+        Some(Op::IoPriority(priority)) => priority.set(pid),
+        _ => Err(Errno(libc::EINVAL)),
+    };
+    done.map_err(|errno| explain::failed(plan, &message.failed(errno)))
+}
