@@ -32,11 +32,6 @@ fn problems(config: &Config, host: &HostIds) -> Vec<String> {
 /// The warnings that are justified.
 fn warnings(sample: &str) -> Vec<String> {
     match sample {
-        "cri-userns.config.json" => ["6", "7", "8"]
-            .map(|index| {
-                format!("mounts[{index}].uidMappings: not supported yet, the owners of files stay unmapped")
-            })
-            .to_vec(),
         // What runc writes raises none of them: the inheritable set is missing.
         "runc.config.json" | "runc-rootless.config.json" => vec![
             "process.capabilities.ambient: CAP_AUDIT_WRITE, CAP_KILL, CAP_NET_BIND_SERVICE are not in both inheritable and permitted, ignored".to_owned(),

@@ -609,14 +609,71 @@ fn what_is_not_supported_is_refused_by_name() {
     check(&[
         ("linux/seccomp", json!(null), &[]),
         ("linux/netDevices", json!({}), &[]),
+        ("annotations", json!({"org.example": "x"}), &[]),
+    ]);
+}
+
+#[test]
+fn mappings_of_mounts() {
+    let mount = |fields: Value| {
+        let mut mount = json!({"destination": "/a", "type": "bind", "source": "/b"});
+        mount.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        json!([mount])
+    };
+    let map = |size: u32| json!([{"containerID": 0, "hostID": 4294967290u32, "size": size}]);
+    check(&[
+        ("mounts", mount(json!({"uidMappings": map(1), "gidMappings": map(1)})), &[]),
+        ("mounts", mount(json!({"options": ["rbind", "idmap=uids=0-1-2;gids=0-1-2"]})), &[]),
         (
             "mounts",
-            json!([{"destination": "/a", "type": "bind", "source": "/b", "uidMappings": [{"containerID": 0, "hostID": 1, "size": 1}]}]),
+            mount(json!({"uidMappings": map(1)})),
             &[
-                "mounts[0].uidMappings: mappings other than linux.uidMappings and linux.gidMappings are not supported by this version",
+                "mounts[0].gidMappings: is missing; uidMappings and gidMappings of a mount go together",
             ],
         ),
-        ("annotations", json!({"org.example": "x"}), &[]),
+        (
+            "mounts",
+            mount(json!({"uidMappings": map(0), "gidMappings": map(6)})),
+            &[
+                "mounts[0].uidMappings[0].size: is 0; a range has one id or more",
+                "mounts[0].gidMappings[0].hostID: 4294967290 and size 6 go beyond the last id 4294967294",
+            ],
+        ),
+        (
+            "mounts",
+            mount(json!({"options": ["rbind", "ridmap"]})),
+            &[
+                "mounts[0].options: idmap without uidMappings and gidMappings takes the container's user namespace, and there is none; add the mappings to the mount",
+            ],
+        ),
+        (
+            "mounts",
+            mount(json!({"options": ["idmap=uids=0-1"]})),
+            &[
+                "mounts[0].options: idmap: \"0-1\" is no range; one is FILESYSTEM-HOST-COUNT or @FILESYSTEM-CONTAINER-COUNT",
+            ],
+        ),
+        (
+            "mounts",
+            mount(json!({"options": ["idmap=uids=0-1-2"]})),
+            &[
+                "mounts[0].gidMappings: is missing; uidMappings and gidMappings of a mount go together",
+            ],
+        ),
+        (
+            "mounts",
+            mount(
+                json!({"options": ["idmap=uids=0-1-1;gids=0-1-1"], "uidMappings": map(1), "gidMappings": map(1)}),
+            ),
+            &["mounts[0].options: idmap: has a value, and the mount has mappings; take one away"],
+        ),
+        (
+            "mounts",
+            mount(
+                json!({"options": ["remount", "idmap"], "uidMappings": map(1), "gidMappings": map(1)}),
+            ),
+            &["mounts[0].options: idmap is for a new mount; one that is there keeps its ids"],
+        ),
     ]);
 }
 

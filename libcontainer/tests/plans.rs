@@ -212,6 +212,47 @@ fn the_plan_of_a_process_with_every_attribute() {
     is_as_written("attributes.plan", &plan(&config, &ROOT));
 }
 
+/// As containerd writes it, and what it does not: the host's root maps, whatever the container is.
+#[test]
+fn the_plan_of_a_container_in_a_pod_with_a_user_namespace() {
+    is_as_written("cri-userns.plan", &plan(&sample("cri-userns"), &ROOT));
+}
+
+#[test]
+fn the_plan_of_mounts_with_ids_of_their_own() {
+    let mut config = sample("runc");
+    push(&mut config["linux"]["namespaces"], json!({ "type": "user" }));
+    for list in ["uidMappings", "gidMappings"] {
+        config["linux"][list] = common::map(100_000, 1000);
+    }
+    let own = common::map(100_007, 1);
+    let mounts = [
+        json!({"destination": "/a", "source": "/a", "options": ["rbind", "idmap"]}),
+        json!({"destination": "/b", "source": "/b", "options": ["rbind", "ridmap", "ro"],
+            "uidMappings": own, "gidMappings": own}),
+        json!({"destination": "/c", "type": "tmpfs", "options": ["idmap"]}),
+        json!({"destination": "/d", "type": "tmpfs", "options": ["ro", "size=1m"],
+            "uidMappings": own, "gidMappings": own}),
+    ];
+    mounts.into_iter().for_each(|mount| push(&mut config["mounts"], mount));
+    is_as_written("idmap.plan", &plan(&config, &ROOT));
+}
+
+#[test]
+fn an_ordinary_user_maps_no_mount_of_the_host() {
+    let mut config = sample("runc-rootless");
+    push(
+        &mut config["mounts"],
+        json!({"destination": "/a", "source": "/a", "options": ["rbind", "idmap"]}),
+    );
+    let bundle = Bundle { path: "/nowhere".into(), config: parse(&config) };
+    for host in [USER, Host { owns_mounts: false, ..ROOT }] {
+        let planned = Plan::for_create("c1", &bundle, &CreateOptions::default(), &host, None);
+        let error = planned.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("(/a): an id mapping takes CAP_SYS_ADMIN"), "{error}");
+    }
+}
+
 /// Each is a mount of its own; `cpu` and `cpuacct` share one.
 fn hierarchies() -> Vec<Mounted> {
     let at = |name| format!("/sys/fs/cgroup/{name}");

@@ -9,6 +9,7 @@ mod events;
 mod exec;
 mod explain;
 mod hooks;
+mod idmap;
 mod lifecycle;
 mod limits;
 mod list;
@@ -47,6 +48,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     namespaces::FEATURE,
     rootfs::FEATURE,
     mounts::FEATURE,
+    idmap::FEATURE,
     terminal::FEATURE,
     hooks::FEATURE,
     log::FEATURE,

@@ -453,7 +453,7 @@ fn subids_caller_in_user_namespace(ctx: &Ctx) -> Res {
 }
 
 /// newuidmap and newgidmap as an engine calls them for its own user namespace.
-fn map_from_outside(ctx: &Ctx, pid: i32) -> Res {
+pub(super) fn map_from_outside(ctx: &Ctx, pid: i32) -> Res {
     let (uid, gid) = own_ids();
     let user = user_name();
     let tools = [("newuidmap", uid, "/etc/subuid"), ("newgidmap", gid, "/etc/subgid")];

@@ -146,6 +146,16 @@ pub(crate) fn run(mut context: Context) -> ! {
     context.fail(errno)
 }
 
+/// A process that is in a user namespace and holds it, until whoever made it closes its end of
+/// `socket` or is gone.
+pub(crate) fn hold(socket: RawFd, others: &[(u32, u32)]) -> ! {
+    let closed = others.iter().try_for_each(|(first, last)| file::close_range(*first, *last));
+    if closed.is_ok() {
+        let _ = file::read(socket, &mut [0u8; 1]);
+    }
+    sys_process::exit(0)
+}
+
 impl<'a> Context<'a> {
     /// A clone copies whatever other threads have open for their own children and containers. Who
     /// waits until one of those is closed must not have to wait for this child as well; and the

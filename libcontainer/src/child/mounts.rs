@@ -62,14 +62,16 @@ impl Context<'_> {
     pub(super) fn mount(&mut self, plan: &MountPlan) -> Result<()> {
         let fd = match &plan.source {
             Source::Remount(parameters) => return self.remount(plan, parameters),
-            Source::Filesystem(filesystem) => match &filesystem.classic {
-                Some(classic) => return self.mount_classic(plan, filesystem, classic),
-                None => self.new_filesystem(plan, filesystem)?,
+            Source::Filesystem(filesystem) => match (&filesystem.classic, filesystem.made) {
+                (Some(classic), _) => return self.mount_classic(plan, filesystem, classic),
+                (None, Some(input)) => self.input(input)?,
+                (None, None) => self.new_filesystem(plan, filesystem)?,
             },
             Source::Bind(source) => self.tree(source)?,
             Source::Cgroup(path) => mount::open_tree(libc::AT_FDCWD, path, false)?,
         };
-        if !matches!(plan.source, Source::Filesystem(_)) {
+        // A file system that is made here has its attributes from the start.
+        if !matches!(&plan.source, Source::Filesystem(Filesystem { made: None, .. })) {
             set(fd, false, &plan.attr)?;
         }
         let target = self.target(plan, fd)?;

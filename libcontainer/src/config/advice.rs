@@ -1,18 +1,17 @@
 //! What is legal and will be done, but hardly as its author thinks: warnings.
 
 use oci_spec::runtime::{
-    Capabilities, Linux, LinuxCapabilities, LinuxSchedulerFlag, LinuxSchedulerPolicy, Mount,
-    Process, Scheduler, Spec,
+    Capabilities, LinuxCapabilities, LinuxSchedulerFlag, LinuxSchedulerPolicy, Mount, Process,
+    Scheduler, Spec,
 };
 
-use super::validate::{MountMappings, Version, capability_names};
+use super::validate::{Version, capability_names};
 
 /// Warnings about a configuration.
 pub(super) fn on_spec(spec: &Spec) -> Vec<String> {
     let mut warnings = version(spec.version());
     for (index, mount) in spec.mounts().iter().flatten().enumerate() {
         warnings.extend(relative(index, mount));
-        warnings.extend(mappings(index, mount, spec.linux().as_ref()));
     }
     let devices = spec.linux().as_ref().and_then(|linux| linux.devices().as_ref());
     for (index, device) in devices.into_iter().flatten().enumerate() {
@@ -63,14 +62,6 @@ fn relative(index: usize, mount: &Mount) -> Option<String> {
     let path = mount.destination();
     let relative = path.is_relative() && !path.as_os_str().is_empty();
     relative.then(|| format!("mounts[{index}].destination: {path:?} is taken as relative to /"))
-}
-
-/// Until idmapped mounts are supported; other mappings than the container's are refused.
-fn mappings(index: usize, mount: &Mount, linux: Option<&Linux>) -> Option<String> {
-    let asked = MountMappings::of(mount, linux) == MountMappings::Containers;
-    asked.then(|| {
-        format!("mounts[{index}].uidMappings: not supported yet, the owners of files stay unmapped")
-    })
 }
 
 /// Programs written in Go put the type of the device into the same number.

@@ -30,8 +30,8 @@ use crate::error::{Error, ErrorKind, Problem, Result};
 
 pub(crate) use list::List;
 pub(crate) use tolerate::scheduler_flag;
-pub(crate) use validate::device_rule_problem;
 pub use validate::{HostIds, sysctl_path, validate, validate_process, validate_resources};
+pub(crate) use validate::{MountIds, MountMappings, device_rule_problem};
 
 /// What `config.json` says
 /// ([config.md](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md)).

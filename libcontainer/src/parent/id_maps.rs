@@ -14,8 +14,7 @@ use std::process::{Child, Command, Stdio};
 const UID_FIELD: &str = "linux.uidMappings";
 const GID_FIELD: &str = "linux.gidMappings";
 
-pub(super) fn write(pid: i32, maps: Option<&IdMaps>, host: &Host) -> Result<()> {
-    let Some(maps) = maps else { return Ok(()) };
+pub(super) fn write(pid: i32, maps: &IdMaps, host: &Host) -> Result<()> {
     let privileged = host.has(Capability::CAP_SETUID) && host.has(Capability::CAP_SETGID);
     if privileged {
         return direct(pid, maps);

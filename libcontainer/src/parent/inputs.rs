@@ -1,10 +1,11 @@
 //! Opens what the child is to be given.
 
+use super::idmap::Namespaces;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Input, Namespace};
+use crate::plan::{Host, Input, Namespace};
 use crate::sys::{file, mount, process};
-use std::ffi::CStr;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 const NSFS_MAGIC: libc::c_long = 0x6e73_6673;
 
@@ -23,8 +24,17 @@ impl AsRawFd for Opened {
     }
 }
 
-pub(super) fn open(inputs: &[Input]) -> Result<Vec<Opened>> {
-    inputs.iter().map(open_one).collect()
+pub(super) fn open(inputs: &[Input], host: &Host) -> Result<Vec<Opened>> {
+    let mut namespaces = Namespaces::new(host);
+    let mut all: Vec<Opened> = Vec::with_capacity(inputs.len());
+    for input in inputs {
+        let opened = open_one(input)?;
+        if let Opened::Owned(tree) = &opened {
+            namespaces.map(tree.as_fd(), input, |place| all.get(place).map(Opened::as_raw_fd))?;
+        }
+        all.push(opened);
+    }
+    Ok(all)
 }
 
 fn open_one(input: &Input) -> Result<Opened> {
@@ -32,11 +42,14 @@ fn open_one(input: &Input) -> Result<Opened> {
         Input::Namespace { kind, path, field } => {
             namespace(*kind, path).map_err(|error| error.field(field.clone())).map(Opened::Owned)
         }
-        Input::Tree { path, recursive, slave, field } => tree(path, *recursive, *slave)
+        Input::Tree { path, recursive, slave, field, .. } => tree(path, *recursive, *slave)
             .map_err(|errno| {
                 Error::system(format!("bind source {}", path.to_string_lossy()), errno)
                     .field(field.clone())
             })
+            .map(Opened::Owned),
+        Input::Filesystem { fstype, parameters, field, .. } => filesystem(fstype, parameters)
+            .map_err(|error| error.field(field.clone()))
             .map(Opened::Owned),
         Input::Given(fd) => Ok(Opened::Given(*fd)),
     }
@@ -73,4 +86,29 @@ fn tree(path: &CStr, recursive: bool, slave: bool) -> crate::sys::Result<OwnedFd
         mount::mount_setattr(fd.as_raw_fd(), c"", true, &crate::plan::slave())?;
     }
     Ok(fd)
+}
+
+/// A file system that is not attached anywhere.
+fn filesystem(fstype: &CStr, parameters: &[(CString, Option<CString>)]) -> Result<OwnedFd> {
+    let name = fstype.to_string_lossy();
+    let failed = |errno| Error::system(format!("mount {name}"), errno);
+    let context = mount::fsopen(fstype).map(process::own).map_err(failed)?;
+    let fd = context.as_raw_fd();
+    let configured = parameters
+        .iter()
+        .try_for_each(|(key, value)| mount::fsconfig_set(fd, key, value.as_deref()))
+        .and_then(|()| mount::fsconfig_create(fd))
+        .and_then(|()| mount::fsmount(fd, 0));
+    configured.map(process::own).map_err(|errno| match kernel_text(fd) {
+        Some(text) => Error::system(format!("mount {name}: {text}"), errno),
+        None => failed(errno),
+    })
+}
+
+/// What a file system says in words, read from its context.
+fn kernel_text(context: RawFd) -> Option<String> {
+    let mut text = [0u8; 256];
+    let length = file::read(context, &mut text).ok()?;
+    let text = String::from_utf8_lossy(text.get(..length)?).into_owned();
+    text.lines().find_map(|line| line.strip_prefix("e ")).map(str::to_owned)
 }

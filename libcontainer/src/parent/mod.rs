@@ -9,6 +9,7 @@ mod attributes;
 mod explain;
 mod filter;
 mod id_maps;
+mod idmap;
 mod inputs;
 mod procfs;
 
@@ -120,7 +121,7 @@ impl Drop for Child {
 /// Starts the child and answers it until it is ready.
 pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready> {
     filter::check_flags(launch.plan)?;
-    let inputs = inputs::open(&launch.plan.inputs)?;
+    let inputs = inputs::open(&launch.plan.inputs, launch.host)?;
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
     let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
@@ -141,6 +142,7 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
     drop(launch.start_fifo.take());
     let mut conversation = Conversation {
         launch: &launch,
+        inputs: &raw,
         guarded,
         socket: ours,
         child,
@@ -234,6 +236,8 @@ fn descriptors_between(first: u32, kept: impl Iterator<Item = RawFd>) -> Vec<(u3
 /// The exchange of messages with a child that is being set up.
 struct Conversation<'a> {
     launch: &'a Launch<'a>,
+    /// What the child was given.
+    inputs: &'a [RawFd],
     /// The cgroup that systemd has to let the child into.
     guarded: Option<Guarded<'a>>,
     socket: OwnedFd,
@@ -255,8 +259,7 @@ impl Conversation<'_> {
             };
             match message.kind {
                 Kind::NeedIdMaps => {
-                    let maps = self.launch.plan.id_maps.as_ref();
-                    id_maps::write(self.child.pid, maps, self.launch.host)?;
+                    self.map_ids()?;
                     self.answer()?;
                 }
                 Kind::NeedCgroup => {
@@ -289,6 +292,15 @@ impl Conversation<'_> {
             socket: self.socket,
             answered: self.answered,
         })
+    }
+
+    /// The maps of the container's user namespace, and the mounts that have the same.
+    fn map_ids(&self) -> Result<()> {
+        let plan = self.launch.plan;
+        if let Some(maps) = &plan.id_maps {
+            id_maps::write(self.child.pid, maps, self.launch.host)?;
+        }
+        idmap::by_container(plan, self.inputs, self.child.pid)
     }
 
     /// The next message. The joiner and the child that it makes write to the same socket, and the

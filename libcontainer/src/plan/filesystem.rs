@@ -2,12 +2,13 @@
 
 use super::Input;
 use super::create::Planner;
+use super::idmap::{self, IdMapping};
 use super::mount::{self, BindSource, Given, MountPlan, Planned, Source};
 use super::mount_options;
 use super::namespaces;
 use super::op::{Op, Step};
 use super::paths::{RootPath, c_path, c_string};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use oci_spec::runtime::Mount;
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -32,13 +33,32 @@ pub(super) fn attach(planner: &mut Planner) -> Result<()> {
     let mut mounts = Vec::new();
     for (number, entry) in planner.spec.mounts().iter().flatten().enumerate() {
         let field = format!("mounts[{number}] ({})", entry.destination().display());
-        match mount::plan(entry, &given).map_err(|error| error.field(field.clone()))? {
-            Planned::Ready(mount) => mounts.push((mount, field)),
-            Planned::Several(all, warning) => {
+        let named = |error: Error| error.field(field.clone());
+        let mapping = IdMapping::plan(entry, planner).map_err(named)?;
+        match (mount::plan(entry, &given).map_err(named)?, mapping) {
+            (Planned::Bind { mut mount, path, recursive }, Some(mapping)) => {
+                let input = Input::Tree {
+                    path,
+                    recursive,
+                    slave: !is_shared(planner),
+                    idmap: Some(mapping),
+                    field: field.clone(),
+                };
+                mount.source = Source::Bind(BindSource::Input(planner.plan.input(input)));
+                mounts.push((mount, field));
+            }
+            (Planned::Ready(mut mount), Some(mapping)) => {
+                let input = idmap::filesystem(&mut mount, mapping, &field).map_err(named)?;
+                mount.made_by_parent(planner.plan.input(input));
+                mounts.push((mount, field));
+            }
+            (Planned::Several(..), Some(_)) => return Err(named(idmap::unsupported())),
+            (Planned::Ready(mount), None) => mounts.push((mount, field)),
+            (Planned::Several(all, warning), None) => {
                 planner.plan.warnings.extend(warning.map(|text| format!("{field}: {text}")));
                 mounts.extend(all.into_iter().map(|mount| (mount, field.clone())));
             }
-            Planned::Bind { mut mount, path, recursive } => {
+            (Planned::Bind { mut mount, path, recursive }, None) => {
                 mount.source = Source::Bind(BindSource::Tree(trees.len()));
                 trees.push(Opened { path, recursive, field: field.clone() });
                 mounts.push((mount, field));
@@ -146,8 +166,13 @@ fn by_parent_opened(
             mount.source = Source::Bind(BindSource::Input(first + place));
         }
     }
-    let input =
-        |Opened { path, recursive, field }| Input::Tree { path, recursive, slave: !shared, field };
+    let input = |Opened { path, recursive, field }| Input::Tree {
+        path,
+        recursive,
+        slave: !shared,
+        idmap: None,
+        field,
+    };
     planner.plan.inputs.extend(trees.into_iter().map(input));
     first
 }

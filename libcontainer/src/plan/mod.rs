@@ -18,6 +18,7 @@ mod filesystem;
 mod filter;
 mod host;
 mod identity;
+mod idmap;
 mod mount;
 mod mount_options;
 mod namespaces;
@@ -33,6 +34,7 @@ pub(crate) use exec::{ExecTarget, HookPlan, for_exec, for_hook};
 pub(crate) use exec_process::ProcessPlan;
 pub(crate) use filter::permits;
 pub(crate) use identity::{IdMap, IdMaps, render as render_id_maps};
+pub(crate) use idmap::{IdMapping, Ids};
 pub(crate) use mount::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind};
 pub(crate) use namespaces::{ALL as ALL_NAMESPACES, Namespace};
 pub(crate) use op::{MakeNode, Op, Step};
@@ -53,10 +55,29 @@ pub(crate) enum Input {
         recursive: bool,
         /// Whether it gives the host none of its mounts.
         slave: bool,
+        idmap: Option<IdMapping>,
+        field: String,
+    },
+    /// A new file system that is to be id-mapped.
+    Filesystem {
+        fstype: CString,
+        parameters: Vec<(CString, Option<CString>)>,
+        idmap: IdMapping,
         field: String,
     },
     /// An open file of the caller: a pidfd, a directory.
     Given(std::os::fd::RawFd),
+}
+
+impl Input {
+    /// What it is id-mapped with.
+    pub(crate) fn idmap(&self) -> Option<&IdMapping> {
+        match self {
+            Self::Tree { idmap, .. } => idmap.as_ref(),
+            Self::Filesystem { idmap, .. } => Some(idmap),
+            Self::Namespace { .. } | Self::Given(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Input {
@@ -65,8 +86,13 @@ impl fmt::Display for Input {
             Self::Namespace { kind, path, field } => {
                 write!(f, "{} namespace {}  <- {field}", kind.name, path.to_string_lossy())
             }
-            Self::Tree { path, field, .. } => {
-                write!(f, "bind source {}  <- {field}", path.to_string_lossy())
+            Self::Tree { path, idmap, field, .. } => {
+                write!(f, "bind source {}", path.to_string_lossy())?;
+                idmap.iter().try_for_each(|idmap| idmap.fmt(f))?;
+                write!(f, "  <- {field}")
+            }
+            Self::Filesystem { fstype, idmap, field, .. } => {
+                write!(f, "new {}{idmap}  <- {field}", fstype.to_string_lossy())
             }
             Self::Given(_) => f.write_str("a descriptor of the caller's"),
         }
@@ -155,6 +181,13 @@ impl Plan {
             )
         };
         self.joiner.iter().chain(&self.steps).any(writes)
+    }
+
+    /// The inputs that are mapped with the container's user namespace, by their places.
+    pub(crate) fn mapped_by_container(&self) -> impl Iterator<Item = (usize, &Input)> {
+        let is_containers =
+            |input: &Input| input.idmap().is_some_and(|idmap| idmap.ids == Ids::Containers);
+        self.inputs.iter().enumerate().filter(move |(_, input)| is_containers(input))
     }
 
     /// The number of the first step of a kind.

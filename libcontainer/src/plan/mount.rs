@@ -41,6 +41,8 @@ pub(crate) struct Filesystem {
     pub(crate) classic: Option<Classic>,
     /// The host's directory to bind, read-only, when the kernel does not allow a new one.
     pub(crate) fallback: Option<CString>,
+    /// Made by the parent: place among the inputs.
+    pub(crate) made: Option<usize>,
 }
 
 /// The arguments of mount(2).
@@ -123,10 +125,6 @@ const PAGE: usize = 4096;
 pub(crate) fn plan(mount: &Mount, given: &Given) -> Result<Planned> {
     let texts = mount.options().iter().flatten().map(String::as_str);
     let options = MountOptions::parse(texts);
-    // What mappings say is looked at by validation; the option alone asks for the container's own.
-    if options.id_map && mount.uid_mappings().is_none() {
-        return Err(invalid("the option idmap is not supported by this version; take it out"));
-    }
     let target = RootPath::new(&mount.destination().to_string_lossy())?;
     let fstype = mount.typ().as_deref().unwrap_or("");
     let source = mount.source().as_ref().map(|path| path.to_string_lossy().into_owned());
@@ -212,7 +210,7 @@ impl Filesystem {
                 "options are longer than the page that mount(2) takes; shorten them",
             ));
         }
-        Ok(Self { fstype: c_string(fstype)?, parameters, classic, fallback: None })
+        Ok(Self { fstype: c_string(fstype)?, parameters, classic, fallback: None, made: None })
     }
 }
 
@@ -278,6 +276,14 @@ impl MountPlan {
     /// Whether nothing is in it when it is new.
     pub(crate) fn is_empty_tmpfs(&self) -> bool {
         self.is_tmpfs() && !self.copy_up
+    }
+
+    /// The file system comes from the parent, as this input.
+    pub(super) fn made_by_parent(&mut self, input: usize) {
+        if let Source::Filesystem(filesystem) = &mut self.source {
+            filesystem.classic = None;
+            filesystem.made = Some(input);
+        }
     }
 
     /// Takes away that it is read-only; whether it was.
@@ -369,13 +375,6 @@ mod tests {
         };
         assert_eq!(classic.flags, libc::MS_NOSUID);
         assert_eq!(classic.data.to_str().unwrap(), lower);
-    }
-
-    #[test]
-    fn idmap_is_refused() {
-        assert!(
-            mount(r#"{"destination":"/d","source":"/d","options":["rbind","ridmap"]}"#).is_err()
-        );
     }
 
     #[test]

@@ -37,6 +37,7 @@ enum Effect {
     Bind,
     Remount,
     CopyUp,
+    /// Is read with the mappings of the mount.
     IdMap,
     /// Means nothing to the kernel, or is the default.
     Nothing,
@@ -99,7 +100,6 @@ pub(crate) struct MountOptions {
     pub(crate) bind: Option<bool>,
     pub(crate) remount: bool,
     pub(crate) copy_up: bool,
-    pub(crate) id_map: bool,
     /// Flags of the superblock.
     pub(crate) superblock: Vec<&'static str>,
     /// All else is the filesystem's own: `size=64k`, `newinstance`.
@@ -112,6 +112,8 @@ impl MountOptions {
         for option in options {
             match find(option) {
                 Some((effect, recursive)) => parsed.apply(effect, recursive),
+                // What it says is read with the mappings of the mount.
+                None if matches!(option.split_once('='), Some(("idmap" | "ridmap", _))) => {}
                 None if option.is_empty() => {}
                 None => parsed.data.push(match option.split_once('=') {
                     Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
@@ -142,8 +144,7 @@ impl MountOptions {
             Bind => self.bind = Some(recursive || self.bind == Some(true)),
             Remount => self.remount = true,
             CopyUp => self.copy_up = true,
-            IdMap => self.id_map = true,
-            Nothing => {}
+            IdMap | Nothing => {}
         }
     }
 

@@ -29,7 +29,16 @@ pub(crate) struct MountAttr {
     pub(crate) userns_fd: u64,
 }
 
+const MOUNT_ATTR_IDMAP: u64 = 0x0010_0000;
+
 impl MountAttr {
+    /// Maps ids as the user namespace of this descriptor does (mount_setattr(2), "ID-mapped mounts").
+    pub(crate) fn id_map(userns: RawFd) -> Self {
+        // A negative descriptor is one that the kernel refuses.
+        let userns_fd = userns as u64;
+        Self { attr_set: MOUNT_ATTR_IDMAP, userns_fd, ..Self::default() }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
     }

@@ -19,15 +19,17 @@ pub(super) fn check(linux: &Linux, findings: &mut Findings) {
     let origin = namespaces::origin(Some(linux), LinuxNamespaceType::User);
     for (field, mappings) in both(linux) {
         presence(field, mappings, origin, findings);
-        let text = format!("has {} entries; the kernel takes {MOST_LINES}", mappings.len());
-        findings.expect(mappings.len() <= MOST_LINES, field, text);
-        mappings
-            .iter()
-            .enumerate()
-            .for_each(|(index, mapping)| range(field, index, mapping, findings));
-        overlaps(field, "containerID", mappings, LinuxIdMapping::container_id, findings);
-        overlaps(field, "hostID", mappings, LinuxIdMapping::host_id, findings);
+        check_ranges(field, mappings, findings);
     }
+}
+
+/// What the kernel asks of a map, whoever it is for.
+pub(super) fn check_ranges(field: &str, mappings: &[LinuxIdMapping], findings: &mut Findings) {
+    let text = format!("has {} entries; the kernel takes {MOST_LINES}", mappings.len());
+    findings.expect(mappings.len() <= MOST_LINES, field, text);
+    mappings.iter().enumerate().for_each(|(index, mapping)| range(field, index, mapping, findings));
+    overlaps(field, "containerID", mappings, LinuxIdMapping::container_id, findings);
+    overlaps(field, "hostID", mappings, LinuxIdMapping::host_id, findings);
 }
 
 /// Whether the ids of `user` exist in a container with `linux`'s mappings.

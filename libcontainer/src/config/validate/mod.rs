@@ -32,7 +32,7 @@ pub use resources::validate_resources;
 pub use sysctl::sysctl_path;
 
 pub(super) use capabilities::names as capability_names;
-pub(super) use idmap::MountMappings;
+pub(crate) use idmap::{MountIds, MountMappings};
 pub(crate) use resources::device_rule_problem;
 pub(super) use version::Version;
 

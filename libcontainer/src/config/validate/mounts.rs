@@ -4,8 +4,8 @@
 
 use oci_spec::runtime::{Linux, LinuxNamespaceType, Mount, Spec};
 
-use super::Findings;
 use super::namespaces::{Origin, origin};
+use super::{Findings, idmap};
 
 /// [Rootfs mount propagation](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config-linux.md#rootfs-mount-propagation),
 /// and the recursive forms that other runtimes take as well.
@@ -17,7 +17,10 @@ const UNTYPED: &[&str] = &["bind", "rbind", "remount"];
 
 pub(super) fn check(spec: &Spec, findings: &mut Findings) {
     let mounts = spec.mounts().as_deref().unwrap_or_default();
-    mounts.iter().enumerate().for_each(|(index, mount)| one(index, mount, findings));
+    for (index, mount) in mounts.iter().enumerate() {
+        one(index, mount, findings);
+        idmap::check(index, mount, spec.linux().as_ref(), findings);
+    }
     if let Some(linux) = spec.linux() {
         paths(linux, findings);
         propagation(linux, findings);

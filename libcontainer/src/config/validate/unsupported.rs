@@ -3,7 +3,7 @@
 
 use oci_spec::runtime::{Linux, Spec};
 
-use super::{Findings, MountMappings};
+use super::Findings;
 
 const TEXT: &str = "is not supported by this version; leave it out to run without it";
 
@@ -24,24 +24,10 @@ pub(super) fn check(spec: &Spec, findings: &mut Findings) {
     if let Some(linux) = spec.linux() {
         look(LINUX, linux, findings);
     }
-    mount_mappings(spec, findings);
 }
 
 fn look<T>(table: Table<T>, part: &T, findings: &mut Findings) {
     for (field, is_set) in table {
         findings.expect(!is_set(part), *field, TEXT);
-    }
-}
-
-/// A mount with id mappings shows its files' owners changed. Mappings that are the container's own
-/// pass, with a warning when the configuration is read: containerd writes them for a pod with a
-/// user namespace, and the mounts are of use without.
-fn mount_mappings(spec: &Spec, findings: &mut Findings) {
-    for (index, mount) in spec.mounts().iter().flatten().enumerate() {
-        findings.expect(
-            MountMappings::of(mount, spec.linux().as_ref()) != MountMappings::Other,
-            format!("mounts[{index}].uidMappings"),
-            "mappings other than linux.uidMappings and linux.gidMappings are not supported by this version",
-        );
     }
 }
