@@ -11,6 +11,9 @@ use crate::harness::case::{Feature, either, root};
 use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 
+const RECURSIVE: &str =
+    "runc passes over recursive options of what is no bind; crun gives the kernel a wrong flag";
+
 pub(crate) const FEATURE: Feature = Feature {
     name: "mounts",
     cases: &[
@@ -29,6 +32,14 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(nosuid_nodev_noexec),
         either!(noexec_forbids_execution),
         either!(time_options),
+        either!(every_option_of_the_spec).ours(RECURSIVE),
+        either!(every_option_beside_a_recursive_one).ours(RECURSIVE),
+        either!(defaults).only_crun("runc hands it to the file system"),
+        either!(norelatime).ours("runc and crun leave relatime, which is the kernel's default"),
+        either!(later_of_opposites_wins)
+            .ours("runc and crun let the one that asks for something win"),
+        either!(bind_with_options_of_a_filesystem_refused).only_runc("crun passes over them"),
+        either!(bind_with_flags_of_a_filesystem_is_told).ours("runc and crun say nothing"),
         either!(later_options_win).only_runc("crun lets the stricter one win"),
         either!(tmpfs_mode_and_size),
         either!(tmpfs_read_only),
@@ -244,6 +255,142 @@ fn time_options(ctx: &Ctx) -> Res {
         let options = options(&container.report()?, "/mnt")?;
         holds!(options.iter().any(|each| each == shown), "{given} gives {options:?}");
     }
+    Ok(())
+}
+
+/// All that the specification's table has for a mount that is no bind, and what is then seen of it: in the
+/// options of the mount, those of its file system, or its propagation. `!` is what is not.
+const OPTIONS: &[(&str, &str)] = &[
+    ("async", "!sync"),
+    ("atime", "relatime"),
+    ("dev", "!nodev"),
+    ("diratime", "!nodiratime"),
+    ("dirsync", "dirsync"),
+    ("exec", "!noexec"),
+    ("iversion", "rw"),
+    ("lazytime", "lazytime"),
+    ("loud", "rw"),
+    ("mand", "rw"),
+    ("noatime", "noatime"),
+    ("nodev", "nodev"),
+    ("nodiratime", "nodiratime"),
+    ("noexec", "noexec"),
+    ("noiversion", "rw"),
+    ("nolazytime", "!lazytime"),
+    ("nomand", "!mand"),
+    ("nostrictatime", "relatime"),
+    ("nosuid", "nosuid"),
+    ("nosymfollow", "nosymfollow"),
+    ("private", "!shared"),
+    ("ratime", "relatime"),
+    ("rdev", "!nodev"),
+    ("rdiratime", "!nodiratime"),
+    ("relatime", "relatime"),
+    ("rexec", "!noexec"),
+    ("rnoatime", "noatime"),
+    ("rnodiratime", "nodiratime"),
+    ("rnoexec", "noexec"),
+    ("rnostrictatime", "relatime"),
+    ("rnosuid", "nosuid"),
+    ("rnosymfollow", "nosymfollow"),
+    ("ro", "ro"),
+    ("rprivate", "!shared"),
+    ("rrelatime", "relatime"),
+    ("rro", "ro"),
+    ("rrw", "rw"),
+    ("rshared", "shared"),
+    ("rslave", "!shared"),
+    ("rstrictatime", "!relatime"),
+    ("rsuid", "!nosuid"),
+    ("rsymfollow", "!nosymfollow"),
+    ("runbindable", "unbindable"),
+    ("rw", "rw"),
+    ("shared", "shared"),
+    ("silent", "rw"),
+    ("slave", "!shared"),
+    ("strictatime", "!relatime"),
+    ("suid", "!nosuid"),
+    ("symfollow", "!nosymfollow"),
+    ("sync", "sync"),
+    ("tmpcopyup", "rw"),
+    ("unbindable", "unbindable"),
+];
+
+/// Each with a tmpfs of its own, all of them in one container.
+fn each_option(ctx: &Ctx, beside: &[&str]) -> Res {
+    let mut container = ctx.container()?;
+    let tried = || OPTIONS.iter().filter(|(name, _)| beside.is_empty() || !name.ends_with("dev"));
+    for (option, _) in tried() {
+        let point = format!("/mnt/{option}");
+        fs::create_dir_all(container.inside(&point)).doing("mkdir")?;
+        let options: Vec<&str> = std::iter::once(*option).chain(beside.iter().copied()).collect();
+        container.mount(&point, "tmpfs", "tmpfs", &options);
+    }
+    let report = container.report()?;
+    for (option, want) in tried() {
+        let line = line(&report, &format!("/mnt/{option}"))?;
+        let words: Vec<&str> = line.split([' ', ',', ':']).collect();
+        let right = match want.strip_prefix('!') {
+            Some(not) => !words.contains(&not),
+            None => words.contains(want),
+        };
+        holds!(right, "{option} gives {line}");
+    }
+    Ok(())
+}
+
+fn every_option_of_the_spec(ctx: &Ctx) -> Res {
+    each_option(ctx, &[])
+}
+
+/// Then a mount is made in another way. What the other one decides is left out.
+fn every_option_beside_a_recursive_one(ctx: &Ctx) -> Res {
+    each_option(ctx, &["size=1m", "rnodev"])
+}
+
+fn defaults(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    container.mount("/mnt", "tmpfs", "tmpfs", &["defaults", "noexec"]);
+    let options = options(&container.report()?, "/mnt")?;
+    same!(options, ["rw", "noexec", "relatime"]);
+    Ok(())
+}
+
+fn norelatime(ctx: &Ctx) -> Res {
+    for option in ["norelatime", "rnorelatime"] {
+        let mut container = ctx.container()?;
+        container.mount("/mnt", "tmpfs", "tmpfs", &[option]);
+        same!(options(&container.report()?, "/mnt")?, ["rw"]);
+    }
+    Ok(())
+}
+
+fn later_of_opposites_wins(ctx: &Ctx) -> Res {
+    for (options, shown) in [(["sync", "async"], false), (["async", "sync"], true)] {
+        let mut container = ctx.container()?;
+        container.mount("/mnt", "tmpfs", "tmpfs", &options);
+        let line = line(&container.report()?, "/mnt")?;
+        same!(line.ends_with(",sync") || line.contains(",sync,"), shown);
+    }
+    Ok(())
+}
+
+fn bind_with_options_of_a_filesystem_refused(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/mnt", &["bind", "size=1m"]);
+    container.run()?.refused(&["bind mount"])?;
+    container.gone()
+}
+
+fn bind_with_flags_of_a_filesystem_is_told(ctx: &Ctx) -> Res {
+    let source = source(ctx)?;
+    let mut container = ctx.container()?;
+    container.bind(&source, "/mnt", &["bind", "sync"]);
+    container.sh("cat /mnt/file");
+    let out = container.run()?.is(0)?;
+    same!(out.text(), "from the host");
+    holds!(out.err.contains("(/mnt): sync: stays as it is"), "{}", out.err);
     Ok(())
 }
 

@@ -79,10 +79,10 @@ impl Context<'_> {
     }
 
     fn attach(&mut self, plan: &MountPlan, fd: RawFd, target: RawFd) -> Result<()> {
-        set(fd, true, &plan.recursive_attr)?;
         if plan.copy_up {
             self.copy_up(target, fd)?;
         }
+        set(fd, true, &plan.recursive_attr)?;
         mount::move_mount(fd, target).map_err(|errno| misfit(errno, fd, target))?;
         self.propagate(plan, fd)?;
         self.state.scratch.push(target);

@@ -9,7 +9,7 @@
 //! What is in a cgroup of its caller's, since it was refused one or none is wanted, sees that one: it is
 //! not its to change, and so read-only.
 
-use super::mount::{Filesystem, Given, MountPlan, Planned, Source, TargetKind};
+use super::mount::{Filesystem, Given, MountPlan, Planned, Source, TargetKind, Told};
 use super::mount_options::{self, MountOptions};
 use super::paths::{RootPath, c_path, c_string};
 use crate::cgroup::{Mounted, Place};
@@ -19,7 +19,7 @@ use std::ffi::CString;
 use std::path::PathBuf;
 
 /// The tmpfs at `target`, with the links in it, and then the mounts below it.
-pub(super) fn plan(target: &RootPath, options: &MountOptions, given: &Given) -> Result<Planned> {
+pub(super) fn plan(target: &RootPath, options: &MountOptions, given: &Given) -> Result<Told> {
     // Each mount is told for itself what is said to the whole tree.
     let attr = both(&options.attr, &options.recursive_attr);
     let options = MountOptions { attr, recursive_attr: MountAttr::default(), ..options.clone() };
@@ -31,7 +31,7 @@ pub(super) fn plan(target: &RootPath, options: &MountOptions, given: &Given) -> 
     for view in views {
         mounts.push(view.plan(target)?);
     }
-    Ok(Planned::Several(mounts, forced.then_some(FORCED)))
+    Ok((Planned::Several(mounts), forced.then(|| FORCED.to_owned())))
 }
 
 const FORCED: &str = "is read-only, since the container has no cgroup of its own";

@@ -8,7 +8,7 @@ use super::mount_options;
 use super::namespaces;
 use super::op::{Op, Step};
 use super::paths::{RootPath, c_path, c_string};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use oci_spec::runtime::Mount;
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -22,49 +22,7 @@ struct Opened {
 
 /// Propagation, the root filesystem and every entry of `mounts`.
 pub(super) fn attach(planner: &mut Planner) -> Result<()> {
-    let given = Given {
-        bundle: &planner.bundle.path,
-        host: planner.host,
-        own_pid_namespace: planner.namespaces.has(namespaces::PID),
-        new_cgroup_namespace: planner.namespaces.is_new(namespaces::CGROUP),
-        cgroup: planner.cgroup,
-    };
-    let mut trees = vec![root(planner)?];
-    let mut mounts = Vec::new();
-    for (number, entry) in planner.spec.mounts().iter().flatten().enumerate() {
-        let field = format!("mounts[{number}] ({})", entry.destination().display());
-        let named = |error: Error| error.field(field.clone());
-        let mapping = IdMapping::plan(entry, planner).map_err(named)?;
-        match (mount::plan(entry, &given).map_err(named)?, mapping) {
-            (Planned::Bind { mut mount, path, recursive }, Some(mapping)) => {
-                let input = Input::Tree {
-                    path,
-                    recursive,
-                    slave: !is_shared(planner),
-                    idmap: Some(mapping),
-                    field: field.clone(),
-                };
-                mount.source = Source::Bind(BindSource::Input(planner.plan.input(input)));
-                mounts.push((mount, field));
-            }
-            (Planned::Ready(mut mount), Some(mapping)) => {
-                let input = idmap::filesystem(&mut mount, mapping, &field).map_err(named)?;
-                mount.made_by_parent(planner.plan.input(input));
-                mounts.push((mount, field));
-            }
-            (Planned::Several(..), Some(_)) => return Err(named(idmap::unsupported())),
-            (Planned::Ready(mount), None) => mounts.push((mount, field)),
-            (Planned::Several(all, warning), None) => {
-                planner.plan.warnings.extend(warning.map(|text| format!("{field}: {text}")));
-                mounts.extend(all.into_iter().map(|mount| (mount, field.clone())));
-            }
-            (Planned::Bind { mut mount, path, recursive }, None) => {
-                mount.source = Source::Bind(BindSource::Tree(trees.len()));
-                trees.push(Opened { path, recursive, field: field.clone() });
-                mounts.push((mount, field));
-            }
-        }
-    }
+    let Entries { trees, mut mounts } = entries(planner)?;
     let mut unopened = open(planner, trees, &mut mounts);
     let mut empty = Empty::default();
     let mut read_only = Vec::new();
@@ -94,6 +52,75 @@ pub(super) fn attach(planner: &mut Planner) -> Result<()> {
     planner.read_only = read_only;
     forget_unused(planner);
     Ok(())
+}
+
+/// The mounts in the order of the configuration, and the host's trees that some of them are copies of,
+/// the root filesystem's first.
+struct Entries {
+    trees: Vec<Opened>,
+    mounts: Vec<(MountPlan, String)>,
+}
+
+fn entries(planner: &mut Planner) -> Result<Entries> {
+    let given = Given {
+        bundle: &planner.bundle.path,
+        host: planner.host,
+        own_pid_namespace: planner.namespaces.has(namespaces::PID),
+        new_cgroup_namespace: planner.namespaces.is_new(namespaces::CGROUP),
+        cgroup: planner.cgroup,
+    };
+    let mut entries = Entries { trees: vec![root(planner)?], mounts: Vec::new() };
+    for (number, entry) in planner.spec.mounts().iter().flatten().enumerate() {
+        let field = format!("mounts[{number}] ({})", entry.destination().display());
+        let planned = mount::plan(entry, &given).and_then(|(planned, warning)| {
+            planner.plan.warnings.extend(warning.map(|text| format!("{field}: {text}")));
+            match IdMapping::plan(entry, planner)? {
+                Some(mapping) => by_parent(planner, planned, mapping, &field).map(Planned::Ready),
+                None => Ok(planned),
+            }
+        });
+        entries.add(planned.map_err(|error| error.field(field.clone()))?, field);
+    }
+    Ok(entries)
+}
+
+impl Entries {
+    fn add(&mut self, planned: Planned, field: String) {
+        match planned {
+            Planned::Ready(mount) => self.mounts.push((mount, field)),
+            Planned::Several(all) => {
+                self.mounts.extend(all.into_iter().map(|mount| (mount, field.clone())));
+            }
+            Planned::Bind { mut mount, path, recursive } => {
+                mount.source = Source::Bind(BindSource::Tree(self.trees.len()));
+                self.trees.push(Opened { path, recursive, field: field.clone() });
+                self.mounts.push((mount, field));
+            }
+        }
+    }
+}
+
+/// What is id-mapped is opened, or made, by the parent in any case.
+fn by_parent(
+    planner: &mut Planner,
+    planned: Planned,
+    mapping: IdMapping,
+    field: &str,
+) -> Result<MountPlan> {
+    match planned {
+        Planned::Bind { mut mount, path, recursive } => {
+            let (slave, field) = (!is_shared(planner), field.to_owned());
+            let tree = Input::Tree { path, recursive, slave, idmap: Some(mapping), field };
+            mount.source = Source::Bind(BindSource::Input(planner.plan.input(tree)));
+            Ok(mount)
+        }
+        Planned::Ready(mut mount) => {
+            let filesystem = idmap::filesystem(&mount, mapping, field)?;
+            mount.made_by_parent(planner.plan.input(filesystem));
+            Ok(mount)
+        }
+        Planned::Several(_) => Err(idmap::unsupported()),
+    }
 }
 
 /// A tmpfs in which nothing is made need not be open.

@@ -101,8 +101,8 @@ pub(crate) struct Given<'a> {
 /// An entry of `mounts` before its source is opened.
 pub(crate) enum Planned {
     Ready(MountPlan),
-    /// Several mounts, the first of which holds the others, and what is not as it was asked for.
-    Several(Vec<MountPlan>, Option<&'static str>),
+    /// Several mounts, the first of which holds the others.
+    Several(Vec<MountPlan>),
     /// A bind of a host path: the caller decides who opens it.
     Bind {
         mount: MountPlan,
@@ -110,6 +110,9 @@ pub(crate) enum Planned {
         recursive: bool,
     },
 }
+
+/// With it, what is not as it was asked for.
+pub(crate) type Told = (Planned, Option<String>);
 
 /// Filesystems of which the kernel has one superblock for many mounts: read-only is of the mount alone.
 const SHARED_SUPERBLOCK: &[&str] =
@@ -122,7 +125,7 @@ const LONGEST_VALUE: usize = 255;
 const PAGE: usize = 4096;
 
 /// Plans one entry.
-pub(crate) fn plan(mount: &Mount, given: &Given) -> Result<Planned> {
+pub(crate) fn plan(mount: &Mount, given: &Given) -> Result<Told> {
     let texts = mount.options().iter().flatten().map(String::as_str);
     let options = MountOptions::parse(texts);
     let target = RootPath::new(&mount.destination().to_string_lossy())?;
@@ -135,31 +138,44 @@ pub(crate) fn plan(mount: &Mount, given: &Given) -> Result<Planned> {
     };
     if options.remount {
         let parameters = parameters(&options, None)?;
-        return Ok(Planned::Ready(base(
-            Source::Remount(parameters),
-            TargetKind::Existing,
-            String::new(),
-        )));
+        let mount = base(Source::Remount(parameters), TargetKind::Existing, String::new());
+        return Ok((Planned::Ready(mount), None));
+    }
+    if options.copy_up && (bind.is_some() || fstype != "tmpfs") {
+        return Err(invalid("tmpcopyup is for tmpfs; take it out, or make the type tmpfs"));
     }
     if let Some(recursive) = bind {
+        let warning = for_binds(&options)?;
         let name = source
             .ok_or_else(|| invalid("a bind mount needs a source; add the path of the host"))?;
         let path = c_path(&given.bundle.join(&name))?;
         let mount = base(Source::Bind(BindSource::Tree(0)), TargetKind::LikeSource, name);
-        return Ok(Planned::Bind { mount, path, recursive });
+        return Ok((Planned::Bind { mount, path, recursive }, warning));
     }
     if fstype.is_empty() {
         return Err(invalid("type is missing; name a filesystem, or add the option bind"));
-    }
-    if options.copy_up && fstype != "tmpfs" {
-        return Err(invalid("tmpcopyup is for tmpfs; take it out, or make the type tmpfs"));
     }
     if fstype == "cgroup" && given.host.cgroups.has_v1() {
         return cgroup_view::plan(&target, &options, given);
     }
     let filesystem = filesystem(fstype, source.as_deref(), &options, given)?;
     let name = filesystem.fstype.to_string_lossy().into_owned();
-    Ok(Planned::Ready(base(Source::Filesystem(filesystem), TargetKind::Directory, name)))
+    let mount = base(Source::Filesystem(filesystem), TargetKind::Directory, name);
+    Ok((Planned::Ready(mount), None))
+}
+
+/// The kernel passes over what a bind says to its file system: what is the file system's own is wrong, of
+/// flags that all have the warning is told.
+fn for_binds(options: &MountOptions) -> Result<Option<String>> {
+    if let Some((key, _)) = options.data.first() {
+        let text = format!(
+            "{key:?} is no option of a bind mount, whose file system is mounted already; take it out"
+        );
+        return Err(invalid(&text));
+    }
+    let flags: Vec<&str> = options.parameters().collect();
+    let text = || format!("{}: stays as it is on the host, as with every bind", flags.join(", "));
+    Ok((!flags.is_empty()).then(text))
 }
 
 fn invalid(text: &str) -> Error {
@@ -204,7 +220,8 @@ impl Filesystem {
         let detached = options.copy_up
             || !options.propagation.is_empty()
             || !options.recursive_attr.is_empty();
-        let classic = if long || !detached { classic(options, source)? } else { None };
+        let by_flags = options.needs_mount2() && !options.copy_up;
+        let classic = if long || by_flags || !detached { classic(options, source)? } else { None };
         if long && classic.is_none() {
             return Err(invalid(
                 "options are longer than the page that mount(2) takes; shorten them",
@@ -219,7 +236,7 @@ fn parameters(
     source: Option<&str>,
 ) -> Result<Vec<(CString, Option<CString>)>> {
     let source = source.map(|source| ("source", Some(source)));
-    let flags = options.superblock.iter().map(|name| (*name, None));
+    let flags = options.parameters().map(|name| (name, None));
     let data = options.data.iter().map(|(key, value)| (key.as_str(), value.as_deref()));
     let all = source.into_iter().chain(flags).chain(data);
     all.map(|(key, value)| Ok((c_string(key)?, value.map(c_string).transpose()?))).collect()
@@ -289,8 +306,9 @@ impl MountPlan {
     /// Takes away that it is read-only; whether it was.
     pub(crate) fn make_writable(&mut self) -> bool {
         let read_only = mount_options::read_only().attr_set;
-        let was = self.attr.attr_set & read_only != 0;
+        let was = (self.attr.attr_set | self.recursive_attr.attr_set) & read_only != 0;
         self.attr.attr_set &= !read_only;
+        self.recursive_attr.attr_set &= !read_only;
         if let Source::Filesystem(Filesystem { classic: Some(classic), .. }) = &mut self.source {
             classic.flags &= !libc::MS_RDONLY;
         }
@@ -332,7 +350,7 @@ impl fmt::Display for MountPlan {
 mod tests {
     use super::*;
 
-    fn mount(json: &str) -> Result<Planned> {
+    fn mount(json: &str) -> Result<Told> {
         let mount: Mount = serde_json::from_str(json).unwrap();
         let given = Given {
             bundle: Path::new("/bundle"),
@@ -347,7 +365,7 @@ mod tests {
     #[test]
     fn tmpfs_has_its_parameters_in_order() {
         let json = r#"{"destination":"/dev","type":"tmpfs","source":"tmpfs","options":["nosuid","mode=755"]}"#;
-        let Ok(Planned::Ready(mount)) = mount(json) else { panic!("planned") };
+        let Ok((Planned::Ready(mount), None)) = mount(json) else { panic!("planned") };
         let Source::Filesystem(filesystem) = &mount.source else { panic!("filesystem") };
         let keys: Vec<_> =
             filesystem.parameters.iter().map(|(key, _)| key.to_str().unwrap()).collect();
@@ -359,7 +377,7 @@ mod tests {
     #[test]
     fn relative_bind_sources_begin_at_the_bundle() {
         let json = r#"{"destination":"/data","source":"data","options":["rbind","ro"]}"#;
-        let Ok(Planned::Bind { path, recursive, .. }) = mount(json) else { panic!("bind") };
+        let Ok((Planned::Bind { path, recursive, .. }, None)) = mount(json) else { panic!("bind") };
         assert_eq!((path.to_str().unwrap(), recursive), ("/bundle/data", true));
     }
 
@@ -369,7 +387,7 @@ mod tests {
         let json = format!(
             r#"{{"destination":"/o","type":"overlay","source":"o","options":["{lower}","nosuid"]}}"#
         );
-        let Ok(Planned::Ready(mount)) = mount(&json) else { panic!("planned") };
+        let Ok((Planned::Ready(mount), None)) = mount(&json) else { panic!("planned") };
         let Source::Filesystem(Filesystem { classic: Some(classic), .. }) = mount.source else {
             panic!("classic")
         };
@@ -381,5 +399,27 @@ mod tests {
     fn a_bind_without_a_source_is_refused() {
         assert!(mount(r#"{"destination":"/data","options":["bind"]}"#).is_err());
         assert!(mount(r#"{"destination":"/data"}"#).is_err());
+    }
+
+    #[test]
+    fn what_a_bind_cannot_change_is_refused_or_told() {
+        let bind = |option: &str| {
+            mount(&format!(r#"{{"destination":"/d","source":"/d","options":["bind","{option}"]}}"#))
+        };
+        let Ok((Planned::Bind { .. }, warning)) = bind("sync") else { panic!("bind") };
+        assert!(warning.is_some_and(|text| text.starts_with("sync: ")));
+        let Ok((Planned::Bind { .. }, None)) = bind("noatime") else { panic!("bind") };
+        for option in ["size=1m", "tmpcopyup", "no-such-option"] {
+            assert!(bind(option).is_err(), "{option}");
+        }
+    }
+
+    #[test]
+    fn iversion_is_a_flag_of_mount2() {
+        let json = r#"{"destination":"/d","type":"tmpfs","options":["iversion","rprivate"]}"#;
+        let Ok((Planned::Ready(mount), None)) = mount(json) else { panic!("planned") };
+        let Source::Filesystem(filesystem) = mount.source else { panic!("filesystem") };
+        assert!(filesystem.parameters.is_empty());
+        assert_eq!(filesystem.classic.map(|classic| classic.flags), Some(libc::MS_I_VERSION));
     }
 }

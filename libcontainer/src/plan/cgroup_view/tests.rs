@@ -36,7 +36,7 @@ fn planned(
     let given = Given { bundle, host, own_pid_namespace: true, new_cgroup_namespace: new, cgroup };
     let target = RootPath::new("/sys/fs/cgroup").expect("path");
     match plan(&target, &MountOptions::parse(options.iter().copied()), &given) {
-        Ok(Planned::Several(mounts, warning)) => (mounts, warning),
+        Ok((Planned::Several(mounts), warning)) => (mounts, warning.map(|_| FORCED)),
         Ok(_) => panic!("one mount"),
         Err(error) => panic!("{error}"),
     }
