@@ -610,6 +610,12 @@ fn what_is_not_supported_is_refused_by_name() {
         ("linux/seccomp", json!(null), &[]),
         ("linux/netDevices", json!({}), &[]),
         ("annotations", json!({"org.example": "x"}), &[]),
+        ("linux/mountLabel", json!("u:r:t:s0:c1,c2"), &[]),
+        (
+            "linux/mountLabel",
+            json!("u\",uid=0"),
+            &["linux.mountLabel: has a quotation mark, which no label has"],
+        ),
     ]);
 }
 

@@ -253,6 +253,16 @@ fn an_ordinary_user_maps_no_mount_of_the_host() {
     }
 }
 
+/// As Podman writes it on a host with SELinux.
+#[test]
+fn the_plan_of_mounts_with_a_label() {
+    let mut config = sample("runc");
+    config["linux"]["mountLabel"] = json!("system_u:object_r:container_file_t:s0:c1,c2");
+    is_as_written("label.plan", &plan(&config, &ROOT));
+    config["linux"]["mountLabel"] = json!("");
+    assert_eq!(plan(&config, &ROOT), plan(&sample("runc"), &ROOT));
+}
+
 /// Each is a mount of its own; `cpu` and `cpuacct` share one.
 fn hierarchies() -> Vec<Mounted> {
     let at = |name| format!("/sys/fs/cgroup/{name}");

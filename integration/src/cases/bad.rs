@@ -78,6 +78,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(pid_file_in_missing_directory).only_runc("crun leaves a process behind"),
         either!(state_root_not_writable),
         root!(state_disk_is_full).only_runc("crun leaves the state's directory"),
+        either!(mount_label_absent).only_runc("crun ignores the label where SELinux is off"),
         either!(apparmor_absent).only_runc("crun ignores the profile where AppArmor is off"),
         either!(several_problems_at_once).ours("the peers tell one a run"),
     ],
@@ -622,4 +623,13 @@ fn several_problems_at_once(ctx: &Ctx) -> Res {
     let elsewhere = ctx.container()?;
     symlink("/no/such/rootfs", elsewhere.bundle.join("link")).doing("link")?;
     container.gone()
+}
+
+/// runc has the kernel refuse the option.
+fn mount_label_absent(ctx: &Ctx) -> Res {
+    if std::path::Path::new("/sys/fs/selinux/enforce").exists() {
+        return Ok(());
+    }
+    let label = json!("system_u:object_r:container_file_t:s0:c1,c2");
+    config_refused(ctx, "/linux/mountLabel", label, &["mountLabel", "context="])
 }

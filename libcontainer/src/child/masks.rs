@@ -58,6 +58,9 @@ impl Context<'_> {
             return mount::open_tree(self.state.empty, c"", false);
         }
         let context = mount::fsopen(c"tmpfs")?;
+        if let Some(label) = &self.plan.mount_label {
+            mount::fsconfig_set(context, c"context", Some(label))?;
+        }
         mount::fsconfig_create(context)?;
         let empty = mount::fsmount(context, harmless().attr_set)?;
         self.state.scratch.push(context);

@@ -83,6 +83,9 @@ impl Context<'_> {
             self.copy_up(target, fd)?;
         }
         set(fd, true, &plan.recursive_attr)?;
+        if let Some(label) = self.plan.mount_label.as_deref().filter(|_| plan.label_root) {
+            set_label(fd, label)?;
+        }
         mount::move_mount(fd, target).map_err(|errno| misfit(errno, fd, target))?;
         self.propagate(plan, fd)?;
         self.state.scratch.push(target);
@@ -290,4 +293,11 @@ fn configure(context: RawFd, parameters: &[(CString, Option<CString>)]) -> Resul
 
 fn set(fd: RawFd, recursive: bool, attr: &MountAttr) -> Result<()> {
     if attr.is_empty() { Ok(()) } else { mount::mount_setattr(fd, c"", recursive, attr) }
+}
+
+fn set_label(root: RawFd, label: &CStr) -> Result<()> {
+    let root = file::openat2(root, c".", libc::O_RDONLY | libc::O_DIRECTORY, Resolve::Component)?;
+    let labelled = file::fsetxattr(root, c"security.selinux", label.to_bytes());
+    file::close(root);
+    labelled
 }

@@ -24,7 +24,7 @@ pub(super) fn plan(target: &RootPath, options: &MountOptions, given: &Given) -> 
     let attr = both(&options.attr, &options.recursive_attr);
     let options = MountOptions { attr, recursive_attr: MountAttr::default(), ..options.clone() };
     let hierarchies = &given.host.hierarchies;
-    let mut mounts = vec![tmpfs(target, &options, hierarchies)?];
+    let mut mounts = vec![tmpfs(target, &options, given)?];
     let views: Vec<_> =
         hierarchies.iter().map(|hierarchy| View::of(hierarchy, &options, given)).collect();
     let forced = !options.is_read_only() && views.iter().any(|view| view.own.is_none());
@@ -45,13 +45,14 @@ fn both(first: &MountAttr, last: &MountAttr) -> MountAttr {
     }
 }
 
-fn tmpfs(target: &RootPath, options: &MountOptions, hierarchies: &[Mounted]) -> Result<MountPlan> {
-    let mut options = options.clone();
+fn tmpfs(target: &RootPath, options: &MountOptions, given: &Given) -> Result<MountPlan> {
+    let context = given.label.map(str::to_owned);
+    let mut options = MountOptions { context, ..options.clone() };
     options.data.insert(0, ("mode".to_owned(), Some("755".to_owned())));
     let source = Source::Filesystem(Filesystem::new("tmpfs", Some("cgroup"), &options)?);
     let kind = TargetKind::Directory;
     let mut mount = MountPlan::new(target.clone(), kind, source, "tmpfs".to_owned(), &options);
-    for hierarchy in hierarchies {
+    for hierarchy in &given.host.hierarchies {
         mount.links.extend(links(hierarchy)?);
     }
     Ok(mount)

@@ -62,12 +62,15 @@ struct Entries {
 }
 
 fn entries(planner: &mut Planner) -> Result<Entries> {
+    let label = planner.linux.mount_label().clone().filter(|label| !label.is_empty());
+    planner.plan.mount_label = label.as_deref().map(c_string).transpose()?;
     let given = Given {
         bundle: &planner.bundle.path,
         host: planner.host,
         own_pid_namespace: planner.namespaces.has(namespaces::PID),
         new_cgroup_namespace: planner.namespaces.is_new(namespaces::CGROUP),
         cgroup: planner.cgroup,
+        label: label.as_deref(),
     };
     let mut entries = Entries { trees: vec![root(planner)?], mounts: Vec::new() };
     for (number, entry) in planner.spec.mounts().iter().flatten().enumerate() {

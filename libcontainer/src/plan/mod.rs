@@ -20,6 +20,7 @@ mod host;
 mod identity;
 mod idmap;
 mod mount;
+mod mount_label;
 mod mount_options;
 mod namespaces;
 mod op;
@@ -120,6 +121,8 @@ pub struct Plan {
     pub(crate) directories: usize,
     /// How many copies of host mounts the child makes before it attaches them.
     pub(crate) trees: usize,
+    /// The SELinux label of what takes it by no mount option of its own.
+    pub(crate) mount_label: Option<CString>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -137,6 +140,7 @@ impl Plan {
             unreadable: false,
             directories: 0,
             trees: 0,
+            mount_label: None,
             warnings: Vec::new(),
         }
     }

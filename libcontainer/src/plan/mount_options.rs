@@ -105,6 +105,8 @@ pub(crate) struct MountOptions {
     pub(crate) copy_up: bool,
     /// Flags of the superblock.
     pub(crate) superblock: Vec<&'static str>,
+    /// The SELinux context of all that is in it, which `linux.mountLabel` asks for.
+    pub(crate) context: Option<String>,
     /// All else is the filesystem's own: `size=64k`, `newinstance`.
     pub(crate) data: Vec<(String, Option<String>)>,
 }

@@ -280,6 +280,12 @@ pub(crate) fn fchownat(dir: RawFd, name: &CStr, uid: u32, gid: u32) -> Result<()
     done(unsafe { libc::fchownat(dir, name.as_ptr(), uid, gid, libc::AT_SYMLINK_NOFOLLOW) })
 }
 
+/// <https://man7.org/linux/man-pages/man2/fsetxattr.2.html>
+pub(crate) fn fsetxattr(fd: RawFd, name: &CStr, value: &[u8]) -> Result<()> {
+    // SAFETY: `name` is a valid C string, `value` is valid for its length.
+    done(unsafe { libc::fsetxattr(fd, name.as_ptr(), value.as_ptr().cast(), value.len(), 0) })
+}
+
 pub(crate) fn fchmod(fd: RawFd, mode: u32) -> Result<()> {
     // SAFETY: takes no pointer.
     done(unsafe { libc::fchmod(fd, mode) })

@@ -24,6 +24,7 @@ pub(super) fn check(spec: &Spec, findings: &mut Findings) {
     if let Some(linux) = spec.linux() {
         paths(linux, findings);
         propagation(linux, findings);
+        label(linux, findings);
     }
     if origin(spec.linux().as_ref(), LinuxNamespaceType::Mount) == Origin::Host {
         for field in changes(spec) {
@@ -75,6 +76,12 @@ fn propagation(linux: &Linux, findings: &mut Findings) {
     };
     let text = format!("unknown value {word:?}; known are {}", PROPAGATIONS.join(", "));
     findings.expect(PROPAGATIONS.contains(&word.as_str()), "linux.rootfsPropagation", text);
+}
+
+/// The label is a mount option, in quotation marks.
+fn label(linux: &Linux, findings: &mut Findings) {
+    let quoted = linux.mount_label().as_ref().is_some_and(|label| label.contains('"'));
+    findings.expect(!quoted, "linux.mountLabel", "has a quotation mark, which no label has");
 }
 
 /// The fields of `spec` that change the mount table.

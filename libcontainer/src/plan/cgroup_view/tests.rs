@@ -33,7 +33,14 @@ fn planned(
     cgroup: Option<&Place>,
 ) -> (Vec<MountPlan>, Option<&'static str>) {
     let bundle = Path::new("/bundle");
-    let given = Given { bundle, host, own_pid_namespace: true, new_cgroup_namespace: new, cgroup };
+    let given = Given {
+        bundle,
+        host,
+        own_pid_namespace: true,
+        new_cgroup_namespace: new,
+        cgroup,
+        label: None,
+    };
     let target = RootPath::new("/sys/fs/cgroup").expect("path");
     match plan(&target, &MountOptions::parse(options.iter().copied()), &given) {
         Ok((Planned::Several(mounts), warning)) => (mounts, warning.map(|_| FORCED)),
