@@ -3,15 +3,20 @@
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, symlink};
+use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::json;
 
 use super::shell;
+use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, either, root};
 use crate::result::{Doing, Res, holds, same};
+
+const PARENT_IS_PRIVATE: &str =
+    "the peers take what holds the root filesystem out of its peer group, whatever is asked for";
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "rootfs",
@@ -38,6 +43,13 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(propagation_private),
         root!(propagation_shared),
         root!(propagation_slave),
+        root!(propagation_unbindable)
+            .ours("the peers make all mounts unbindable before they bind from them, and fail"),
+        root!(volume_receives_from_the_host).only_runc("crun's default is rprivate"),
+        root!(volume_in_a_user_namespace_receives_from_the_host)
+            .only_runc("crun's default is rprivate"),
+        root!(root_receives_from_the_host).ours(PARENT_IS_PRIVATE),
+        root!(root_in_a_user_namespace_receives_from_the_host).ours(PARENT_IS_PRIVATE),
         either!(no_pivot),
         root!(nothing_propagates_to_the_host),
         either!(link_as_destination_stays_inside),
@@ -275,6 +287,106 @@ fn propagation_slave(ctx: &Ctx) -> Res {
     Ok(())
 }
 
+/// Nothing can be copied from it.
+fn propagation_unbindable(ctx: &Ctx) -> Res {
+    for value in ["unbindable", "runbindable"] {
+        same!(root_propagation(ctx, value)?, "unbindable");
+    }
+    let mut container = ctx.container()?;
+    container.all_capabilities().set("/linux/rootfsPropagation", "unbindable");
+    container.sh("mkdir -p /tmp/x && mount -o bind / /tmp/x");
+    container.run()?.failed()?;
+    Ok(())
+}
+
+/// A mount namespace of this process's own, in which everything is shared, as systemd has it.
+fn share_all_mounts() -> Res {
+    unshare(CloneFlags::CLONE_NEWNS).doing("unshare")?;
+    let none: Option<&str> = None;
+    for kind in [MsFlags::MS_PRIVATE, MsFlags::MS_SHARED] {
+        mount(none, "/", none, kind | MsFlags::MS_REC, none).doing("change propagation")?;
+    }
+    Ok(())
+}
+
+/// Whether what the host mounts at `point` later on is seen inside, at `inside`.
+fn receives(container: &Container<'_>, point: &Path, inside: &str) -> Res<bool> {
+    container.run_until("ready")?;
+    let none: Option<&str> = None;
+    mount(Some("straw"), point, Some("tmpfs"), MsFlags::empty(), none).doing("mount")?;
+    let table = container.exec(&[], &["/bin/cat", "/proc/mounts"]);
+    nix::mount::umount(point).doing("unmount")?;
+    container.force_delete()?;
+    Ok(table?.is(0)?.out.contains(&format!("straw {inside} ")))
+}
+
+/// What values of rootfsPropagation let in.
+const RECEIVING: &[(Option<&str>, bool)] =
+    &[(None, true), (Some("rslave"), true), (Some("rprivate"), false)];
+
+/// Those that runc means for the root alone, and leaves volumes shared with the host.
+const RECEIVING_ALONE: &[(Option<&str>, bool)] = &[(Some("slave"), true), (Some("private"), false)];
+
+/// A sleeper with the mount point `point`.
+fn receiver<'a>(
+    ctx: &'a Ctx,
+    value: Option<&str>,
+    user_namespace: bool,
+    point: &str,
+) -> Res<Container<'a>> {
+    let mut container = ctx.sleeper()?;
+    fs::create_dir(container.inside(point)).doing("mkdir")?;
+    if user_namespace {
+        container.map_ids(100_000, 65_536);
+    }
+    if let Some(value) = value {
+        container.set("/linux/rootfsPropagation", value);
+    }
+    Ok(container)
+}
+
+fn root_receives(ctx: &Ctx, user_namespace: bool) -> Res {
+    share_all_mounts()?;
+    for (value, seen) in RECEIVING.iter().chain(RECEIVING_ALONE) {
+        let container = receiver(ctx, *value, user_namespace, "/mnt")?;
+        let got = receives(&container, &container.inside("/mnt"), "/mnt")?;
+        holds!(got == *seen, "{value:?}: received is {got}, wanted {seen}");
+    }
+    Ok(())
+}
+
+/// The volume is a mount of its own, since peers change the one that the root filesystem is on.
+fn volume_receives(ctx: &Ctx, user_namespace: bool) -> Res {
+    share_all_mounts()?;
+    let volume = ctx.make_dir("volume")?;
+    let none: Option<&str> = None;
+    mount(Some("tmpfs"), &volume, Some("tmpfs"), MsFlags::empty(), none).doing("mount")?;
+    let sub = ctx.make_dir("volume/sub")?;
+    for (value, seen) in RECEIVING {
+        let mut container = receiver(ctx, *value, user_namespace, "/volume")?;
+        container.bind(&volume, "/volume", &["rbind"]);
+        let got = receives(&container, &sub, "/volume/sub")?;
+        holds!(got == *seen, "{value:?}: received is {got}, wanted {seen}");
+    }
+    nix::mount::umount(&volume).doing("unmount")
+}
+
+fn root_receives_from_the_host(ctx: &Ctx) -> Res {
+    root_receives(ctx, false)
+}
+
+fn root_in_a_user_namespace_receives_from_the_host(ctx: &Ctx) -> Res {
+    root_receives(ctx, true)
+}
+
+fn volume_receives_from_the_host(ctx: &Ctx) -> Res {
+    volume_receives(ctx, false)
+}
+
+fn volume_in_a_user_namespace_receives_from_the_host(ctx: &Ctx) -> Res {
+    volume_receives(ctx, true)
+}
+
 fn no_pivot(ctx: &Ctx) -> Res {
     let container = ctx.container_of(&["/bin/sh", "-c", "cat /etc/group | head -n 1; ls /"])?;
     let out = container.run_call(&["--no-pivot"])?.done()?.is(0)?;
@@ -283,14 +395,9 @@ fn no_pivot(ctx: &Ctx) -> Res {
     container.gone()
 }
 
-/// Neither what the container mounts appears, nor does what it takes away disappear: in a mount
-/// namespace of our own, in which everything is shared, as systemd has it.
+/// Neither what the container mounts appears, nor does what it takes away disappear.
 fn nothing_propagates_to_the_host(ctx: &Ctx) -> Res {
-    unshare(CloneFlags::CLONE_NEWNS).doing("unshare")?;
-    let none: Option<&str> = None;
-    for kind in [MsFlags::MS_PRIVATE, MsFlags::MS_SHARED] {
-        mount(none, "/", none, kind | MsFlags::MS_REC, none).doing("change propagation")?;
-    }
+    share_all_mounts()?;
     let table = || fs::read_to_string("/proc/thread-self/mountinfo").doing("read mountinfo");
     let before = table()?;
     let mut container = ctx.container()?;

@@ -3,6 +3,7 @@
 use super::idmap::Namespaces;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Input, Namespace};
+use crate::sys::mount::MountAttr;
 use crate::sys::{file, mount, process};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -42,12 +43,14 @@ fn open_one(input: &Input) -> Result<Opened> {
         Input::Namespace { kind, path, field } => {
             namespace(*kind, path).map_err(|error| error.field(field.clone())).map(Opened::Owned)
         }
-        Input::Tree { path, recursive, slave, field, .. } => tree(path, *recursive, *slave)
-            .map_err(|errno| {
-                Error::system(format!("bind source {}", path.to_string_lossy()), errno)
-                    .field(field.clone())
-            })
-            .map(Opened::Owned),
+        Input::Tree { path, recursive, propagation, field, .. } => {
+            tree(path, *recursive, propagation.as_ref())
+                .map_err(|errno| {
+                    Error::system(format!("bind source {}", path.to_string_lossy()), errno)
+                        .field(field.clone())
+                })
+                .map(Opened::Owned)
+        }
         Input::Filesystem { fstype, parameters, field, .. } => filesystem(fstype, parameters)
             .map_err(|error| error.field(field.clone()))
             .map(Opened::Owned),
@@ -79,11 +82,15 @@ fn namespace(kind: Namespace, path: &CStr) -> Result<OwnedFd> {
     Ok(fd)
 }
 
-/// A copy of a host tree; a slave receives the host's mounts and gives it none.
-fn tree(path: &CStr, recursive: bool, slave: bool) -> crate::sys::Result<OwnedFd> {
+/// A copy of a host tree.
+fn tree(
+    path: &CStr,
+    recursive: bool,
+    propagation: Option<&MountAttr>,
+) -> crate::sys::Result<OwnedFd> {
     let fd = process::own(mount::open_tree(libc::AT_FDCWD, path, recursive)?);
-    if slave {
-        mount::mount_setattr(fd.as_raw_fd(), c"", true, &crate::plan::slave())?;
+    if let Some(propagation) = propagation {
+        mount::mount_setattr(fd.as_raw_fd(), c"", true, propagation)?;
     }
     Ok(fd)
 }

@@ -9,6 +9,7 @@ use super::namespaces;
 use super::op::{Op, Step};
 use super::paths::{RootPath, c_path, c_string};
 use crate::error::Result;
+use crate::sys::mount::MountAttr;
 use oci_spec::runtime::Mount;
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -112,8 +113,8 @@ fn by_parent(
 ) -> Result<MountPlan> {
     match planned {
         Planned::Bind { mut mount, path, recursive } => {
-            let (slave, field) = (!is_shared(planner), field.to_owned());
-            let tree = Input::Tree { path, recursive, slave, idmap: Some(mapping), field };
+            let (propagation, field) = (of_copies(planner), field.to_owned());
+            let tree = Input::Tree { path, recursive, propagation, idmap: Some(mapping), field };
             mount.source = Source::Bind(BindSource::Input(planner.plan.input(tree)));
             Ok(mount)
         }
@@ -165,7 +166,7 @@ fn open(
     let path = trees.first().map(|root| root.path.clone()).unwrap_or_default();
     let mut later = BTreeMap::new();
     let root = if by_parent {
-        BindSource::Input(by_parent_opened(planner, trees, mounts, shared))
+        BindSource::Input(by_parent_opened(planner, trees, mounts))
     } else {
         planner.plan.trees = trees.len();
         for (tree, opened) in trees.into_iter().enumerate() {
@@ -182,13 +183,11 @@ fn open(
     later
 }
 
-/// The place of the first among the inputs. Volumes stay peers of the host's mounts if shared ones
-/// are asked for; else they receive the host's mounts and give it none.
+/// The place of the first among the inputs.
 fn by_parent_opened(
     planner: &mut Planner,
     trees: Vec<Opened>,
     mounts: &mut [(MountPlan, String)],
-    shared: bool,
 ) -> usize {
     let first = planner.plan.inputs.len();
     for (mount, _) in mounts {
@@ -196,10 +195,11 @@ fn by_parent_opened(
             mount.source = Source::Bind(BindSource::Input(first + place));
         }
     }
+    let propagation = of_copies(planner);
     let input = |Opened { path, recursive, field }| Input::Tree {
         path,
         recursive,
-        slave: !shared,
+        propagation,
         idmap: None,
         field,
     };
@@ -220,17 +220,24 @@ fn is_shared(planner: &Planner) -> bool {
 /// What happens to the host's mounts in the new namespace, before any is copied. The mounts of a
 /// namespace that is joined are not ours to change.
 fn propagate(planner: &mut Planner) {
-    if !planner.namespaces.is_new(namespaces::MOUNT) {
-        return;
+    if planner.namespaces.is_new(namespaces::MOUNT) {
+        let attr = mount_options::propagation_attr(of_the_hosts(planner));
+        planner.push(Op::Propagation { attr, recursive: true }, "linux.rootfsPropagation");
     }
-    let (kind, _) = asked_propagation(planner).unwrap_or(mount_options::DEFAULT_PROPAGATION);
-    let kind = if mount_options::is_unbindable(kind) {
-        mount_options::DEFAULT_PROPAGATION.0
-    } else {
-        kind
-    };
-    let attr = mount_options::propagation_attr(kind);
-    planner.push(Op::Propagation { attr, recursive: true }, "linux.rootfsPropagation");
+}
+
+/// What is unbindable could not be copied: that it becomes at the end.
+fn of_the_hosts(planner: &Planner) -> u64 {
+    let asked = asked_propagation(planner).map(|(kind, _)| kind);
+    let asked = asked.filter(|kind| !mount_options::is_unbindable(*kind));
+    asked.unwrap_or(mount_options::DEFAULT_PROPAGATION.0)
+}
+
+/// The same for copies that the parent makes, out of the host's own namespace: there, what stays a
+/// peer is a peer already.
+fn of_copies(planner: &Planner) -> Option<MountAttr> {
+    let kind = of_the_hosts(planner);
+    (!mount_options::is_shared(kind)).then(|| mount_options::propagation_attr(kind))
 }
 
 /// The empty tmpfs mounts so far that nothing has been mounted over: where they are and the place

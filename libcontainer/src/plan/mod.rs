@@ -41,6 +41,7 @@ pub(crate) use namespaces::{ALL as ALL_NAMESPACES, Namespace};
 pub(crate) use op::{MakeNode, Op, Step};
 pub(crate) use paths::{RootPath, c_path};
 
+use crate::sys::mount::MountAttr;
 use skep_seccomp::Filter;
 use std::ffi::CString;
 use std::fmt;
@@ -54,8 +55,8 @@ pub(crate) enum Input {
     Tree {
         path: CString,
         recursive: bool,
-        /// Whether it gives the host none of its mounts.
-        slave: bool,
+        /// What it is to the host's mounts, if no longer a peer.
+        propagation: Option<MountAttr>,
         idmap: Option<IdMapping>,
         field: String,
     },
