@@ -48,6 +48,8 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(volume_receives_from_the_host).only_runc("crun's default is rprivate"),
         root!(volume_in_a_user_namespace_receives_from_the_host)
             .only_runc("crun's default is rprivate"),
+        root!(shared_volume_gives_to_the_host),
+        root!(slave_volume_gives_nothing_to_the_host),
         root!(root_receives_from_the_host).ours(PARENT_IS_PRIVATE),
         root!(root_in_a_user_namespace_receives_from_the_host).ours(PARENT_IS_PRIVATE),
         either!(no_pivot),
@@ -385,6 +387,46 @@ fn volume_receives_from_the_host(ctx: &Ctx) -> Res {
 
 fn volume_in_a_user_namespace_receives_from_the_host(ctx: &Ctx) -> Res {
     volume_receives(ctx, true)
+}
+
+/// Whether the host sees what a container mounts in a volume of this propagation, as for a driver of volumes.
+fn gives(ctx: &Ctx, volume: &Path, option: &str) -> Res<bool> {
+    let mut container = ctx.container()?;
+    fs::create_dir(container.inside("/volume")).doing("mkdir")?;
+    container.all_capabilities().set("/linux/rootfsPropagation", "rshared");
+    container.bind(volume, "/volume", &["rbind", option]);
+    container.sh("mount -t tmpfs straw /volume/sub && echo ready && exec /bin/probe until-term");
+    container.run_until("ready")?;
+    let table = fs::read_to_string("/proc/thread-self/mountinfo").doing("read mountinfo")?;
+    let point = volume.join("sub");
+    let given = table.contains(&format!(" {} ", point.display()));
+    container.force_delete()?;
+    if given {
+        nix::mount::umount(&point).doing("unmount")?;
+    }
+    container.gone()?;
+    Ok(given)
+}
+
+fn each_gives(ctx: &Ctx, options: &[&str], want: bool) -> Res {
+    share_all_mounts()?;
+    let volume = ctx.make_dir("volume")?;
+    ctx.make_dir("volume/sub")?;
+    let none: Option<&str> = None;
+    mount(Some(&volume), &volume, none, MsFlags::MS_BIND, none).doing("bind")?;
+    for option in options {
+        let given = gives(ctx, &volume, option)?;
+        holds!(given == want, "{option}: seen by the host is {given}, wanted {want}");
+    }
+    nix::mount::umount(&volume).doing("unmount")
+}
+
+fn shared_volume_gives_to_the_host(ctx: &Ctx) -> Res {
+    each_gives(ctx, &["shared", "rshared"], true)
+}
+
+fn slave_volume_gives_nothing_to_the_host(ctx: &Ctx) -> Res {
+    each_gives(ctx, &["slave", "rslave", "private", "rprivate", "unbindable"], false)
 }
 
 fn no_pivot(ctx: &Ctx) -> Res {
