@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
+use serde_json::json;
+
 use super::{cgroup::dir, of_two};
 use crate::container::Container;
 use crate::ctx::Ctx;
@@ -22,6 +24,7 @@ pub(crate) const FEATURE: Feature = Feature {
             .needs(CGROUP2)
             .only_crun("runc does so with systemd alone"),
         root!(exec_follows_into_its_own_cgroup).needs(CGROUP2),
+        root!(exec_with_an_affinity_follows_too).needs(CGROUP2),
         root!(exec_above_its_own_cgroups_is_explained).needs(CGROUP2).ours("the words are ours"),
         root!(kill_ends_all_in_a_shared_pid_namespace)
             .needs(CGROUP2)
@@ -81,12 +84,17 @@ fn a_container_makes_cgroups_of_its_own(ctx: &Ctx) -> Res {
     container.gone()
 }
 
-/// The container's own cgroup cannot hold processes any more.
-fn exec_follows_into_its_own_cgroup(ctx: &Ctx) -> Res {
+/// A container that has moved into a cgroup of its own: the one that it was given cannot hold
+/// processes any more.
+fn become_system(ctx: &Ctx) -> Res<Container<'_>> {
     let mut container = ctx.sleeper()?;
     container.namespace("cgroup", None);
     container.mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "rw"]);
     container.sh(&format!("{BECOME_SYSTEM} exec /bin/probe until-term"));
+    Ok(container)
+}
+
+fn follows(container: &Container<'_>) -> Res {
     container.run_until("ready")?;
     let out = container.exec(&[], &["/bin/cat", "/proc/self/cgroup"])?.is(0)?;
     holds!(out.text().ends_with("::/inner"), "it is in {}", out.text());
@@ -94,11 +102,19 @@ fn exec_follows_into_its_own_cgroup(ctx: &Ctx) -> Res {
     container.gone()
 }
 
+fn exec_follows_into_its_own_cgroup(ctx: &Ctx) -> Res {
+    follows(&become_system(ctx)?)
+}
+
+/// It walks in rather than being born there.
+fn exec_with_an_affinity_follows_too(ctx: &Ctx) -> Res {
+    let mut container = become_system(ctx)?;
+    container.set("/process/execCPUAffinity", json!({"initial": "0"}));
+    follows(&container)
+}
+
 fn exec_above_its_own_cgroups_is_explained(ctx: &Ctx) -> Res {
-    let mut container = ctx.sleeper()?;
-    container.namespace("cgroup", None);
-    container.mount("/sys/fs/cgroup", "cgroup", "cgroup", &["nosuid", "rw"]);
-    container.sh(&format!("{BECOME_SYSTEM} exec /bin/probe until-term"));
+    let container = become_system(ctx)?;
     container.run_until("ready")?;
     let out = container.exec(&["--cgroup", "/"], &["/bin/true"])?.failed()?;
     out.says_one_of(&["cgroup /: it gives controllers to cgroups below it"])?;
