@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Left, Stage, Watchdog, add_user_namespace, error_of, process, push};
+use common::{Left, Stage, Watchdog, add_user_namespace, error_of, process, push, push_id_mapped};
 use libcontainer::{CreateOptions, ExecOptions, Terminal};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
@@ -213,7 +213,23 @@ fn everything(stage: &Stage) {
     created.container.delete(false).unwrap();
     add_user_namespace(&mut config);
     stage.create(&config).unwrap().container.delete(true).unwrap();
+    if stage.host.euid == 0 {
+        id_mapped(stage, &mut config);
+    }
     hooks_and_failures(stage);
+}
+
+/// Made, and refused by the kernel when other mappings are there already.
+fn id_mapped(stage: &Stage, config: &mut Value) {
+    push_id_mapped(config);
+    stage.create(config).unwrap().container.delete(true).unwrap();
+    for options in [["bind", "idmap"], ["rbind", "ridmap"]] {
+        let mut config = config.clone();
+        let mount = json!({ "destination": "/data", "source": "/proc", "options": options });
+        push(&mut config["mounts"], mount);
+        let text = error_of(stage.run(&config)).to_string();
+        assert!(text.contains("(/data): id-map bind source /proc ("), "{text}");
+    }
 }
 
 fn exec(container: &libcontainer::Container, process: &Value, options: &ExecOptions) {

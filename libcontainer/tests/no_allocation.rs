@@ -8,7 +8,9 @@ mod common;
 #[path = "common/guarded_malloc.rs"]
 mod guarded_malloc;
 
-use common::{Stage, Watchdog, add_user_namespace, error_of, process, push, sample};
+use common::{
+    Stage, Watchdog, add_user_namespace, error_of, process, push, push_id_mapped, sample,
+};
 use guarded_malloc::{CAUGHT, Held};
 use libcontainer::{CreateOptions, ExecOptions, Terminal};
 use serde_json::{Value, json};
@@ -147,6 +149,22 @@ fn user_namespace() {
         succeeded(stage.run(&config).unwrap());
         let sleeper = stage.sleeper(add_user_namespace);
         succeeded(sleeper.exec(&process(&["/bin/true"])).unwrap());
+    });
+}
+
+#[test]
+fn id_mapped_mounts() {
+    guarded("id-mapped", |stage| {
+        if stage.host.euid != 0 {
+            return common::skip("id-mapped", "only root maps what is on the host").unwrap_or(());
+        }
+        let mut config = stage.config(&["/bin/true"]);
+        push_id_mapped(&mut config);
+        succeeded(stage.run(&config).unwrap());
+        let mut config = stage.config(&["/bin/true"]);
+        add_user_namespace(&mut config);
+        push_id_mapped(&mut config);
+        succeeded(stage.run(&config).unwrap());
     });
 }
 

@@ -26,7 +26,20 @@ const BUSYBOX: &str = "/bin/busybox";
 
 /// Mount points that must be there before: in a user namespace that does not map the owner of the
 /// root filesystem, nobody may make them.
-const DIRECTORIES: &[&str] = &["bin", "dev", "proc", "sys", "tmp", "etc", "data", "copied/deep/er"];
+const DIRECTORIES: &[&str] = &[
+    "bin",
+    "dev",
+    "proc",
+    "sys",
+    "tmp",
+    "etc",
+    "data",
+    "copied/deep/er",
+    "mapped/one",
+    "mapped/two",
+    "mapped/three",
+    "mapped/four",
+];
 
 /// A directory with a root filesystem and a state root, for one test. It is removed when dropped.
 pub(crate) struct Stage {
@@ -217,6 +230,21 @@ pub(crate) fn parse(config: &Value) -> Config {
 /// A map of ids from 0 up.
 pub(crate) fn map(outside: u32, count: u32) -> Value {
     json!([{ "containerID": 0, "hostID": outside, "size": count }])
+}
+
+/// Mounts whose ids are mapped in each way that there is.
+pub(crate) fn push_id_mapped(config: &mut Value) {
+    let own = map(5, 1);
+    let etc = |destination: &str, option: &str| json!({ "destination": destination, "source": "rootfs/etc", "options": ["rbind", option] });
+    let tmpfs = json!({ "destination": "/mapped/three", "type": "tmpfs" });
+    for mut mount in [etc("/mapped/one", "idmap"), etc("/mapped/two", "idmap"), tmpfs] {
+        mount["uidMappings"] = own.clone();
+        mount["gidMappings"] = own.clone();
+        push(&mut config["mounts"], mount);
+    }
+    if config["linux"]["uidMappings"].is_array() {
+        push(&mut config["mounts"], etc("/mapped/four", "ridmap"));
+    }
 }
 
 /// Gives a configuration a user namespace of its own, if it has none: with ids that nobody has when
