@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::namespaces;
 use crate::container::Container;
 use crate::ctx::Ctx;
-use crate::harness::case::{Feature, either, root, user};
+use crate::harness::case::{Feature, root, user};
 use crate::harness::needs::Need;
 use crate::harness::procs;
 use crate::result::{Doing, Res, holds, same};
@@ -20,26 +20,28 @@ use crate::result::{Doing, Res, holds, same};
 /// Where a container's ids begin on the host.
 const FIRST: u32 = 100_000;
 
+const MAPPED: &[Need] = &[Need::IdMap];
+
 const CRUN_LEAVES: &str = "crun refuses it and leaves the cgroup behind";
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "idmap",
     cases: &[
-        root!(containers_mapping),
-        root!(equal_mappings_without_the_option),
-        root!(joined_user_namespace),
-        root!(joined_user_namespace_of_a_pod),
-        root!(mapping_of_its_own),
-        root!(many_ranges),
-        root!(two_mounts_of_one_mapping),
-        root!(without_a_user_namespace),
-        root!(file),
-        root!(read_only),
-        root!(idmap_leaves_submounts),
-        root!(ridmap_covers_submounts),
-        root!(mappings_alone_leave_submounts),
-        root!(mapping_in_the_option).only_crun("runc knows no such value"),
-        root!(new_tmpfs).ours("the peers map binds alone"),
+        root!(containers_mapping).needs(MAPPED),
+        root!(equal_mappings_without_the_option).needs(MAPPED),
+        root!(joined_user_namespace).needs(MAPPED),
+        root!(joined_user_namespace_of_a_pod).needs(MAPPED),
+        root!(mapping_of_its_own).needs(MAPPED),
+        root!(many_ranges).needs(MAPPED),
+        root!(two_mounts_of_one_mapping).needs(MAPPED),
+        root!(without_a_user_namespace).needs(MAPPED),
+        root!(file).needs(MAPPED),
+        root!(read_only).needs(MAPPED),
+        root!(idmap_leaves_submounts).needs(MAPPED),
+        root!(ridmap_covers_submounts).needs(MAPPED),
+        root!(mappings_alone_leave_submounts).needs(MAPPED),
+        root!(mapping_in_the_option).needs(MAPPED).only_crun("runc knows no such value"),
+        root!(new_tmpfs).needs(MAPPED).ours("the peers map binds alone"),
         root!(new_tmpfs_of_the_containers_ids).only_crun("runc maps binds alone"),
         root!(filesystem_without_support_refused).only_runc(CRUN_LEAVES),
         root!(ridmap_over_one_without_support_refused).only_runc(CRUN_LEAVES),
@@ -51,8 +53,8 @@ pub(crate) const FEATURE: Feature = Feature {
             .ours("the peers cannot delete a half made container"),
         user!(ordinary_user_is_refused).only_runc("crun does not say why"),
         user!(tmpfs_of_an_ordinary_user).ours("the peers refuse or ignore it"),
-        either!(caller_in_user_namespace)
-            .needs(&[Need::SubIds])
+        user!(caller_in_user_namespace)
+            .needs(&[Need::IdMap, Need::SubIds])
             .ours("where the peers are run there are no subordinate ids"),
     ],
 };

@@ -46,6 +46,8 @@ pub(crate) enum Need {
     X86_64,
     /// The entry of 32-bit x86 programs.
     I386,
+    /// Linux 6.3: a tmpfs, on which the cases may be, takes id mappings.
+    IdMap,
     /// Linux 5.19: a call that an agent has is not interrupted.
     WaitKillable,
     /// Lines of the kernel's log, which tell what a filter was told to log.
@@ -86,6 +88,7 @@ impl Need {
             Need::SysResource => sys_resource(),
             Need::X86_64 => x86_64(),
             Need::I386 => i386(),
+            Need::IdMap => linux(6, 3),
             Need::WaitKillable => linux(5, 19),
             Need::KernelLog => kernel_log(),
             Need::Processors => processors(),

@@ -14,7 +14,12 @@ impl Context<'_> {
         let Some(target) = self.existing(path)? else {
             return Ok(());
         };
+        self.cover(target)?;
         self.state.scratch.push(target);
+        Ok(())
+    }
+
+    fn cover(&mut self, target: RawFd) -> Result<()> {
         // A file does not go onto a directory: that tells what the target is, and the file is kept
         // for the next.
         let null = self.null_device()?;
