@@ -18,6 +18,7 @@ ln -sf /proc/self/fd /dev/fd
 ln -sf fd/0 /dev/stdin
 modules=/usr/lib/uml/modules/$(uname -r)/kernel
 busybox insmod "$modules/fs/overlayfs/overlay.ko" 2>/dev/null
+busybox insmod "$modules/drivers/net/veth.ko" 2>/dev/null
 # A disk that can be throttled, and memory to swap to, so that there is something to limit.
 busybox insmod "$modules/drivers/block/brd.ko" rd_nr=1 rd_size=65536 2>/dev/null
 busybox insmod "$modules/mm/zsmalloc.ko" 2>/dev/null

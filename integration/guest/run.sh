@@ -30,10 +30,11 @@ done >"$box/command"
 chmod -R a+rX "$box"
 
 # The kernel keeps the guest's memory in a file in TMPDIR, and it has to be one that may be executed. It
-# would make a directory in HOME unless told of another.
+# would make a directory in HOME unless told of another. eth7 is a network device without a network: what it
+# sends goes no further than this machine.
 # shellcheck disable=SC2086
 linux.uml rootfstype=hostfs ro mem=1500M "uml_dir=$box/" "init=$box/init" "BOX=$box" \
-    con=null con0=null,fd:1 quiet ${guest_words-} </dev/null 2>/dev/null >>"$box/console" &
+    con=null con0=null,fd:1 quiet eth7=mcast,02:00:00:00:00:07,239.192.168.7,11027,0 ${guest_words-} </dev/null 2>/dev/null >>"$box/console" &
 guest=$!
 tail -f -n +1 --pid="$guest" "$box/console" | tr -d '\r' | sed -u -n '/^@start@$/,/^@end@/{/^@/!p}' &
 shown=$!

@@ -27,6 +27,7 @@ pub mod container;
 pub mod error;
 mod hooks;
 mod labels;
+mod netlink;
 mod parent;
 pub mod plan;
 mod procfs;

@@ -595,11 +595,8 @@ fn hooks() {
 
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
-    let cases = [
-        ("linux/intelRdt", json!({})),
-        ("linux/netDevices", json!({"eth0": {}})),
-        ("vm", json!({"kernel": {"path": "/k"}, "hwConfig": {}})),
-    ];
+    let cases =
+        [("linux/intelRdt", json!({})), ("vm", json!({"kernel": {"path": "/k"}, "hwConfig": {}}))];
     for (pointer, value) in cases {
         let field = pointer.replace('/', ".");
         let expected =
@@ -608,7 +605,6 @@ fn what_is_not_supported_is_refused_by_name() {
     }
     check(&[
         ("linux/seccomp", json!(null), &[]),
-        ("linux/netDevices", json!({}), &[]),
         ("annotations", json!({"org.example": "x"}), &[]),
         ("linux/mountLabel", json!("u:r:t:s0:c1,c2"), &[]),
         (
@@ -817,6 +813,57 @@ fn memory_policies_and_personalities() {
             &["linux.personality.flags: the specification has no flags yet; leave it out"],
         ),
     ]);
+}
+
+#[test]
+fn network_devices() {
+    check(&[
+        ("linux/netDevices", json!({}), &[]),
+        ("linux/netDevices", json!({"eth0": {"name": "lan0"}, "eth1": {}, "eth0.100": {}}), &[]),
+        // The kernel makes a name of each.
+        ("linux/netDevices", json!({"a": {"name": "eth%d"}, "b": {"name": "eth%d"}}), &[]),
+        // Each other's names: they meet in different namespaces.
+        ("linux/netDevices", json!({"a": {"name": "b"}, "b": {"name": "a"}}), &[]),
+        (
+            "linux/netDevices",
+            json!({"": {}, "lo": {}, "sixteen-bytes-16": {}, "a/b": {}, "c": {"name": "fifteen-bytes15"}}),
+            &[
+                "linux.netDevices[\"\"]: has no name; the key is what the host calls the device",
+                "linux.netDevices[\"a/b\"]: \"a/b\" may have no space, / or : in it, or %",
+                "linux.netDevices.lo: lo is in every network namespace, and none can be moved",
+                "linux.netDevices[\"sixteen-bytes-16\"]: \"sixteen-bytes-16\" is of 16 bytes; 15 is the most",
+            ],
+        ),
+        (
+            "linux/netDevices",
+            json!({"a": {"name": ""}, "b": {"name": "lo"}, "c": {"name": ".."}, "d": {"name": "x y"},
+                "e": {"name": "%d%d"}, "f%d": {"name": "eth%s"}}),
+            &[
+                "linux.netDevices.a.name: is empty; leave it out to keep the name",
+                "linux.netDevices.b.name: lo is in every network namespace, and none can be moved",
+                "linux.netDevices.c.name: \"..\" is no name of a network device",
+                "linux.netDevices.d.name: \"x y\" may have no space, / or : in it, nor % but in one %d",
+                "linux.netDevices.e.name: \"%d%d\" may have no space, / or : in it, nor % but in one %d",
+                "linux.netDevices[\"f%d\"]: \"f%d\" may have no space, / or : in it, or %",
+                "linux.netDevices[\"f%d\"].name: \"eth%s\" may have no space, / or : in it, nor % but in one %d",
+            ],
+        ),
+        (
+            "linux/netDevices",
+            json!({"a": {"name": "x"}, "b": {"name": "x"}, "c": {"name": "d"}, "d": {}}),
+            &[
+                "linux.netDevices.b.name: \"x\" is the name of linux.netDevices.a already",
+                "linux.netDevices.d.name: \"d\" is the name of linux.netDevices.c already",
+            ],
+        ),
+    ]);
+    let mut config = with("linux/netDevices", json!({"eth0": {}}));
+    let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+    namespaces.retain(|namespace| namespace["type"] != "network");
+    assert_eq!(
+        problems(&config),
+        ["linux.netDevices: needs a network namespace in linux.namespaces, new or joined"]
+    );
 }
 
 #[test]

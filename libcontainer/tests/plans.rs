@@ -125,6 +125,44 @@ fn the_same_configuration_has_the_same_plan() {
     }
 }
 
+/// In the order of their names, and before anything that may be about one of them.
+#[test]
+fn network_devices_come_before_sysctls() {
+    let mut config = sample("runc");
+    config["linux"]["netDevices"] =
+        json!({ "eth9": {}, "eth1.100": { "name": "lan%d" }, "eth1": { "name": "lan0" } });
+    config["linux"]["sysctl"] = json!({ "net.ipv4.conf.lan0.forwarding": "1" });
+    let text = plan(&config, &ROOT);
+    let moves: Vec<_> = text.lines().filter(|line| line.starts_with("move ")).collect();
+    assert_eq!(
+        moves,
+        [
+            "move   network device eth1 as lan0  <- linux.netDevices.eth1",
+            "move   network device eth1.100 as lan%d  <- linux.netDevices[\"eth1.100\"]",
+            "move   network device eth9  <- linux.netDevices.eth9",
+        ]
+    );
+    let place = |what: &str| text.find(what).unwrap_or_else(|| panic!("no {what}:\n{text}"));
+    assert!(place("wait for the network devices") < place("lan0/forwarding"));
+    assert!(place("bring lo up") < place("wait for the network devices"));
+}
+
+#[test]
+fn who_may_move_no_network_device_is_told_at_once() {
+    let mut config = sample("runc-rootless");
+    config["linux"]["netDevices"] = json!({ "eth0": {} });
+    push(&mut config["linux"]["namespaces"], json!({ "type": "network" }));
+    config["linux"]["uidMappings"] = common::map(1000, 1);
+    config["linux"]["gidMappings"] = common::map(1000, 1);
+    let bundle = Bundle { path: "/nowhere/bundle".into(), config: parse(&config) };
+    let plan = Plan::for_create("c1", &bundle, &CreateOptions::default(), &USER, None);
+    assert_eq!(
+        plan.unwrap_err().to_string(),
+        "linux.netDevices: to move a network device takes CAP_NET_ADMIN, which user 1000 does not \
+         have here; leave it out, or run as root"
+    );
+}
+
 /// Neither what is there nor what it is changes a plan: links, files in the place of directories,
 /// namespaces, sources.
 #[test]

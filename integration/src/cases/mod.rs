@@ -16,6 +16,7 @@ mod list;
 mod log;
 mod mounts;
 mod namespaces;
+mod net_devices;
 mod pause;
 mod process;
 mod races;
@@ -46,6 +47,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     attributes::memory_policy::FEATURE,
     attributes::personality::FEATURE,
     namespaces::FEATURE,
+    net_devices::FEATURE,
     rootfs::FEATURE,
     mounts::FEATURE,
     idmap::FEATURE,

@@ -36,6 +36,12 @@ pub(crate) enum Need {
     SubIds,
     /// Time namespaces.
     TimeNs,
+    /// Virtual network devices in pairs.
+    Veth,
+    /// IPv6.
+    Ipv6,
+    /// The network device [`SPARE_NIC`], a physical one that is of no use to the machine.
+    SpareNic,
     /// The overlay filesystem.
     Overlay,
     /// The program `ps`, which `ps` in table form runs.
@@ -65,6 +71,9 @@ pub(crate) enum Need {
 /// The guest's disk of nothing but memory, with its numbers.
 pub(crate) const DISK: (&str, (u32, u32)) = ("/dev/ram0", (1, 0));
 
+/// The guest's network device that leads nowhere.
+pub(crate) const SPARE_NIC: &str = "eth7";
+
 impl Need {
     /// `Err` says why the machine cannot give it.
     pub(crate) fn met(self) -> Result<(), String> {
@@ -83,6 +92,9 @@ impl Need {
             Need::Swap => swap(),
             Need::SubIds => sub_ids(),
             Need::TimeNs => exists("/proc/self/ns/time", "no time namespaces in this kernel"),
+            Need::Veth => veth(),
+            Need::Ipv6 => exists("/proc/net/if_inet6", "no IPv6 in this kernel"),
+            Need::SpareNic => spare_nic(),
             Need::Overlay => overlay(),
             Need::Ps => ps(),
             Need::SysResource => sys_resource(),
@@ -177,6 +189,38 @@ fn sub_ids() -> Result<(), String> {
         }
     }
     exists("/usr/bin/newuidmap", "no newuidmap (Debian's package uidmap)")
+}
+
+/// Tried in a network namespace that ends with the trial.
+fn veth() -> Result<(), String> {
+    let mut command = std::process::Command::new("/usr/bin/unshare");
+    command.args(["--net", "/bin/busybox", "ip", "link", "add", "type", "veth"]);
+    command.stderr(std::process::Stdio::null());
+    match command.status() {
+        Ok(status) if status.success() => Ok(()),
+        _ => Err("no veth network devices in this kernel".into()),
+    }
+}
+
+/// The guest's kernel was told to make it; on any other machine a device of that name is somebody's.
+fn spare_nic() -> Result<(), String> {
+    let none = "no physical network device to spare, as the guest has";
+    let told = fs::read_to_string("/proc/cmdline").unwrap_or_default();
+    if !told.contains(&format!("{SPARE_NIC}=")) {
+        return Err(none.into());
+    }
+    exists(&format!("/sys/class/net/{SPARE_NIC}"), none)?;
+    // It needs a socket of the machine that the guest is on, which may have no network.
+    let ip = |state| {
+        let mut command = std::process::Command::new("/bin/busybox");
+        command.args(["ip", "link", "set", SPARE_NIC, state]).stderr(std::process::Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    };
+    if ip("up") && ip("down") {
+        Ok(())
+    } else {
+        Err("the guest's device cannot be used here".into())
+    }
 }
 
 fn overlay() -> Result<(), String> {

@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     NeedIdMaps,
     /// Do what this step does, to this process, then answer.
     NeedAttribute,
+    /// Move the network devices here, then answer.
+    NeedNetDevices,
     /// The joiner has made the child: `value` is its pid.
     Forked,
     /// Run the hooks that come before pivot_root, then answer.
@@ -27,10 +29,11 @@ pub(crate) enum Kind {
     Failed,
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 11] = [
     Kind::NeedCgroup,
     Kind::NeedIdMaps,
     Kind::NeedAttribute,
+    Kind::NeedNetDevices,
     Kind::Forked,
     Kind::Hooks,
     Kind::Terminal,

@@ -200,6 +200,7 @@ impl<'a> Context<'a> {
             Op::Dumpable(dumpable) => identity::set_dumpable(*dumpable),
             Op::NewCgroupNamespace => crate::sys::clone::unshare(libc::CLONE_NEWCGROUP as u64),
             Op::LoopbackUp => socket::loopback_up(),
+            Op::AwaitNetDevices => self.ask(Kind::NeedNetDevices),
             Op::Hostname(name) => identity::sethostname(name),
             Op::Domainname(name) => identity::setdomainname(name),
             Op::Propagation { attr, recursive } => mounts::propagate(attr, *recursive),

@@ -74,7 +74,7 @@ fn field(way: &[Step]) -> String {
 }
 
 /// The field `key` of the object at `field`.
-pub(super) fn join(field: &str, key: &str) -> String {
+pub(crate) fn join(field: &str, key: &str) -> String {
     let plain =
         !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     match (field, plain) {

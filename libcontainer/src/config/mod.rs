@@ -28,6 +28,7 @@ use oci_spec::runtime::{LinuxResources, Process, Spec};
 
 use crate::error::{Error, ErrorKind, Problem, Result};
 
+pub(crate) use explain::join as field_of;
 pub(crate) use list::List;
 pub(crate) use tolerate::scheduler_flag;
 pub use validate::{HostIds, sysctl_path, validate, validate_process, validate_resources};

@@ -11,6 +11,7 @@ mod filter;
 mod id_maps;
 mod idmap;
 mod inputs;
+mod net_devices;
 mod procfs;
 
 pub(crate) use explain::start_failed;
@@ -22,6 +23,7 @@ use crate::plan::{Host, Plan};
 use crate::sys::process::Ended;
 use crate::sys::{self, clone, socket, trampoline};
 use filter::Listening;
+use net_devices::Moved;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use skep_seccomp::Filter;
@@ -75,6 +77,7 @@ pub(crate) struct Ready {
     pub(crate) terminal: Option<OwnedFd>,
     /// What it asked for and did not get, one line each.
     pub(crate) notes: Vec<String>,
+    net_devices: Moved,
     socket: OwnedFd,
     answered: bool,
 }
@@ -148,6 +151,7 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
         child,
         terminal: None,
         notes: Vec::new(),
+        net_devices: Moved::default(),
         answered: false,
         knows_child: false,
         held: VecDeque::new(),
@@ -244,6 +248,7 @@ struct Conversation<'a> {
     child: Child,
     terminal: Option<OwnedFd>,
     notes: Vec<String>,
+    net_devices: Moved,
     /// The child has its last answer already.
     answered: bool,
     /// `child` is the container's process, not the joiner.
@@ -260,6 +265,11 @@ impl Conversation<'_> {
             match message.kind {
                 Kind::NeedIdMaps => {
                     self.map_ids()?;
+                    self.answer()?;
+                }
+                Kind::NeedNetDevices => {
+                    let devices = &self.launch.plan.net_devices;
+                    self.net_devices.give(devices, self.child.process()?)?;
                     self.answer()?;
                 }
                 Kind::NeedCgroup => {
@@ -289,6 +299,7 @@ impl Conversation<'_> {
             child: self.child,
             terminal: self.terminal,
             notes: self.notes,
+            net_devices: self.net_devices,
             socket: self.socket,
             answered: self.answered,
         })
@@ -410,8 +421,9 @@ impl Ready {
         self.keep()
     }
 
-    fn keep(self) -> Result<Started> {
+    fn keep(mut self) -> Result<Started> {
         let (pid, pidfd) = self.child.keep()?;
+        self.net_devices.keep();
         Ok((pid, pidfd, self.terminal))
     }
 }

@@ -9,6 +9,7 @@ use super::filter::{self, CarriesAdmin};
 use super::host::Host;
 use super::identity::{self, IdMaps};
 use super::namespaces::{self, Namespace};
+use super::net_devices;
 use super::op::{Op, Step};
 use super::paths::{RootPath, c_path, c_string};
 use super::{Input, Plan, environment};
@@ -308,6 +309,11 @@ impl<'a> Planner<'a> {
         }
         if self.namespaces.is_new(namespaces::NETWORK) {
             self.push(Op::LoopbackUp, "linux.namespaces");
+        }
+        // Before the sysctls, which may be about one of them.
+        self.plan.net_devices = net_devices::plan(&self.linux, self.host)?;
+        if !self.plan.net_devices.is_empty() {
+            self.push(Op::AwaitNetDevices, "linux.netDevices");
         }
         if let Some(name) = self.spec.hostname().as_ref().filter(|name| !name.is_empty()) {
             self.push(Op::Hostname(c_string(name)?), "hostname");

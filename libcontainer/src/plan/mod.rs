@@ -23,6 +23,7 @@ mod mount;
 mod mount_label;
 mod mount_options;
 mod namespaces;
+mod net_devices;
 mod op;
 mod paths;
 
@@ -38,6 +39,7 @@ pub(crate) use identity::{IdMap, IdMaps, render as render_id_maps};
 pub(crate) use idmap::{IdMapping, Ids};
 pub(crate) use mount::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind};
 pub(crate) use namespaces::{ALL as ALL_NAMESPACES, Namespace};
+pub(crate) use net_devices::NetDevice;
 pub(crate) use op::{MakeNode, Op, Step};
 pub(crate) use paths::{RootPath, c_path};
 
@@ -111,6 +113,8 @@ pub struct Plan {
     pub(crate) joiner: Vec<Step>,
     pub(crate) steps: Vec<Step>,
     pub(crate) id_maps: Option<IdMaps>,
+    /// What the parent moves into the network namespace when the child waits for it.
+    pub(crate) net_devices: Vec<NetDevice>,
     pub(crate) process: ProcessPlan,
     /// What the last steps load.
     pub(crate) filter: Option<Filter>,
@@ -136,6 +140,7 @@ impl Plan {
             joiner: Vec::new(),
             steps: Vec::new(),
             id_maps: None,
+            net_devices: Vec::new(),
             process,
             filter: None,
             unreadable: false,
@@ -154,7 +159,9 @@ impl Plan {
     /// Whether the child has nothing to ask of the parent before it is ready.
     pub(crate) fn asks_only_when_ready(&self) -> bool {
         let asks = |step: &Step| match &step.op {
-            Op::AwaitCgroup | Op::AwaitIdMaps | Op::NewUser | Op::Hooks => true,
+            Op::AwaitCgroup | Op::AwaitIdMaps | Op::NewUser | Op::AwaitNetDevices | Op::Hooks => {
+                true
+            }
             Op::Scheduler(scheduler) => scheduler.may_ask,
             Op::IoPriority(priority) => priority.may_ask,
             _ => false,
@@ -230,6 +237,9 @@ impl fmt::Display for Plan {
         writeln!(f, "clone  {}", namespaces::Flags(self.clone_flags))?;
         if let Some(maps) = &self.id_maps {
             writeln!(f, "map    {maps}")?;
+        }
+        for device in &self.net_devices {
+            writeln!(f, "move   {device}")?;
         }
         for (number, step) in self.joiner.iter().enumerate() {
             writeln!(f, "join   {number:3} {step}")?;

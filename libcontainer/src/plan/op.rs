@@ -87,6 +87,8 @@ pub(crate) enum Op {
     Dumpable(bool),
     NewCgroupNamespace,
     LoopbackUp,
+    /// Waits until the parent has moved the host's network devices here.
+    AwaitNetDevices,
     Hostname(CString),
     Domainname(CString),
 
@@ -264,6 +266,7 @@ impl fmt::Display for Op {
             Self::Dumpable(false) => f.write_str("close this process to others"),
             Self::NewCgroupNamespace => f.write_str("make a cgroup namespace"),
             Self::LoopbackUp => f.write_str("bring lo up"),
+            Self::AwaitNetDevices => f.write_str("wait for the network devices"),
             Self::Hostname(name) => write!(f, "set hostname to {name:?}"),
             Self::Domainname(name) => write!(f, "set domainname to {name:?}"),
             Self::Propagation { attr, recursive } => {

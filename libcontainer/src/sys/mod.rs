@@ -14,6 +14,7 @@ pub(crate) mod clone;
 pub(crate) mod file;
 pub(crate) mod identity;
 pub(crate) mod mount;
+pub(crate) mod netlink;
 pub(crate) mod process;
 pub(crate) mod signal;
 pub(crate) mod socket;

@@ -16,6 +16,7 @@ mod ids;
 mod memory_policy;
 mod mounts;
 mod namespaces;
+mod net_devices;
 mod process;
 mod resources;
 mod scheduling;
@@ -83,6 +84,7 @@ pub fn validate(spec: &Spec, host: &HostIds) -> Vec<Problem> {
         namespaces::check(linux, &mut findings);
         ids::check(linux, &mut findings);
         time::check(linux, &mut findings);
+        net_devices::check(linux, &mut findings);
         sysctl::check(spec, linux, &mut findings);
         devices::check(linux, &mut findings);
         cgroups::check(linux, &mut findings);

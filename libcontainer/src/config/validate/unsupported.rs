@@ -12,9 +12,6 @@ type Table<T> = &'static [(&'static str, fn(&T) -> bool)];
 const LINUX: Table<Linux> = &[
     // Empty, it still asks for a group of the container's name.
     ("linux.intelRdt", |linux| linux.intel_rdt().is_some()),
-    ("linux.netDevices", |linux| {
-        linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())
-    }),
 ];
 
 const SPEC: Table<Spec> = &[("vm", |spec| spec.vm().is_some())];
