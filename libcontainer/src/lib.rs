@@ -31,6 +31,7 @@ mod netlink;
 mod parent;
 pub mod plan;
 mod procfs;
+mod resctrl;
 #[allow(unsafe_code)]
 mod sys;
 pub mod time;

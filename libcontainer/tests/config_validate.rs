@@ -595,8 +595,7 @@ fn hooks() {
 
 #[test]
 fn what_is_not_supported_is_refused_by_name() {
-    let cases =
-        [("linux/intelRdt", json!({})), ("vm", json!({"kernel": {"path": "/k"}, "hwConfig": {}}))];
+    let cases = [("vm", json!({"kernel": {"path": "/k"}, "hwConfig": {}}))];
     for (pointer, value) in cases {
         let field = pointer.replace('/', ".");
         let expected =
@@ -863,6 +862,55 @@ fn network_devices() {
     assert_eq!(
         problems(&config),
         ["linux.netDevices: needs a network namespace in linux.namespaces, new or joined"]
+    );
+}
+
+#[test]
+fn intel_rdt() {
+    check(&[
+        ("linux/intelRdt", json!({}), &[]),
+        ("linux/intelRdt", json!({"closID": "/", "enableMonitoring": true}), &[]),
+        (
+            "linux/intelRdt",
+            json!({"closID": "gold", "l3CacheSchema": "L3:0=f;1=f", "memBwSchema": "MB:0=20",
+                "schemata": ["L2:0=1"]}),
+            &[],
+        ),
+        ("linux/intelRdt", json!({"l3CacheSchema": "L3CODE:0=f\nL3DATA:0=3"}), &[]),
+        (
+            "linux/intelRdt",
+            json!({"closID": "a/b"}),
+            &[
+                "linux.intelRdt.closID: \"a/b\" is no name of a group; give one without /, or / for the default",
+            ],
+        ),
+        (
+            "linux/intelRdt",
+            json!({"closID": "mon_groups"}),
+            &[
+                "linux.intelRdt.closID: \"mon_groups\" is a directory of resctrl's own; give another name",
+            ],
+        ),
+        (
+            "linux/intelRdt",
+            json!({"closID": "..", "l3CacheSchema": "0=f", "memBwSchema": "MB:0=20\nL3:0=f",
+                "schemata": ["L3:0=f", "", "MB:0=1\nMB:1=1"]}),
+            &[
+                "linux.intelRdt.closID: \"..\" is a directory of resctrl's own; give another name",
+                "linux.intelRdt.l3CacheSchema: \"0=f\" is no schema of a cache; L3:0=f;1=f is one",
+                "linux.intelRdt.memBwSchema: \"MB:0=20\\nL3:0=f\" is no schema of memory bandwidth; MB:0=20;1=70 is one",
+                "linux.intelRdt.schemata[1]: \"\" is no line of schemata; L2:0=f;1=f is one",
+                "linux.intelRdt.schemata[2]: \"MB:0=1\\nMB:1=1\" is no line of schemata; L2:0=f;1=f is one",
+            ],
+        ),
+    ]);
+    let obsolete = with("linux/intelRdt", json!({"enableCMT": true, "enableMBM": false}));
+    let config = Config::from_bytes(obsolete.to_string().into_bytes()).unwrap();
+    let warnings: Vec<_> =
+        config.warnings().iter().filter(|line| line.starts_with("linux.intelRdt")).collect();
+    assert_eq!(
+        warnings,
+        ["linux.intelRdt.enableCMT: is obsolete and ignored; enableMonitoring monitors"]
     );
 }
 

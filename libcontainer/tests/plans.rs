@@ -163,6 +163,20 @@ fn who_may_move_no_network_device_is_told_at_once() {
     );
 }
 
+#[test]
+fn what_is_not_asked_for_takes_no_step() {
+    let text = plan(&sample("runc"), &ROOT);
+    assert!(!text.contains("network device") && !text.contains("resctrl"), "{text}");
+    let mut config = sample("runc");
+    config["linux"]["intelRdt"] = json!({});
+    let with = plan(&config, &ROOT);
+    let more: Vec<_> = with.lines().filter(|line| !text.lines().any(|old| old == *line)).collect();
+    assert_eq!(
+        more,
+        ["enter  resctrl group c1, made and removed with the container  <- linux.intelRdt"]
+    );
+}
+
 /// Neither what is there nor what it is changes a plan: links, files in the place of directories,
 /// namespaces, sources.
 #[test]

@@ -10,6 +10,7 @@ mod exec;
 mod explain;
 mod hooks;
 mod idmap;
+mod intel_rdt;
 mod lifecycle;
 mod limits;
 mod list;
@@ -69,6 +70,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     systemd::v1::FEATURE,
     pause::FEATURE,
     update::FEATURE,
+    intel_rdt::FEATURE,
     limits::memory::FEATURE,
     limits::pids::FEATURE,
     limits::cpu::FEATURE,

@@ -326,8 +326,6 @@ fn wrong_flags_refused(ctx: &Ctx) -> Res {
         (&["--memory=12q"][..], "--memory: \"12q\" is no size"),
         (&["--cpu-share=-1"], "--cpu-share: \"-1\" is no number of 0 or more"),
         (&["--blkio-weight=1001"], "--blkio-weight: 1001 is not between 10 and 1000"),
-        (&["--l3-cache-schema=L3:0=f"], "--l3-cache-schema: needs linux.intelRdt"),
-        (&["--mem-bw-schema=MB:0=20"], "--mem-bw-schema: needs linux.intelRdt"),
         (&["--resources=/no/such"], "--resources /no/such: No such file or directory"),
         (&["--nosuch=1"], "unknown flag '--nosuch'"),
         (&["--pids-limit=-2"], "linux.resources.pids.limit: -2 is negative"),

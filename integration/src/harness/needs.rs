@@ -42,6 +42,8 @@ pub(crate) enum Need {
     Ipv6,
     /// The network device [`SPARE_NIC`], a physical one that is of no use to the machine.
     SpareNic,
+    /// A machine without the resctrl filesystem.
+    NoResctrl,
     /// The overlay filesystem.
     Overlay,
     /// The program `ps`, which `ps` in table form runs.
@@ -95,6 +97,7 @@ impl Need {
             Need::Veth => veth(),
             Need::Ipv6 => exists("/proc/net/if_inet6", "no IPv6 in this kernel"),
             Need::SpareNic => spare_nic(),
+            Need::NoResctrl => no_resctrl(),
             Need::Overlay => overlay(),
             Need::Ps => ps(),
             Need::SysResource => sys_resource(),
@@ -221,6 +224,11 @@ fn spare_nic() -> Result<(), String> {
     } else {
         Err("the guest's device cannot be used here".into())
     }
+}
+
+fn no_resctrl() -> Result<(), String> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    if mounts.contains(" - resctrl ") { Err("resctrl is mounted here".into()) } else { Ok(()) }
 }
 
 fn overlay() -> Result<(), String> {

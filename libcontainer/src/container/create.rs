@@ -1,7 +1,7 @@
 //! `create` and `run`.
 //!
 //! The order, so that whatever is left after a SIGKILL can be found and removed: the directory,
-//! locked; state.json with the cgroup's name; the cgroup; the child; state.json with its pid; only
+//! locked; state.json with the names of the cgroup and the resctrl group; those; the child; state.json with its pid; only
 //! then may the child go on to wait for `start`, or to its program. A child whose parent is gone
 //! before that ends by itself.
 
@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::Hooks;
 use crate::parent::{self, After, Launch, Midwife, Process, Ready};
 use crate::plan::{Host, Plan};
+use crate::resctrl::{self, Prepared};
 use crate::sys::socket;
 use oci_spec::runtime::Spec;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -41,6 +42,7 @@ pub(super) fn create(
     crate::labels::check(spec)?;
     let console = Console::open(spec, &options.terminal)?;
     let agent = Agent::connect(spec, plan.listens())?;
+    let rdt = plan.intel_rdt.as_ref().map(Prepared::new).transpose()?;
     let keyring = !options.no_new_keyring;
     let record = Record::new(spec, bundle.path.clone(), bundle.rootfs(), keyring, host.euid);
     let hooks = Hooks::new(id, spec, &bundle.path, &host, keyring);
@@ -49,6 +51,7 @@ pub(super) fn create(
         plan: &plan,
         planning: &planning,
         cgroup_plan: &cgroup_plan,
+        rdt,
         console,
         agent,
         hooks: &hooks,
@@ -68,6 +71,7 @@ struct Making<'a> {
     /// Makes the plan for a cgroup.
     planning: &'a dyn Fn(Option<&Place>) -> Result<Plan>,
     cgroup_plan: &'a CgroupPlan,
+    rdt: Option<Prepared<'a>>,
     console: Console,
     agent: Option<Agent>,
     hooks: &'a Hooks<'a>,
@@ -77,7 +81,9 @@ struct Making<'a> {
 impl Making<'_> {
     fn make(&self, mut unfinished: Unfinished, host: &Host) -> Result<Created> {
         let start = !self.options.wait_for_start;
+        unfinished.record.intel_rdt = self.rdt.as_ref().map(|rdt| rdt.place().clone());
         let mut cgroup = unfinished.make_cgroup(self.cgroup_plan)?;
+        let rdt = self.rdt.as_ref().map(Prepared::create).transpose()?;
         let other = self.plan_again(host, cgroup.as_ref().map(Cgroup::place))?;
         let plan = other.as_ref().unwrap_or(self.plan);
         let mut ready = self.launch(plan, &mut unfinished, host, cgroup.as_ref())?;
@@ -104,6 +110,7 @@ impl Making<'_> {
         } else {
             ready.release(plan, &mut listening)?
         };
+        rdt.into_iter().for_each(resctrl::Unfinished::keep);
         let container = unfinished.finish();
         if start {
             self.hooks.poststart(pid);
@@ -136,6 +143,9 @@ impl Making<'_> {
         let mut born = |process: Process| {
             if let Some(cgroup) = cgroup {
                 cgroup.restrict_devices(self.cgroup_plan)?;
+            }
+            if let Some(rdt) = &self.rdt {
+                rdt.place().enter(process.pid)?;
             }
             if alone {
                 unfinished.record_init(process.pid)?;

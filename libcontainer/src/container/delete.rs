@@ -54,6 +54,9 @@ impl Container {
                 None => remove_if_empty(place),
             }
         }
+        if let Some(place) = &self.record.intel_rdt {
+            place.remove()?;
+        }
         let config = if self.record.poststop { Some(self.config()?) } else { None };
         self.directory.remove()?;
         drop(lock);

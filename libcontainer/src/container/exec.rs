@@ -8,10 +8,10 @@ use crate::cgroup::{Cgroup, Place};
 use crate::config::validate_process;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{namespaces_of, root_of, state};
-use crate::parent::{self, Launch, Midwife};
+use crate::parent::{self, After, Launch, Midwife, Process};
 use crate::plan::{ExecTarget, Host, for_exec};
 use crate::sys::file::Flock;
-use oci_spec::runtime::Process;
+use oci_spec::runtime::Process as Configured;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
@@ -23,7 +23,7 @@ impl Container {
     ///
     /// [`ErrorKind::NotRunning`] when the container has stopped; everything that validation finds
     /// wrong with `process`.
-    pub fn exec(&self, process: &Process, options: &ExecOptions) -> Result<Spawned> {
+    pub fn exec(&self, process: &Configured, options: &ExecOptions) -> Result<Spawned> {
         check_preserved(options.preserve_fds)?;
         // Not into a container that is only half made: its root may still be the host's.
         let (lock, record) = self.directory.lock_with_record(Flock::Shared)?;
@@ -67,7 +67,12 @@ impl Container {
         let cgroup = self.cgroup_for(options)?;
         let launch = |cgroup: Option<&Cgroup>| {
             let launch = Launch { plan: &plan, host: &host, cgroup, start_fifo: None };
-            Midwife::idle(|midwife| parent::launch(launch, midwife))
+            let mut born = |process: Process| {
+                record.intel_rdt.iter().try_for_each(|place| place.enter(process.pid))?;
+                Ok(After::Wait)
+            };
+            let mut midwife = Midwife { born: &mut born, before_pivot: &mut |_| Ok(()) };
+            parent::launch(launch, &mut midwife)
         };
         let mut ready = match (launch(cgroup.as_ref()), &cgroup) {
             // It has made cgroups of its own, and moved into one of them.

@@ -27,6 +27,9 @@ pub(super) struct Record {
     /// Where its cgroup is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) cgroup: Option<Place>,
+    /// Where its resctrl group is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) intel_rdt: Option<crate::resctrl::Place>,
     /// Whether the container has a session keyring of its own.
     pub(super) keyring: bool,
     /// Whether it has a pid namespace of its own, whose processes end with the first one.
@@ -63,6 +66,7 @@ impl Record {
             owner,
             init: None,
             cgroup: None,
+            intel_rdt: None,
             keyring,
             own_pids: owns_pids(spec),
             poststop: crate::hooks::has_poststop(spec),
@@ -82,6 +86,7 @@ impl Record {
             owner: crate::sys::identity::effective_ids().0,
             init: None,
             cgroup: None,
+            intel_rdt: None,
             keyring: false,
             own_pids: false,
             poststop: false,

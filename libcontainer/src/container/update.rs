@@ -4,10 +4,13 @@
 //! which stays as it was given; values that depend on each other are computed from both. The file is
 //! there, whole, before the first limit is changed, and takes its name when all of them are.
 
+use super::record::Record;
 use super::{Container, not_running, status};
 use crate::cgroup::{Layout, Update};
+use crate::config::validate_schemata;
 use crate::error::{Error, ErrorKind, Result};
-use crate::oci::LinuxResources;
+use crate::oci::{LinuxIntelRdt, LinuxResources};
+use crate::resctrl;
 use crate::sys::file::Flock;
 
 impl Container {
@@ -27,7 +30,47 @@ impl Container {
     pub fn update(&self, resources: &LinuxResources) -> Result<()> {
         let (_lock, record) = self.directory.lock_with_record(Flock::Exclusive)?;
         status::open_init(&record).ok_or_else(not_running)?;
-        let cgroup = self.own_cgroup(&record, "update")?;
+        self.change_limits(&record, resources)
+    }
+
+    /// The same, and changes the schemata of the container's resctrl group: all of both or none. Of `rdt`
+    /// the schemata count, which are written as they are at creation.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`update`](Self::update); [`ErrorKind::Unsupported`] when the container has no group.
+    pub fn update_with_intel_rdt(
+        &self,
+        resources: &LinuxResources,
+        rdt: &LinuxIntelRdt,
+    ) -> Result<()> {
+        let problems = validate_schemata(rdt);
+        if !problems.is_empty() {
+            return Err(Error::problems(problems));
+        }
+        let (_lock, record) = self.directory.lock_with_record(Flock::Exclusive)?;
+        status::open_init(&record).ok_or_else(not_running)?;
+        let place = record.intel_rdt.as_ref().ok_or_else(|| {
+            let text = format!(
+                "container {:?} has no resctrl group: this was not in its config.json",
+                self.id
+            );
+            Error::new(ErrorKind::Unsupported, text).field(resctrl::FIELD)
+        })?;
+        let root = resctrl::root()?;
+        let former = place.change(&resctrl::texts(rdt), &root)?;
+        let nothing_else = *resources == LinuxResources::default();
+        if nothing_else {
+            return Ok(());
+        }
+        self.change_limits(&record, resources).inspect_err(|_| {
+            // The first error is the one to be told.
+            let _ = place.change(&[former], &root);
+        })
+    }
+
+    fn change_limits(&self, record: &Record, resources: &LinuxResources) -> Result<()> {
+        let cgroup = self.own_cgroup(record, "update")?;
         let update = Update::new(Layout::detect(), &self.resources()?, resources)?;
         let afterwards = serde_json::to_vec(update.resources())
             .map_err(|error| Error::new(ErrorKind::System, format!("resources.json: {error}")))?;

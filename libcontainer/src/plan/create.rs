@@ -17,6 +17,7 @@ use crate::cgroup::{Manager, Place};
 use crate::config::{Bundle, HostIds, sysctl_path, validate};
 use crate::container::CreateOptions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::resctrl;
 use crate::sys::identity::CapabilitySets;
 use oci_spec::runtime::{Linux, LinuxTimeOffset, Process, Spec};
 use std::collections::HashMap;
@@ -145,6 +146,8 @@ impl<'a> Planner<'a> {
     }
 
     fn plan(mut self) -> Result<Plan> {
+        self.plan.intel_rdt =
+            self.linux.intel_rdt().as_ref().map(|rdt| resctrl::Plan::new(rdt, self.id));
         self.push(Op::Umask(0), "");
         // Becoming another user closes our own files in procfs to us, so this comes before it.
         let oom_score = oom_score(self.process, self.host)?;

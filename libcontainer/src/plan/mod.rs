@@ -43,6 +43,7 @@ pub(crate) use net_devices::NetDevice;
 pub(crate) use op::{MakeNode, Op, Step};
 pub(crate) use paths::{RootPath, c_path};
 
+use crate::resctrl;
 use crate::sys::mount::MountAttr;
 use skep_seccomp::Filter;
 use std::ffi::CString;
@@ -115,6 +116,7 @@ pub struct Plan {
     pub(crate) id_maps: Option<IdMaps>,
     /// What the parent moves into the network namespace when the child waits for it.
     pub(crate) net_devices: Vec<NetDevice>,
+    pub(crate) intel_rdt: Option<resctrl::Plan>,
     pub(crate) process: ProcessPlan,
     /// What the last steps load.
     pub(crate) filter: Option<Filter>,
@@ -141,6 +143,7 @@ impl Plan {
             steps: Vec::new(),
             id_maps: None,
             net_devices: Vec::new(),
+            intel_rdt: None,
             process,
             filter: None,
             unreadable: false,
@@ -237,6 +240,9 @@ impl fmt::Display for Plan {
         writeln!(f, "clone  {}", namespaces::Flags(self.clone_flags))?;
         if let Some(maps) = &self.id_maps {
             writeln!(f, "map    {maps}")?;
+        }
+        if let Some(rdt) = &self.intel_rdt {
+            writeln!(f, "enter  {rdt}")?;
         }
         for device in &self.net_devices {
             writeln!(f, "move   {device}")?;

@@ -163,9 +163,9 @@ pub(crate) const KERNEL_MEMORY: Flag =
 pub(crate) const KERNEL_MEMORY_TCP: Flag =
     Flag::new("kernel-memory-tcp", Text("SIZE"), "Ignored: obsolete").hidden();
 pub(crate) const L3_CACHE_SCHEMA: Flag =
-    Flag::new("l3-cache-schema", Text("SCHEMA"), "Refused: intelRdt is not supported").hidden();
+    Flag::new("l3-cache-schema", Text("SCHEMA"), "Share of the L3 cache: L3:0=f;1=f");
 pub(crate) const MEM_BW_SCHEMA: Flag =
-    Flag::new("mem-bw-schema", Text("SCHEMA"), "Refused: intelRdt is not supported").hidden();
+    Flag::new("mem-bw-schema", Text("SCHEMA"), "Share of the memory bandwidth: MB:0=20;1=70");
 
 // Others.
 

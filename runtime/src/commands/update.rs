@@ -6,7 +6,9 @@ use std::path::Path;
 
 use libcontainer::Container;
 use libcontainer::config::resources_from_bytes;
-use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxPids, LinuxResources};
+use oci_spec::runtime::{
+    LinuxBlockIo, LinuxCpu, LinuxIntelRdt, LinuxMemory, LinuxPids, LinuxResources,
+};
 
 use crate::args::{Args, CommandLine, Flag, flags as f};
 use crate::failure::{Failure, Result};
@@ -38,12 +40,6 @@ const WEIGHTS: std::ops::RangeInclusive<u16> = 10..=1000;
 /// Changes limits.
 pub(crate) fn run(line: &CommandLine) -> Result<u8> {
     let args = &line.args;
-    for flag in [f::L3_CACHE_SCHEMA, f::MEM_BW_SCHEMA] {
-        if given(args, &flag).is_some() {
-            let text = "needs linux.intelRdt, which this version does not support";
-            return Err(Failure::new(format!("--{}: {text}", flag.long)));
-        }
-    }
     let container = line.root()?.open(args.id())?;
     let resources = match args.path(&f::RESOURCES).filter(|path| !path.as_os_str().is_empty()) {
         Some(path) => {
@@ -55,8 +51,20 @@ pub(crate) fn run(line: &CommandLine) -> Result<u8> {
             from_flags(args)?
         }
     };
-    container.update(&resources)?;
+    match intel_rdt(args) {
+        Some(rdt) => container.update_with_intel_rdt(&resources, &rdt)?,
+        None => container.update(&resources)?,
+    }
     Ok(0)
+}
+
+/// The schemata that are given, for which `--resources` has no field.
+fn intel_rdt(args: &Args) -> Option<LinuxIntelRdt> {
+    let schema = |flag| given(args, flag).map(String::from);
+    let mut rdt = LinuxIntelRdt::default();
+    rdt.set_l3_cache_schema(schema(&f::L3_CACHE_SCHEMA))
+        .set_mem_bw_schema(schema(&f::MEM_BW_SCHEMA));
+    (rdt != LinuxIntelRdt::default()).then_some(rdt)
 }
 
 fn warn_of(flags: &[Flag], args: &Args, what: &str) {
@@ -205,6 +213,20 @@ mod tests {
         let flags = ["--memory=", "--cpuset-cpus", "", "--pids-limit", "0", "--blkio-weight=0"];
         assert_eq!(json(&flags), serde_json::json!({}));
         assert_eq!(json(&["--pids-limit", "-1"]), serde_json::json!({"pids": {"limit": -1}}));
+    }
+
+    #[test]
+    fn schemata_are_a_resctrl_groups() {
+        let rdt = |flags: &[&str]| {
+            intel_rdt(&typed("update", &[flags, &["c"]].concat()))
+                .map(|rdt| serde_json::to_value(rdt).expect("json"))
+        };
+        let expected = serde_json::json!({"l3CacheSchema": "L3:0=f", "memBwSchema": "MB:0=20"});
+        assert_eq!(
+            rdt(&["--l3-cache-schema=L3:0=f", "--mem-bw-schema", "MB:0=20"]),
+            Some(expected)
+        );
+        assert_eq!(rdt(&["--l3-cache-schema=", "--memory=64m"]), None);
     }
 
     #[test]

@@ -30,6 +30,21 @@ pub(super) fn mend(config: &mut Value, report: &mut Report) {
     compulsory(config, report);
     pids_limit(config, report);
     hugepage_limits(config);
+    obsolete_monitoring(config, report);
+}
+
+/// What these two once were was never said clearly; since version 1.3 one field has taken their place.
+/// oci-spec looks for them under other names.
+fn obsolete_monitoring(config: &mut Value, report: &mut Report) {
+    let Some(rdt) = at(config, &["linux", "intelRdt"]) else {
+        return;
+    };
+    for key in ["enableCMT", "enableMBM"] {
+        if rdt.get(key).and_then(Value::as_bool) == Some(true) {
+            let text = "is obsolete and ignored; enableMonitoring monitors";
+            report.warnings.push(format!("linux.intelRdt.{key}: {text}"));
+        }
+    }
 }
 
 /// oci-spec reads an absent device number as 0, which is a device too. A fifo needs none.

@@ -13,6 +13,7 @@ mod devices;
 mod hooks;
 mod idmap;
 mod ids;
+mod intel_rdt;
 mod memory_policy;
 mod mounts;
 mod namespaces;
@@ -34,6 +35,7 @@ pub use sysctl::sysctl_path;
 
 pub(super) use capabilities::names as capability_names;
 pub(crate) use idmap::{MountIds, MountMappings};
+pub(crate) use intel_rdt::validate_schemata;
 pub(crate) use resources::device_rule_problem;
 pub(super) use version::Version;
 
@@ -92,6 +94,7 @@ pub fn validate(spec: &Spec, host: &HostIds) -> Vec<Problem> {
             resources::check(resources, &mut findings);
         }
         memory_policy::check(linux, &mut findings);
+        intel_rdt::check(linux, &mut findings);
         seccomp::check(linux, &mut findings);
     }
     namespaces::check_caller(spec, host, &mut findings);
