@@ -20,6 +20,8 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(cgroup),
         either!(time).needs(&[Need::TimeNs]),
         either!(time_offsets).needs(&[Need::TimeNs]),
+        either!(time_offsets_refused).needs(&[Need::TimeNs]).ours("the peers name no field"),
+        root!(join_time).needs(&[Need::TimeNs]).only_runc("crun cannot enter one"),
         root!(loopback_is_up),
         root!(join_net),
         root!(join_ipc_and_uts),
@@ -123,6 +125,52 @@ fn time_offsets(ctx: &Ctx) -> Res {
         clock("boottime")
     );
     Ok(())
+}
+
+/// The kernel lets no clock be before its beginning.
+fn time_offsets_refused(ctx: &Ctx) -> Res {
+    let cases = [
+        (
+            json!({"monotonic": {"secs": -1_000_000_000}}),
+            "linux.timeOffsets: make a time namespace",
+        ),
+        (json!({"realtime": {"secs": 1}}), "linux.timeOffsets.realtime: unknown clock"),
+        (json!({"boottime": {"nanosecs": 1_000_000_000}}), "linux.timeOffsets.boottime.nanosecs: "),
+        (json!({"boottime": {"nanosecs": -1}}), "linux.timeOffsets.boottime.nanosecs"),
+        (json!({"boottime": 7}), "linux.timeOffsets.boottime"),
+    ];
+    for (offsets, says) in cases {
+        let mut container = ctx.container()?;
+        container.namespace("time", None).set("/linux/timeOffsets", offsets);
+        container.run()?.refused(&[says])?;
+        container.gone()?;
+    }
+    let says = "linux.timeOffsets: needs a time namespace";
+    let mut container = ctx.container()?;
+    container.set("/linux/timeOffsets", json!({"monotonic": {"secs": 1}}));
+    container.run()?.refused(&[says])?;
+    container.namespace("time", Some("/proc/self/ns/time"));
+    container
+        .run()?
+        .refused(&["linux.timeOffsets: needs a new time namespace, not a joined one"])?;
+    container.gone()
+}
+
+/// Who joins a time namespace has its clocks.
+fn join_time(ctx: &Ctx) -> Res {
+    const DAYS: i64 = 86_400 * 100;
+    let mut holder = ctx.sleeper()?;
+    holder.namespace("time", None);
+    holder.set("/linux/timeOffsets", json!({"monotonic": {"secs": DAYS}}));
+    holder.run_until("ready")?;
+    let before = uptime()?;
+    let mut guest = ctx.container()?;
+    guest.namespace("time", Some(&format!("/proc/{}/ns/time", holder.pid()?)));
+    let report = guest.report()?;
+    same!(report["namespaces"]["time"], of(&holder, "time")?);
+    let ahead = report["monotonic"].as_i64().unwrap_or(0) - before;
+    holds!((DAYS..DAYS + 600).contains(&ahead), "monotonic is {ahead} s ahead");
+    guest.gone()
 }
 
 fn uptime() -> Res<i64> {
