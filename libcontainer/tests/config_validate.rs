@@ -269,6 +269,15 @@ fn mounts() {
         ("linux/namespaces", without(&["mount"])),
         ("linux/rootfsPropagation", json!("slave")),
     ]);
+    assert_eq!(problems(&config), [""; 0]);
+    let mut namespaces = without(&["mount"]);
+    namespaces.as_array_mut().unwrap().push(json!({"type": "user"}));
+    let config = all(&[
+        ("linux/namespaces", namespaces),
+        ("linux/rootfsPropagation", json!("slave")),
+        ("linux/uidMappings", json!([{"containerID": 0, "hostID": 0, "size": 1}])),
+        ("linux/gidMappings", json!([{"containerID": 0, "hostID": 0, "size": 1}])),
+    ]);
     let expected = [
         "root.readonly",
         "mounts",
@@ -276,7 +285,9 @@ fn mounts() {
         "linux.readonlyPaths",
         "linux.rootfsPropagation",
     ]
-    .map(|field| format!("{field}: needs a mount namespace in linux.namespaces"));
+    .map(|field| {
+        format!("{field}: needs a mount namespace in linux.namespaces, beside that of users")
+    });
     assert_eq!(problems(&config), expected);
 }
 
@@ -1003,10 +1014,6 @@ fn everything_is_said_at_once() {
             "hostname",
             "mounts[0].destination",
             "mounts[0].type",
-            "root.readonly",
-            "mounts",
-            "linux.maskedPaths",
-            "linux.readonlyPaths",
             "hooks.poststop[0].path",
             "linux.sysctl[\"vm.x\"]",
             "linux.namespaces",

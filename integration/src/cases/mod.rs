@@ -9,6 +9,7 @@ mod events;
 mod exec;
 mod explain;
 mod hooks;
+mod host_mounts;
 mod idmap;
 mod intel_rdt;
 mod lifecycle;
@@ -50,6 +51,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     namespaces::FEATURE,
     net_devices::FEATURE,
     rootfs::FEATURE,
+    host_mounts::FEATURE,
     mounts::FEATURE,
     idmap::FEATURE,
     terminal::FEATURE,

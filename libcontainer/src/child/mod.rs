@@ -205,7 +205,10 @@ impl<'a> Context<'a> {
             Op::Domainname(name) => identity::setdomainname(name),
             Op::Propagation { attr, recursive } => mounts::propagate(attr, *recursive),
             Op::OpenTree { tree, path, recursive } => self.open_tree(*tree, path, *recursive),
-            Op::AttachRoot { source, path, private } => self.attach_root(source, path, *private),
+            Op::AttachRoot { source, path, host: true, .. } => self.attach_to_host(source, path),
+            Op::AttachRoot { source, path, private, .. } => {
+                self.attach_root(source, path, *private)
+            }
             Op::UseRoot(path) => self.use_root(path),
             Op::Mount(mount) => self.mount(mount),
             Op::OpenDirectory { path, directory } => self.open_directory(path, *directory),

@@ -54,6 +54,17 @@ impl Context<'_> {
         Ok(())
     }
 
+    /// In the caller's mount namespace: what the container mounts shows in no other place there.
+    pub(super) fn attach_to_host(&mut self, source: &BindSource, path: &CStr) -> Result<()> {
+        let root = self.tree(source)?;
+        // No peer of what it is a copy of; and what is mounted onto a shared mount becomes shared.
+        mount::mount_setattr(root, c"", true, &crate::plan::private())?;
+        mount::move_mount_to(root, path)?;
+        mount::mount_setattr(root, c"", true, &crate::plan::private())?;
+        self.state.root = root;
+        Ok(())
+    }
+
     pub(super) fn use_root(&mut self, path: &CStr) -> Result<()> {
         self.state.root = file::open(path, libc::O_PATH | libc::O_DIRECTORY)?;
         Ok(())

@@ -32,7 +32,9 @@ pub(crate) use explain::join as field_of;
 pub(crate) use list::List;
 pub(crate) use tolerate::scheduler_flag;
 pub use validate::{HostIds, sysctl_path, validate, validate_process, validate_resources};
-pub(crate) use validate::{MountIds, MountMappings, device_rule_problem, validate_schemata};
+pub(crate) use validate::{
+    MountIds, MountMappings, device_rule_problem, mounts_are_the_callers, validate_schemata,
+};
 
 /// What `config.json` says
 /// ([config.md](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md)).

@@ -6,6 +6,7 @@
 //! before that ends by itself.
 
 use super::agent::Agent;
+use super::covered::Covered;
 use super::directory::{Directory, Lock};
 use super::options::{CreateOptions, Terminal, check_preserved};
 use super::record::Record;
@@ -44,7 +45,10 @@ pub(super) fn create(
     let agent = Agent::connect(spec, plan.listens())?;
     let rdt = plan.intel_rdt.as_ref().map(Prepared::new).transpose()?;
     let keyring = !options.no_new_keyring;
-    let record = Record::new(spec, bundle.path.clone(), bundle.rootfs(), keyring, host.euid);
+    let mut record = Record::new(spec, bundle.path.clone(), bundle.rootfs(), keyring, host.euid);
+    if crate::config::mounts_are_the_callers(spec) {
+        record.covered = Some(Covered::at(&record.rootfs)?);
+    }
     let hooks = Hooks::new(id, spec, &bundle.path, &host, keyring);
     let unfinished = Unfinished::begin(root, id, record, bundle)?;
     let making = Making {
@@ -275,6 +279,7 @@ impl Drop for Unfinished {
         if let Some(place) = self.record.cgroup.as_ref().filter(|_| self.owns_cgroup) {
             let _ = Cgroup::remove_at(place);
         }
+        self.record.uncover();
         let _ = self.directory.remove();
     }
 }

@@ -57,6 +57,7 @@ impl Container {
         if let Some(place) = &self.record.intel_rdt {
             place.remove()?;
         }
+        self.record.uncover();
         let config = if self.record.poststop { Some(self.config()?) } else { None };
         self.directory.remove()?;
         drop(lock);

@@ -1,6 +1,7 @@
 //! Containers: one directory of state each below a [`StateRoot`], and what can be done with them.
 
 mod agent;
+mod covered;
 mod create;
 mod delete;
 mod directory;

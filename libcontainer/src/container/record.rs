@@ -1,5 +1,6 @@
 //! What is stored of a container, beside the raw bytes of its config.json.
 
+use super::covered::Covered;
 use crate::cgroup::Place;
 use crate::error::{Error, ErrorKind, Result};
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType};
@@ -30,6 +31,9 @@ pub(super) struct Record {
     /// Where its resctrl group is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) intel_rdt: Option<crate::resctrl::Place>,
+    /// What its root filesystem is mounted over, where it uses the mount namespace of who made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) covered: Option<Covered>,
     /// Whether the container has a session keyring of its own.
     pub(super) keyring: bool,
     /// Whether it has a pid namespace of its own, whose processes end with the first one.
@@ -67,6 +71,7 @@ impl Record {
             init: None,
             cgroup: None,
             intel_rdt: None,
+            covered: None,
             keyring,
             own_pids: owns_pids(spec),
             poststop: crate::hooks::has_poststop(spec),
@@ -87,10 +92,18 @@ impl Record {
             init: None,
             cgroup: None,
             intel_rdt: None,
+            covered: None,
             keyring: false,
             own_pids: false,
             poststop: false,
             annotations: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the root filesystem away from the mount namespace that it was mounted in.
+    pub(super) fn uncover(&self) {
+        if let Some(covered) = &self.covered {
+            covered.uncover(&self.rootfs);
         }
     }
 

@@ -23,6 +23,9 @@ use oci_spec::runtime::{Linux, LinuxTimeOffset, Process, Spec};
 use std::collections::HashMap;
 use std::ffi::CString;
 
+/// Told of a container that the caller's mounts are to serve.
+const ON_HOST: &str = "linux.namespaces has no mount namespace: the container's mounts show in the caller's, and chroot alone keeps it from the caller's files";
+
 /// The umask of a process when `process.user.umask` says nothing, as runc has it.
 const DEFAULT_UMASK: u32 = 0o022;
 
@@ -330,7 +333,11 @@ impl<'a> Planner<'a> {
     /// Everything from mount propagation to pivot_root.
     fn root_filesystem(&mut self) -> Result<()> {
         let hooks = self.spec.hooks().as_ref().is_some_and(crate::hooks::run_before_pivot);
-        let has_mounts = self.namespaces.has(namespaces::MOUNT);
+        let on_host = crate::config::mounts_are_the_callers(self.spec);
+        if on_host {
+            self.plan.warnings.push(ON_HOST.into());
+        }
+        let has_mounts = on_host || self.namespaces.has(namespaces::MOUNT);
         if has_mounts {
             filesystem::attach(self)?;
             self.devices()?;

@@ -179,7 +179,8 @@ fn open(
         }
         BindSource::Tree(0)
     };
-    planner.push(Op::AttachRoot { source: root, path, private: shared }, "root.path");
+    let host = !planner.namespaces.has(namespaces::MOUNT);
+    planner.push(Op::AttachRoot { source: root, path, private: shared, host }, "root.path");
     later
 }
 
@@ -299,7 +300,7 @@ pub(super) fn restrict(planner: &mut Planner) -> Result<()> {
     Ok(())
 }
 
-/// Without a mount namespace nothing is mounted: the directory is the root as it is.
+/// Where nothing is to be mounted, and there is no mount namespace: the directory is the root as it is.
 pub(super) fn use_root(planner: &mut Planner) -> Result<()> {
     let path = c_path(&planner.bundle.rootfs())?;
     planner.push(Op::UseRoot(path), "root.path");

@@ -109,6 +109,8 @@ pub(crate) enum Op {
         path: CString,
         /// Takes it, and what it is mounted on, out of the host's peer groups first.
         private: bool,
+        /// The mounts are the caller's: nothing of them is changed or covered but the directory.
+        host: bool,
     },
     /// A directory of the host is the root filesystem as it is.
     UseRoot(CString),

@@ -36,6 +36,7 @@ pub use sysctl::sysctl_path;
 pub(super) use capabilities::names as capability_names;
 pub(crate) use idmap::{MountIds, MountMappings};
 pub(crate) use intel_rdt::validate_schemata;
+pub(crate) use mounts::are_the_callers as mounts_are_the_callers;
 pub(crate) use resources::device_rule_problem;
 pub(super) use version::Version;
 

@@ -1,6 +1,5 @@
 //! [Mounts](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md#mounts) and what
-//! else changes the mount table: without a mount namespace of its own the container would change
-//! the host's.
+//! else changes the mount table.
 
 use oci_spec::runtime::{Linux, LinuxNamespaceType, Mount, Spec};
 
@@ -26,11 +25,22 @@ pub(super) fn check(spec: &Spec, findings: &mut Findings) {
         propagation(linux, findings);
         label(linux, findings);
     }
-    if origin(spec.linux().as_ref(), LinuxNamespaceType::Mount) == Origin::Host {
+    // The caller's mounts belong to the caller's user namespace.
+    if has_none(spec) && origin(spec.linux().as_ref(), LinuxNamespaceType::User) != Origin::Host {
         for field in changes(spec) {
-            findings.add(field, "needs a mount namespace in linux.namespaces");
+            findings
+                .add(field, "needs a mount namespace in linux.namespaces, beside that of users");
         }
     }
+}
+
+fn has_none(spec: &Spec) -> bool {
+    origin(spec.linux().as_ref(), LinuxNamespaceType::Mount) == Origin::Host
+}
+
+/// Whether the container is mounted in the mount namespace of the runtime.
+pub(crate) fn are_the_callers(spec: &Spec) -> bool {
+    has_none(spec) && !changes(spec).is_empty()
 }
 
 fn one(index: usize, mount: &Mount, findings: &mut Findings) {
