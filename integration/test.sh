@@ -3,7 +3,7 @@
 # all of them. Closes with one line 'N passed, N failed, N skipped' over everything.
 #
 # As root: everything. As an ordinary user: without what only root can do. Set SKEP_TEST_PARTS to some of
-# "lint unit root user guest systemd counts peers compare" to run only these.
+# "lint unit root user guest systemd counts peers compare conformance" to run only these.
 set -euo pipefail
 
 # What the caller ignores, as a shell does in the background (SIGINT), would be ignored in containers too.
@@ -17,7 +17,7 @@ cd "$top"
 # shellcheck source=lib.sh
 . "$here/lib.sh"
 
-parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd counts peers compare} "
+parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd counts peers compare conformance} "
 user=skeptest
 root=
 [ "$(id -u)" != 0 ] || root=yes
@@ -37,12 +37,26 @@ needed=(
     /lib/systemd/systemd:systemd /usr/lib/systemd/user/dbus.socket:dbus-user-session
 )
 
+# What the validation programs are built with, when they are.
+validation=(go:golang-go)
+for each in blang/semver:blang-semver google/uuid:google-uuid hashicorp/go-multierror:hashicorp-go-multierror \
+    mrunalp/fileutils:mrunalp-fileutils opencontainers/runtime-spec:opencontainers-specs \
+    opencontainers/selinux:opencontainers-selinux sirupsen/logrus:sirupsen-logrus urfave/cli:urfave-cli \
+    xeipuuv/gojsonschema:xeipuuv-gojsonschema; do
+    validation+=("/usr/share/gocode/src/github.com/${each%:*}:golang-github-${each#*:}-dev")
+done
+validation+=(
+    /usr/share/gocode/src/github.com/syndtr/gocapability:golang-gocapability-dev
+    /usr/share/gocode/src/golang.org/x/sys:golang-golang-x-sys-dev
+)
+
 as_admin() {
     if [ "$root" ]; then "$@"; else sudo -n "$@"; fi
 }
 
 install_needed() {
     local missing=() each
+    ! wants conformance || [ ! "$root" ] || needed+=("${validation[@]}")
     PATH=$PATH:/usr/sbin:/sbin
     for each in "${needed[@]}"; do
         command -v "${each%%:*}" >/dev/null || [ -e "${each%%:*}" ] || missing+=("${each#*:}")
@@ -208,6 +222,18 @@ compare() {
     fi
 }
 
+# The OCI runtime-tools validation programs. What the peers make of them is in the same table as what fails
+# (integration/src/conformance/known.rs); conformance/run.sh peers tries it again.
+conformance() {
+    local name="the validation programs of OCI runtime-tools"
+    if findmnt --types cgroup >/dev/null; then
+        part "$name" "$here/conformance/run.sh" host "$stage"
+    else
+        skip "$name" "no cgroup v1 is mounted here; the guest has v2"
+    fi
+    part "$name, in the guest" "$here/conformance/run.sh" guest "$stage"
+}
+
 # The promises of the benchmark that are counts, which come out the same on any machine. Those of the
 # clock and of the page cache it only reports.
 counts() {
@@ -282,6 +308,9 @@ main() {
     done
     if wants compare; then
         if [ "$root" ]; then compare; else skip "what skep and its peers write" "not root"; fi
+    fi
+    if wants conformance; then
+        if [ "$root" ]; then conformance; else skip "the validation programs" "not root"; fi
     fi
     finish
 }

@@ -15,6 +15,7 @@ mod cases;
 mod cgroups;
 mod compare;
 mod config;
+mod conformance;
 mod container;
 mod ctx;
 mod harness;
@@ -39,11 +40,12 @@ fn main() -> ExitCode {
         print!("{}", options::HELP);
         return ExitCode::SUCCESS;
     }
-    let outcome = match (&options.inner, options.list) {
-        (Some(inner), _) => harness::inner::run(&options, inner),
-        (None, true) => harness::runner::list(&options),
-        (None, false) if !options.against.is_empty() => compare::run(&options),
-        (None, false) => harness::runner::run(&options),
+    let outcome = match (&options.conformance, &options.inner, options.list) {
+        (Some(programs), ..) => conformance::run(&options, programs),
+        (None, Some(inner), _) => harness::inner::run(&options, inner),
+        (None, None, true) => harness::runner::list(&options),
+        (None, None, false) if !options.against.is_empty() => compare::run(&options),
+        (None, None, false) => harness::runner::run(&options),
     };
     match outcome {
         Ok(code) => code,

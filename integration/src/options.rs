@@ -12,6 +12,7 @@ usage: skep-integration --runtime PATH [OPTION]...
   --list              show the cases, who runs them, what they need and where they are proved
   --against PEER      instead of the cases: give both runtimes the same limits, and compare what they write
                       into the container's cgroup; may be repeated. --filter then is for the limits' names
+  --conformance DIR   instead of the cases: the OCI runtime-tools validation programs in DIR
   --systemd           with --against: systemd makes the containers' cgroups
   --peer              the runtime is a peer (its file name says which: runc or crun): leave out the
                       cases that cannot be proved on it
@@ -42,12 +43,22 @@ pub(crate) struct Options {
     pub(crate) list: bool,
     pub(crate) help: bool,
     pub(crate) against: Vec<PathBuf>,
+    pub(crate) conformance: Option<PathBuf>,
     pub(crate) systemd: bool,
     pub(crate) peer: Option<Peer>,
     pub(crate) jobs: usize,
     pub(crate) time_limit: Duration,
     pub(crate) probe: PathBuf,
     pub(crate) inner: Option<Inner>,
+}
+
+impl Options {
+    /// Whether this one is chosen.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        let by_part = self.filters.iter().any(|part| name.contains(part.as_str()));
+        let by_name = self.exact.iter().any(|exact| exact == name);
+        by_part || by_name || (self.filters.is_empty() && self.exact.is_empty())
+    }
 }
 
 pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, String> {
@@ -59,6 +70,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
         list: false,
         help: false,
         against: Vec::new(),
+        conformance: None,
         systemd: false,
         peer: None,
         jobs: 2,
@@ -72,6 +84,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
         match arg.as_str() {
             "--runtime" => options.runtime = find_program("--runtime", &value()?)?,
             "--against" => options.against.push(find_program("--against", &value()?)?),
+            "--conformance" => options.conformance = Some(absolute(&arg, &value()?)?),
             "--filter" => options.filters.push(value()?),
             "--exact" => options.exact.push(value()?),
             "--list" => options.list = true,
@@ -115,9 +128,13 @@ pub(crate) fn default_probe() -> Result<PathBuf, String> {
     Ok(own.with_file_name("skep-probe"))
 }
 
+fn absolute(arg: &str, path: &str) -> Result<PathBuf, String> {
+    std::path::absolute(path).map_err(|error| format!("{arg} {path}: {error}"))
+}
+
 fn find_program(arg: &str, name: &str) -> Result<PathBuf, String> {
     if name.contains('/') {
-        return std::path::absolute(name).map_err(|error| format!("{arg} {name}: {error}"));
+        return absolute(arg, name);
     }
     let path = std::env::var("PATH").unwrap_or_default();
     path.split(':')

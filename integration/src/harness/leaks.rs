@@ -103,13 +103,18 @@ fn processes() -> Vec<String> {
 
 /// Removes what is left of a case, whatever state it is in.
 pub(crate) fn remove(dir: &Path, id_prefix: &str) {
-    for path in mounts(dir) {
-        let _busy = umount2(&path, MntFlags::MNT_DETACH);
-    }
     let cgroups = cgroups(id_prefix);
     // Who is frozen in one hierarchy of v1 keeps all others.
     cgroups.iter().for_each(|path| thaw(path));
     cgroups.iter().for_each(|path| empty_cgroup(path));
+    remove_directory(dir);
+}
+
+/// Removes a directory, and first what is mounted there.
+pub(crate) fn remove_directory(dir: &Path) {
+    for path in mounts(dir) {
+        let _busy = umount2(&path, MntFlags::MNT_DETACH);
+    }
     if fs::remove_dir_all(dir).is_err() {
         remove_as_mapped_root(dir);
     }

@@ -62,12 +62,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Case> {
 }
 
 fn chosen(options: &Options) -> Vec<Named> {
-    let wanted = |name: &str| {
-        let by_part = options.filters.iter().any(|part| name.contains(part.as_str()));
-        let by_name = options.exact.iter().any(|exact| exact == name);
-        by_part || by_name || (options.filters.is_empty() && options.exact.is_empty())
-    };
-    all().filter(|each| wanted(&each.name())).collect()
+    all().filter(|each| options.wants(&each.name())).collect()
 }
 
 pub(crate) fn list(options: &Options) -> Res<ExitCode> {
