@@ -82,7 +82,7 @@ impl Tap {
         }
     }
 
-    /// One before the first point, or after a point that is no bad one, is judged by its `error`.
+    /// One after a point belongs to it; one before the first is judged by its `error`.
     fn diagnostic(&mut self, text: &str) {
         if self.documents.last().is_some_and(|document| document.points > 0) {
             return;
