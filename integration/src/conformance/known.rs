@@ -239,7 +239,7 @@ pub(super) const KNOWN: &[Known] = &[
         "unknown annotation key",
         "it runs /runtimetest without bringing it along",
     ),
-    known(&[Runc], "mounts", REFUSED, "it refuses options of a tmpfs at a bind mount"),
+    known(OWN_AND_RUNC, "mounts", REFUSED, "options of a tmpfs at a bind mount are an error"),
     known(
         EVERY,
         "pidfile",
