@@ -147,6 +147,8 @@ const NO_NET_CLS: &str = "no such controller is mounted; we tell, they refuse";
 const KERNEL_MEMORY: &str = "a limit of it has no effect since Linux 5.16";
 const DEVICE_LIST: &str = "it wants v1's list in the config's order; on a hybrid host v2's filter has the \
     rules, and runc's list has another order";
+const V1_MEMORY: &str = "it refuses what v2 has no setting for; the others tell";
+const UNREAD: &str = "a hook that does not read its stdin may kill it";
 const NO_LSM: &str = "this kernel has no such module, which is an error; crun runs without a word";
 const NO_RESOURCE: &str = "the tests' root has no CAP_SYS_RESOURCE; we tell, they refuse";
 const HOOK_FAILS: &str = "a failing hook fails the command, though a warning is due";
@@ -201,8 +203,10 @@ pub(super) const KNOWN: &[Known] = &[
         .times(6),
     known(&[Runc], "linux_cgroups_relative_memory", "memory kernelTCP is", "it sets none")
         .at(At::V1),
-    known(EVERY, "linux_cgroups_memory", "find memory cgroup", NO_V2).at(At::V2).times(6),
-    known(EVERY, "linux_cgroups_relative_memory", "find memory cgroup", NO_V2).at(At::V2),
+    known(OWN_AND_RUNC, "linux_cgroups_memory", "find memory cgroup", NO_V2).at(At::V2).times(6),
+    known(OWN_AND_RUNC, "linux_cgroups_relative_memory", "find memory cgroup", NO_V2).at(At::V2),
+    known(&[Crun], "linux_cgroups_memory", "exit status 1", V1_MEMORY).at(At::V2).times(6),
+    known(&[Crun], "linux_cgroups_relative_memory", "exit status 1", V1_MEMORY).at(At::V2),
     known(&[Own], "linux_cgroups_network", "get network cgroup data", NO_NET_CLS)
         .at(At::V1Without("net_cls"))
         .times(32),
@@ -257,13 +261,9 @@ pub(super) const KNOWN: &[Known] = &[
     known(&[Runc], "poststart", "before the `start` operation", "it runs them in `create`"),
     known(PEERS, "poststart_fail", "if any poststart hook fails", HOOK_FAILS),
     known(&[Runc], "poststop_fail", "if any poststop hook fails", HOOK_FAILS),
-    known(
-        &[Crun],
-        "poststop_fail",
-        "if any poststop hook fails",
-        "a hook that does not read its stdin may kill it",
-    )
-    .race(1),
+    known(&[Crun], "poststart", "signal: broken pipe", UNREAD).race(1),
+    known(&[Crun], "poststop", "signal: broken pipe", UNREAD).race(1),
+    known(&[Crun], "poststop_fail", "if any poststop hook fails", UNREAD).race(1),
     known(
         EVERY,
         "prestart",
