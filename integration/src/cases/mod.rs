@@ -10,6 +10,7 @@ mod exec;
 mod explain;
 mod hooks;
 mod host_mounts;
+mod hostile;
 mod idmap;
 mod intel_rdt;
 mod lifecycle;
@@ -34,7 +35,7 @@ mod update;
 use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::Feature;
-use crate::result::Res;
+use crate::result::{Doing, Res};
 
 pub(crate) const FEATURES: &[Feature] = &[
     lifecycle::FEATURE,
@@ -61,6 +62,10 @@ pub(crate) const FEATURES: &[Feature] = &[
     explain::FEATURE,
     races::FEATURE,
     bad::FEATURE,
+    hostile::image::FEATURE,
+    hostile::races::FEATURE,
+    hostile::processes::FEATURE,
+    hostile::requests::FEATURE,
     cgroup::FEATURE,
     cgroup_v1::view::FEATURE,
     cgroup_v1::limits::FEATURE,
@@ -109,4 +114,11 @@ fn of_two<'a>(ctx: &'a Ctx) -> Res<Container<'a>> {
 fn burn(container: &Container<'_>) -> Res {
     let line = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done";
     container.exec(&[], &["/bin/sh", "-c", line])?.is(0).map(drop)
+}
+
+/// So many rounds of `count` are for this machine: in user-mode-linux each process takes many times as long to
+/// start.
+fn rounds(count: u32) -> Res<u32> {
+    let machine = std::fs::read_to_string("/proc/cpuinfo").doing("the kind of machine")?;
+    Ok(if machine.contains("User Mode Linux") { count / 5 } else { count })
 }

@@ -66,6 +66,8 @@ pub(crate) enum Need {
     Realtime,
     /// NUMA, be it with a single node.
     Numa,
+    /// A cgroup, of v2, that the caller may write to although it is an ordinary user.
+    OwnCgroup,
     /// A process may trace others of its user, not only its own children.
     Ptrace,
 }
@@ -109,13 +111,15 @@ impl Need {
             Need::Processors => processors(),
             Need::Realtime => REALTIME.get_or_init(realtime).clone(),
             Need::Numa => exists("/proc/self/numa_maps", "no NUMA in this kernel"),
+            Need::OwnCgroup => own_cgroup(),
             Need::Ptrace => ptrace(),
         }
     }
 
     /// Left to another part of the test run rather than skipped.
     pub(crate) fn elsewhere(self) -> bool {
-        matches!(self, Need::Cgroup2 | Need::Controller(_) | Need::Systemd | Need::SystemdV1)
+        use Need::{Cgroup2, Controller, OwnCgroup, Systemd, SystemdV1};
+        matches!(self, Cgroup2 | Controller(_) | OwnCgroup | Systemd | SystemdV1)
     }
 }
 
@@ -317,6 +321,15 @@ fn realtime() -> Result<(), String> {
         Ok(output) if output.status.success() => Ok(()),
         _ => Err("no realtime for cgroups of v2 here".into()),
     }
+}
+
+fn own_cgroup() -> Result<(), String> {
+    let places = crate::cgroups::places(std::process::id() as i32).unwrap_or_default();
+    let mine = places
+        .iter()
+        .filter(|place| place.controllers.is_empty())
+        .any(|place| nix::unistd::access(&place.dir, nix::unistd::AccessFlags::W_OK).is_ok());
+    if mine { Ok(()) } else { Err("the caller has no cgroup of its own here".into()) }
 }
 
 fn ptrace() -> Result<(), String> {

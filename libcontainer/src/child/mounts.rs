@@ -7,7 +7,7 @@
 use super::Context;
 use super::filesystem::{Make, make, make_new, open_or_make};
 use crate::plan::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind, read_only};
-use crate::sys::file::{self, Resolve};
+use crate::sys::file::{self, PROC_SUPER_MAGIC, Resolve};
 use crate::sys::mount::{self, MountAttr};
 use crate::sys::{Errno, Result};
 use std::ffi::{CStr, CString};
@@ -78,7 +78,7 @@ impl Context<'_> {
                 (None, Some(input)) => self.input(input)?,
                 (None, None) => self.new_filesystem(plan, filesystem)?,
             },
-            Source::Bind(source) => self.tree(source)?,
+            Source::Bind(source) => self.bound(plan, source)?,
             Source::Cgroup(path) => mount::open_tree(libc::AT_FDCWD, path, false)?,
         };
         // A file system that is made here has its attributes from the start.
@@ -87,6 +87,14 @@ impl Context<'_> {
         }
         let target = self.target(plan, fd)?;
         self.attach(plan, fd, target)
+    }
+
+    fn bound(&self, plan: &MountPlan, source: &BindSource) -> Result<RawFd> {
+        let tree = self.tree(source)?;
+        if plan.on_proc && file::filesystem_magic(tree)? != PROC_SUPER_MAGIC {
+            return Err(Errno(libc::EMEDIUMTYPE));
+        }
+        Ok(tree)
     }
 
     fn attach(&mut self, plan: &MountPlan, fd: RawFd, target: RawFd) -> Result<()> {

@@ -5,10 +5,9 @@
 //! that the image or a volume puts at `/proc` is ever looked at (CVE-2019-16884, CVE-2025-52881).
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::sys::{file, process};
+use crate::sys::file::{self, PROC_SUPER_MAGIC};
+use crate::sys::process;
 use std::os::fd::{AsRawFd, OwnedFd};
-
-const PROC_SUPER_MAGIC: libc::c_long = 0x9fa0;
 
 pub(super) fn open() -> Result<OwnedFd> {
     let fd = file::open(c"/proc", libc::O_PATH | libc::O_DIRECTORY);

@@ -58,6 +58,9 @@ pub(crate) struct MountPlan {
     pub(crate) fresh: Option<(usize, CString)>,
     /// A link at the mount point is refused: procfs and sysfs must be where they are looked for.
     pub(crate) no_follow: bool,
+    /// It is on `/proc`, where programs of the container trust in what they find: nothing but a procfs may be
+    /// bound there (CVE-2019-19921).
+    pub(crate) on_proc: bool,
     pub(crate) source: Source,
     /// For messages: what config.json calls the source.
     pub(crate) source_name: String,
@@ -137,6 +140,9 @@ pub(crate) fn plan(mount: &Mount, given: &Given) -> Result<Told> {
     if fstype.is_empty() {
         return Err(invalid("type is missing; name a filesystem, or add the option bind"));
     }
+    if fstype != "proc" && target.lexical() == "proc" {
+        return Err(invalid("only a procfs goes onto /proc; mount this somewhere else"));
+    }
     if fstype == "cgroup" && given.host.cgroups.has_v1() {
         return cgroup_view::plan(&target, &options, given);
     }
@@ -187,10 +193,11 @@ impl MountPlan {
         options: &MountOptions,
     ) -> Self {
         Self {
-            target,
             target_kind,
             fresh: None,
             no_follow: false,
+            on_proc: target.lexical() == "proc",
+            target,
             source,
             source_name,
             attr: options.attr,

@@ -188,6 +188,9 @@ pub(crate) fn fstatat(dir: RawFd, name: &CStr) -> Result<libc::stat> {
     Ok(stat)
 }
 
+/// Of procfs, in `linux/magic.h`.
+pub(crate) const PROC_SUPER_MAGIC: libc::c_long = 0x9fa0;
+
 /// The magic number of the filesystem that `fd` is on.
 ///
 /// <https://man7.org/linux/man-pages/man2/fstatfs.2.html>

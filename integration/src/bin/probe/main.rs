@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod calls;
+mod hostile;
 mod seize;
 mod sys;
 
@@ -35,6 +36,11 @@ const USAGE: &str = "usage: skep-probe MODE [ARG]
   syscall CALL    make these system calls, print what each returned: a number or the error's name
   trapped CALL    the same with SIGSYS caught: prints what it said
   threads CALL    the same, each in a thread: prints 'killed' when it did not come back
+  exchange A B    print 'ready' and exchange the two paths, and those of further pairs, all the time
+  open-programs   open what processes execute that is not of /bin, and write to it once nobody executes it
+  loot            print what each new process has open, as far as it may be seen
+  device MAJ MIN  make a block device /disk, open it, print what came of both
+  writable DIR    print what can be written to in or below it
 
 CALL: [i386:|x32:]NAME|NUMBER [ARG...], several of them divided by a comma between spaces
 ";
@@ -56,6 +62,11 @@ fn main() -> ExitCode {
         "spin" => spin(),
         "fork" => fork(number()),
         "seize" => seize::newcomers(),
+        "exchange" => hostile::exchange(&args[1..]),
+        "open-programs" => hostile::open_programs(),
+        "loot" => hostile::loot(),
+        "device" => hostile::open_device(&args[1..]),
+        "writable" => hostile::writable(std::path::Path::new(&args[1])),
         "syscall" => calls::make(&args[1..]),
         "trapped" => calls::make_trapped(&args[1..]),
         "threads" => calls::make_in_threads(&args[1..]),

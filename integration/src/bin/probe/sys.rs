@@ -94,6 +94,13 @@ pub(crate) fn trapped() -> Option<Trapped> {
     (syscall != NONE).then_some(Trapped { syscall, errno, arch })
 }
 
+/// Two names change places. [renameat2(2)](https://man7.org/linux/man-pages/man2/renameat2.2.html)
+pub(crate) fn exchange(a: &std::ffi::CStr, b: &std::ffi::CStr) -> Returned {
+    let (here, flag) = (libc::AT_FDCWD as u64, u64::from(libc::RENAME_EXCHANGE));
+    let args = [here, a.as_ptr() as u64, here, b.as_ptr() as u64, flag, 0];
+    native(libc::SYS_renameat2 as u64, args)
+}
+
 /// The session keyring's id, or the negative error number; 0 ids do not exist.
 pub(crate) fn session_keyring() -> i64 {
     const KEYCTL_GET_KEYRING_ID: u64 = 0;

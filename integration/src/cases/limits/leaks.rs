@@ -11,9 +11,6 @@ use crate::result::{Doing, Res, holds};
 
 const ROUNDS: u32 = 1000;
 
-/// In user-mode-linux, where each process takes many times as long to start.
-const ROUNDS_IN_GUEST: u32 = 200;
-
 pub(crate) const FEATURE: Feature = Feature {
     name: "limits.leaks",
     cases: &[
@@ -28,9 +25,7 @@ pub(crate) const FEATURE: Feature = Feature {
 fn a_thousand_rounds_leave_nothing(ctx: &Ctx) -> Res {
     let container = ctx.sleeper()?;
     container.save()?;
-    let machine = fs::read_to_string("/proc/cpuinfo").doing("the kind of machine")?;
-    let rounds = if machine.contains("User Mode Linux") { ROUNDS_IN_GUEST } else { ROUNDS };
-    for round in 0..rounds {
+    for round in 0..crate::cases::rounds(ROUNDS)? {
         container.create().map_err(|reason| format!("round {round}: {reason}"))?;
         container.force_delete().map_err(|reason| format!("round {round}: {reason}"))?;
     }

