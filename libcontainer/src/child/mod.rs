@@ -230,6 +230,7 @@ impl<'a> Context<'a> {
             Op::ChrootToRoot => self.chroot_to_root(),
             Op::Redirect { input, to } => file::dup_to(self.input(*input)?, *to),
             Op::Stdio => self.stdio(),
+            Op::ControllingTerminal => crate::sys::tty::set_controlling(0),
             Op::OwnStdio { uid } => process::own_stdio(*uid),
             Op::ChangeDirectory { path, last_try } => self.change_directory(path, *last_try),
             Op::Rlimit { resource, soft, hard } => self.rlimit(*resource, *soft, *hard),
@@ -261,6 +262,9 @@ impl<'a> Context<'a> {
             Op::KeepAdminBack { inheritable } => self.keep_admin_back(*inheritable),
             Op::GiveUpAdmin => self.give_up_admin(),
             Op::AwaitStart { first } => self.await_start(*first),
+            Op::CloseOwn { first } => {
+                self.close_all_but(*first, [self.socket, self.trampoline, -1])
+            }
             Op::CloseOnExec { first } => file::cloexec_from(*first),
         }
     }

@@ -53,11 +53,8 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// The terminal becomes stdin, stdout, stderr and the controlling terminal.
+    /// The terminal becomes stdin, stdout and stderr.
     pub(super) fn stdio(&mut self) -> Result<()> {
-        for fd in 0..3 {
-            file::dup_to(self.state.tty, fd)?;
-        }
-        tty::set_controlling(0)
+        (0..3).try_for_each(|fd| file::dup_to(self.state.tty, fd))
     }
 }

@@ -119,6 +119,13 @@ impl Scheduler {
         Self { attr, name: named(policy, flags), may_ask }
     }
 
+    /// Whether a child of the process has it, too: sched(7), "Resetting scheduling policy for child processes".
+    pub(crate) fn is_handed_on(&self) -> bool {
+        let deadline = number(POLICIES, &LinuxSchedulerPolicy::SchedDeadline);
+        let reset = number(SCHEDULER_FLAGS, &LinuxSchedulerFlag::SchedResetOnFork);
+        self.attr.policy != deadline && self.attr.flags & reset == 0
+    }
+
     /// Sets it for a process; 0 is the calling one.
     pub(crate) fn set(&self, pid: i32) -> sys::Result<()> {
         kernel::set_scheduler(pid, &self.attr)

@@ -463,6 +463,9 @@ pub(super) fn process_steps(
     let mut push = |op, field: &str| plan.steps.push(Step { op, field: field.to_owned() });
     if entry.terminal {
         push(Op::Stdio, "process.terminal");
+        if entry.at_root {
+            push(Op::ControllingTerminal, "process.terminal");
+        }
     }
     if user.uid() != entry.before.uid || entry.before.uid != 0 {
         push(Op::OwnStdio { uid: user.uid() }, "process.user.uid");

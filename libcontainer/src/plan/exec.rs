@@ -60,8 +60,8 @@ fn begin(args: &[String], env: &[&str]) -> Result<Plan> {
     Ok(Plan::new(ProcessPlan::new(args, env)?))
 }
 
-/// The joiner's steps: into all namespaces at once, then the process as its sibling, in them from
-/// its first instruction.
+/// The joiner's first steps: into all namespaces at once. Of the pid namespace its children will be, but
+/// itself it is in none of the container's, so nobody there sees what it does next.
 fn join(plan: &mut Plan, target: &ExecTarget, host: &Host, processors: Processors) {
     // Whoever is born in the cgroup is never anywhere else: to be on other processors before, one has
     // to walk in.
@@ -102,8 +102,6 @@ pub(crate) fn for_exec(
     filter::check_start(plan.filter.as_ref(), false)?;
     plan.joiner.extend(oom_score(process, host)?);
     join(&mut plan, target, host, Processors::of(process));
-    plan.joiner.push(step(Op::Fork(0)));
-    plan.steps.push(step(Op::NewSession));
     if target.keyring {
         plan.steps.push(step(Op::SessionKeyring(c_string(keyring_name(target.id))?)));
     }
@@ -126,9 +124,27 @@ pub(crate) fn for_exec(
         seen: true,
     };
     let carries = process_steps(&mut plan, process, &entry)?;
-    plan.steps.push(step(Op::Ready));
+    show(&mut plan, terminal);
     filter::add_steps(&mut plan, carries);
     Ok(plan)
+}
+
+/// All steps so far become the joiner's: in the container's pid namespace is only what it makes. Processes of
+/// the container that may trace any other, and see this one, then get hold of nothing that they are not to
+/// have: of no rights, no descriptor (CVE-2016-9962). Only scheduling that is not handed on to children, which
+/// few ask for, has to be set by the process itself, and then all is.
+fn show(plan: &mut Plan, terminal: bool) {
+    let stays = |step: &Step| matches!(&step.op, Op::Scheduler(it) if !it.is_handed_on());
+    if !plan.steps.iter().any(stays) {
+        plan.joiner.append(&mut plan.steps);
+        plan.joiner.push(step(Op::CloseOwn { first: plan.first_own_descriptor() }));
+    }
+    plan.joiner.push(step(Op::Fork(0)));
+    plan.steps.insert(0, step(Op::NewSession));
+    if terminal {
+        plan.steps.push(Step { op: Op::ControllingTerminal, field: "process.terminal".into() });
+    }
+    plan.steps.push(step(Op::Ready));
 }
 
 /// What a hook inside the container is given.
@@ -160,7 +176,6 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
     let stdin = plan.input(Input::Given(wanted.stdin));
     let output = plan.input(Input::Given(wanted.output));
     join(&mut plan, target, host, Processors::all());
-    plan.joiner.push(step(Op::Fork(0)));
     for (input, to) in [(stdin, 0), (output, 1), (output, 2)] {
         plan.steps.push(step(Op::Redirect { input, to }));
     }
@@ -189,6 +204,6 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
             step(Op::CloseOnExec { first: 3 }),
         ]),
     }
-    plan.steps.push(step(Op::Ready));
+    show(&mut plan, false);
     Ok(plan)
 }

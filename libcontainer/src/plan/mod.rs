@@ -184,7 +184,7 @@ impl Plan {
             Op::CloseOnExec { first } => Some(first),
             _ => None,
         };
-        self.steps.iter().find_map(first).unwrap_or(3)
+        self.joiner.iter().chain(&self.steps).find_map(first).unwrap_or(3)
     }
 
     /// Whether a step writes to procfs.

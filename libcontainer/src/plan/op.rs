@@ -158,6 +158,8 @@ pub(crate) enum Op {
     },
     /// The terminal becomes stdin, stdout and stderr.
     Stdio,
+    /// In a session that has none.
+    ControllingTerminal,
     OwnStdio {
         uid: u32,
     },
@@ -219,6 +221,10 @@ pub(crate) enum Op {
     GiveUpAdmin,
     /// Closes every descriptor from this one up but the start FIFO, and waits for `start`.
     AwaitStart {
+        first: u32,
+    },
+    /// What execve(2) would close a little later, before others see it.
+    CloseOwn {
         first: u32,
     },
     CloseOnExec {
@@ -319,6 +325,7 @@ impl fmt::Display for Op {
             Self::ChrootToRoot => f.write_str("chroot to the root filesystem"),
             Self::Redirect { to, .. } => write!(f, "redirect descriptor {to}"),
             Self::Stdio => f.write_str("make the terminal stdin, stdout and stderr"),
+            Self::ControllingTerminal => f.write_str("make the terminal the controlling one"),
             Self::OwnStdio { uid } => write!(f, "give stdin, stdout and stderr to uid {uid}"),
             Self::ChangeDirectory { path, .. } => {
                 write!(f, "chdir to cwd (\"{path}\") set in config.json")
@@ -357,6 +364,9 @@ impl fmt::Display for Op {
             Self::KeepAdminBack { .. } => f.write_str("keep CAP_SYS_ADMIN from the program"),
             Self::GiveUpAdmin => f.write_str("give up CAP_SYS_ADMIN"),
             Self::AwaitStart { .. } => f.write_str("wait for start"),
+            Self::CloseOwn { .. } => {
+                f.write_str("close all of ours but the socket and the trampoline")
+            }
             Self::CloseOnExec { first } => write!(f, "close descriptors from {first} up"),
         }
     }
