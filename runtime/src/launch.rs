@@ -8,7 +8,7 @@ use libcontainer::{Bundle, CreateOptions, Created, Spawned, StateRoot};
 use crate::args::{Args, CommandLine, flags};
 use crate::failure::Result;
 use crate::notify::{self, Directory};
-use crate::{listen_fds, pid_file, pidfd_socket, terminal};
+use crate::{listen_fds, own_binary, pid_file, pidfd_socket, terminal};
 
 /// What to make a container of, and where.
 pub(crate) struct Launch {
@@ -23,6 +23,7 @@ impl Launch {
     /// Reads the bundle; `detached` is whether we return while the process lives.
     pub(crate) fn prepare(line: &CommandLine, detached: bool) -> Result<Self> {
         let mut bundle = bundle(&line.args)?;
+        own_binary::protect_from_pod(bundle.config.spec());
         let mut options = options(line);
         let socket = line.args.path(&flags::CONSOLE_SOCKET);
         options.terminal = terminal::choose(wants_terminal(&bundle), detached, socket)?;

@@ -21,6 +21,7 @@ mod notify;
 mod notify_proxy;
 mod number;
 mod output;
+mod own_binary;
 mod pid_file;
 mod pidfd_socket;
 mod relay;

@@ -1,6 +1,7 @@
 //! The only module with `unsafe`: the entry point and the calls that have no safe wrapper in `nix`.
 #![allow(unsafe_code)]
 
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -100,6 +101,72 @@ fn wait(which: libc::idtype_t, id: libc::id_t, flags: i32) -> i32 {
     }
     // SAFETY: si_pid was set by waitid, or is still zero.
     unsafe { info.si_pid() }
+}
+
+/// Whether the file at `path` cannot be written to for the mount that it is on.
+///
+/// <https://man7.org/linux/man-pages/man3/statvfs.3.html>
+pub(crate) fn is_on_read_only_mount(path: &CStr) -> bool {
+    let found = nix::sys::statvfs::statvfs(path);
+    found.is_ok_and(|found| found.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
+}
+
+/// A mount of the file at `path`, read-only and attached nowhere.
+///
+/// <https://man7.org/linux/man-pages/man2/open_tree.2.html>,
+/// <https://man7.org/linux/man-pages/man2/mount_setattr.2.html>
+pub(crate) fn read_only_copy(path: &CStr) -> io::Result<OwnedFd> {
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
+    // SAFETY: `path` is a valid C string.
+    let fd = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
+    let tree = match i32::try_from(fd) {
+        // SAFETY: the kernel gave a new descriptor, which nobody else owns.
+        Ok(fd) if fd >= 0 => unsafe { OwnedFd::from_raw_fd(fd) },
+        _ => return Err(io::Error::last_os_error()),
+    };
+    let attr = libc::mount_attr {
+        attr_set: libc::MOUNT_ATTR_RDONLY,
+        attr_clr: 0,
+        propagation: 0,
+        userns_fd: 0,
+    };
+    // SAFETY: the path is a valid C string; `attr` is valid for the size given.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            &raw const attr,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result == 0 { Ok(tree) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Executes the program that `file` is, with this process's environment; returns only when that fails.
+///
+/// <https://man7.org/linux/man-pages/man2/execveat.2.html>
+pub(crate) fn execute(file: &OwnedFd, args: &[CString]) -> io::Error {
+    let mut args: Vec<_> = args.iter().map(|arg| arg.as_ptr()).collect();
+    args.push(std::ptr::null());
+    // SAFETY: the path is a valid C string, `args` and `environ` are arrays of such that end with a null.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            file.as_raw_fd(),
+            c"".as_ptr(),
+            args.as_ptr(),
+            environ,
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    io::Error::last_os_error()
+}
+
+unsafe extern "C" {
+    /// [environ(7)](https://man7.org/linux/man-pages/man7/environ.7.html)
+    static environ: *const *const libc::c_char;
 }
 
 /// stdin, stdout and stderr.
