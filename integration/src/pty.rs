@@ -121,6 +121,11 @@ impl ConsoleSocket {
         self.path.to_string_lossy().into_owned()
     }
 
+    /// Takes whatever has come, and closes it.
+    pub(crate) fn forget(&self) {
+        while self.listener.accept().is_ok() {}
+    }
+
     /// Waits for the terminal.
     pub(crate) fn terminal(&self, ctx: &Ctx) -> Res<Terminal> {
         Terminal::new(self.descriptor(ctx)?, None)

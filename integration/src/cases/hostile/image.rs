@@ -72,10 +72,10 @@ fn cve_2019_18837_links_to_the_host(ctx: &Ctx) -> Res {
     replace_by_link(&container, "/etc/x", &outside.file)?;
     replace_by_link(&container, "/data", &outside.dir)?;
     replace_by_link(&container, "/here", &outside.dir)?;
-    container.bind(&source, "/etc/x", &["bind"]);
-    container.mount("/data", "tmpfs", "straw", &[]).set("/process/cwd", "/here");
-    container.sh("echo x >/etc/x; touch x /data/y; echo ran");
-    container.run()?.ran_or_failed("ran")?;
+    container.bind(&source, "/etc/x", &["bind"]).bind(&source, "/data/made", &["bind"]);
+    container.mount("/data/new", "tmpfs", "straw", &[]).set("/process/cwd", "/here");
+    container.sh("echo x >/etc/x; touch x /data/y; grep -c '^straw ' /proc/mounts");
+    container.run()?.ran_or_failed("1\n")?;
     outside.unchanged()?;
     container.gone()
 }

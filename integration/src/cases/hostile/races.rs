@@ -12,12 +12,12 @@ use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use serde_json::json;
 
 use super::NAME;
-use crate::call::Call;
 use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, either, root};
 use crate::pty::ConsoleSocket;
 use crate::result::{Doing, Res, holds, same};
+use crate::text::shown;
 
 pub(crate) const FEATURE: Feature = Feature {
     name: NAME,
@@ -56,19 +56,24 @@ impl<'a> Attack<'a> {
         Ok(Attack { volume, attacker })
     }
 
-    /// Creates the victim so often, has `check` look at what was created, and deletes it.
+    /// Creates the victim so often, has `check` look at the process that was created (or at what is left, with an
+    /// empty pid, where it was refused), and deletes it. `flags` may change the victim before each time.
     fn rounds(
         &self,
         count: u32,
         victim: &mut Container<'a>,
-        create: impl Fn(&mut Container<'a>, u32) -> Res<Call>,
+        flags: impl Fn(&mut Container<'a>, u32) -> Vec<String>,
         check: impl Fn(&str) -> Res,
     ) -> Res {
-        let mut created = 0;
+        let (mut created, file) = (0, victim.bundle.join("pid"));
         for round in 0..crate::cases::rounds(count)? {
-            let out = create(victim, round)?.done()?;
+            let mut flags = flags(victim, round);
+            flags.extend(["--pid-file".to_string(), shown(&file)]);
+            let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+            let out = victim.create_call(&flags)?.done()?;
             holds!(out.code == 0 || !out.err.is_empty(), "neither created nor refused");
-            let pid = if out.code == 0 { victim.pid()?.to_string() } else { String::new() };
+            let pid =
+                if out.code == 0 { fs::read_to_string(&file).doing("pid")? } else { String::new() };
             created += u32::from(out.code == 0);
             check(&pid).map_err(|reason| format!("round {round}: {reason}"))?;
             victim.force_delete()?;
@@ -80,8 +85,9 @@ impl<'a> Attack<'a> {
     }
 }
 
-fn plainly<'a>(container: &mut Container<'a>, _round: u32) -> Res<Call> {
-    container.create_call(&[])
+/// For victims that stay as they are.
+fn no_flags(_: &mut Container<'_>, _round: u32) -> Vec<String> {
+    Vec::new()
 }
 
 /// The mount table of a created container; of one that was refused, none.
@@ -109,7 +115,7 @@ fn cve_2021_30465_destination_is_exchanged(ctx: &Ctx) -> Res {
     })?;
     let mut victim = ctx.sleeper()?;
     victim.bind(&attack.volume, "/vol", &["rbind"]).mount("/vol/real", "tmpfs", "straw", &[]);
-    attack.rounds(ROUNDS, &mut victim, plainly, straw_is_inside)
+    attack.rounds(ROUNDS, &mut victim, no_flags, straw_is_inside)
 }
 
 /// A directory and a link to one of the host's, below which the mount point is made anew each time.
@@ -122,11 +128,12 @@ fn cve_2024_45310_parent_is_exchanged(ctx: &Ctx) -> Res {
     let mut victim = ctx.sleeper()?;
     let last = victim.config["mounts"].as_array().map_or(0, Vec::len) + 1;
     victim.bind(&attack.volume, "/vol", &["rbind"]).mount("/vol/real", "tmpfs", "straw", &[]);
-    let create = |victim: &mut Container<'_>, round| {
+    let elsewhere = |victim: &mut Container<'_>, round| {
         let path = format!("/vol/real/{round}/below");
-        victim.set(&format!("/mounts/{last}/destination"), path).create_call(&[])
+        victim.set(&format!("/mounts/{last}/destination"), path);
+        Vec::new()
     };
-    attack.rounds(ROUNDS, &mut victim, create, |pid| {
+    attack.rounds(ROUNDS, &mut victim, elsewhere, |pid| {
         let made = fs::read_dir(&outside).doing("read")?.count();
         holds!(made == 0, "a directory was made outside");
         straw_is_inside(pid)
@@ -146,7 +153,7 @@ fn cve_2025_31133_null_is_exchanged(ctx: &Ctx) -> Res {
         victim.drop_mount(mount);
     }
     victim.bind(&attack.volume, "/dev", &["bind"]).push("/linux/maskedPaths", "/secret");
-    attack.rounds(FEW_ROUNDS, &mut victim, plainly, |pid| {
+    attack.rounds(FEW_ROUNDS, &mut victim, no_flags, |pid| {
         let table = table(pid)?;
         let mask = table.iter().find(|line| line.contains(" /secret "));
         holds!(
@@ -176,15 +183,12 @@ fn cve_2025_52565_console_is_exchanged(ctx: &Ctx) -> Res {
         mounts.sort_by_key(|mount| mount["destination"].as_str().unwrap_or("").len());
     }
     let socket = ConsoleSocket::new(ctx)?;
-    let create =
-        |victim: &mut Container<'_>, _| victim.create_call(&["--console-socket", &socket.flag()]);
-    attack.rounds(FEW_ROUNDS, &mut victim, create, |pid| {
+    let flags = |_: &mut Container<'_>, _| vec!["--console-socket".to_string(), socket.flag()];
+    attack.rounds(FEW_ROUNDS, &mut victim, flags, |pid| {
         let on_x = table(pid)?.iter().any(|line| line.contains(" /dev/x "));
         holds!(!on_x, "the terminal is on what the link names");
         same!(fs::read_to_string(attack.volume.join("x")).doing("read")?, BEFORE);
-        if !pid.is_empty() {
-            let _closed_at_once = socket.descriptor(ctx)?;
-        }
+        socket.forget();
         Ok(())
     })
 }
@@ -210,7 +214,7 @@ fn cve_2025_52881_sysctl_is_covered_in_a_race(ctx: &Ctx) -> Res {
     victim.bind(&attack.volume.join("fake"), "/vol/real", &["bind"]);
     victim.set("/linux/readonlyPaths", json!([]));
     victim.set("/linux/sysctl", json!({"net.ipv4.ip_default_ttl": "77"}));
-    attack.rounds(FEW_ROUNDS, &mut victim, plainly, |pid| {
+    attack.rounds(FEW_ROUNDS, &mut victim, no_flags, |pid| {
         let fake = fs::read_to_string(attack.volume.join("fake/ip_default_ttl"));
         same!(fake.doing("read")?, "64");
         if !pid.is_empty() {
