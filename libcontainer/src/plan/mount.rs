@@ -116,6 +116,10 @@ pub(crate) fn plan(mount: &Mount, given: &Given) -> Result<Told> {
     let label = label(&options, bind.is_some() || options.remount, fstype, given);
     options.context = label.filter(|label| label.0 == Way::Option).map(|label| label.1.to_owned());
     let label_root = label.is_some_and(|label| label.0 == Way::Attribute);
+    // The host's cgroups are mounted below its /sys, and an ordinary user's own are his to write to (CVE-2023-25809).
+    if bind == Some(true) && target.lexical() == "sys" {
+        options.read_only_throughout();
+    }
     let base = |source, target_kind, name| MountPlan {
         no_follow: bind.is_none() && matches!(fstype, "proc" | "sysfs"),
         label_root,

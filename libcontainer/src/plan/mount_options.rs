@@ -196,6 +196,11 @@ impl MountOptions {
     pub(crate) fn is_read_only(&self) -> bool {
         self.attr.attr_set & RDONLY != 0
     }
+
+    /// What is read-only becomes so with all that is mounted below it, unless that is to be writable.
+    pub(crate) fn read_only_throughout(&mut self) {
+        self.recursive_attr.attr_set |= self.attr.attr_set & RDONLY & !self.recursive_attr.attr_clr;
+    }
 }
 
 /// Prints the attributes that are set by the names of their options.

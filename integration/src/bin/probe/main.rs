@@ -40,7 +40,7 @@ const USAGE: &str = "usage: skep-probe MODE [ARG]
   open-programs   open what processes execute that is not of /bin, and write to it once nobody executes it
   loot            print what each new process has open, as far as it may be seen
   device MAJ MIN  make a block device /disk, open it, print what came of both
-  writable DIR    print what can be written to in or below it
+  writable DIR    print what can be written to in or below it, then 'looked'
 
 CALL: [i386:|x32:]NAME|NUMBER [ARG...], several of them divided by a comma between spaces
 ";
@@ -66,7 +66,7 @@ fn main() -> ExitCode {
         "open-programs" => hostile::open_programs(),
         "loot" => hostile::loot(),
         "device" => hostile::open_device(&args[1..]),
-        "writable" => hostile::writable(std::path::Path::new(&args[1])),
+        "writable" => hostile::print_writable(std::path::Path::new(&args[1])),
         "syscall" => calls::make(&args[1..]),
         "trapped" => calls::make_trapped(&args[1..]),
         "threads" => calls::make_in_threads(&args[1..]),
