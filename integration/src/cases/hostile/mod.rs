@@ -9,6 +9,8 @@ pub(crate) mod image;
 pub(crate) mod processes;
 pub(crate) mod races;
 pub(crate) mod requests;
+#[cfg(test)]
+mod table;
 
 /// All of them are one feature, in several files.
 const NAME: &str = "hostile";

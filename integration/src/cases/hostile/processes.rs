@@ -20,8 +20,11 @@ pub(crate) const FEATURE: Feature = Feature {
     cases: &[
         root!(cve_2016_3697_exec_user_is_a_number)
             .ours("runc and crun make a number beyond 32 bits uid 0"),
-        root!(cve_2016_9962_joining_process_is_not_looked_into),
-        root!(cve_2016_9962_joining_process_shows_nothing_of_the_host).needs(&[Need::Ptrace]),
+        root!(cve_2016_9962_joining_process_is_not_looked_into)
+            .only_crun("runc has pipes of its own open"),
+        root!(cve_2016_9962_joining_process_shows_nothing_of_the_host)
+            .needs(&[Need::Ptrace])
+            .ours("the peers set it up where it is seen"),
         root!(cve_2019_5736_host_binary_is_not_written),
         root!(cve_2019_5736_host_binary_is_not_written_by_a_tracer).needs(&[Need::Ptrace]),
         either!(cve_2022_29162_exec_cap_sets_no_inheritable),

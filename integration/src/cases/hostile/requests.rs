@@ -16,10 +16,14 @@ pub(crate) const FEATURE: Feature = Feature {
     cases: &[
         root!(ghsa_g54h_m393_cpwq_no_rules_deny_disks).needs(&[Need::AnyDisk]),
         either!(cve_2021_43784_source_of_70000_bytes),
-        user!(cve_2023_25809_cgroups_are_not_written_to).needs(&[Need::OwnCgroup]),
-        user!(cve_2023_25809_from_a_user_namespace).needs(&[Need::OwnCgroup]),
-        either!(ids_lead_nowhere).ours("crun takes -x"),
-        root!(cgroup_paths_lead_nowhere).ours("the peers leave `..` out of a path"),
+        user!(cve_2023_25809_cgroups_are_not_written_to)
+            .needs(&[Need::OwnCgroup])
+            .ours("the peers make /sys read-only, not the cgroups below it"),
+        user!(cve_2023_25809_from_a_user_namespace)
+            .needs(&[Need::OwnCgroup])
+            .only_crun("runc is refused the mount"),
+        either!(ids_lead_nowhere).ours("the peers take -x"),
+        root!(cgroup_paths_lead_nowhere).ours("crun enters `..`, runc leaves it out of a path"),
     ],
 };
 
