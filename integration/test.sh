@@ -3,7 +3,7 @@
 # all of them. Closes with one line 'N passed, N failed, N skipped' over everything.
 #
 # As root: everything. As an ordinary user: without what only root can do. Set SKEP_TEST_PARTS to some of
-# "lint unit root user guest systemd counts peers compare conformance" to run only these.
+# "lint unit root user guest systemd lsm counts peers compare conformance" to run only these.
 set -euo pipefail
 
 # What the caller ignores, as a shell does in the background (SIGINT), would be ignored in containers too.
@@ -17,7 +17,7 @@ cd "$top"
 # shellcheck source=lib.sh
 . "$here/lib.sh"
 
-parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd counts peers compare conformance} "
+parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd lsm counts peers compare conformance} "
 user=skeptest
 root=
 [ "$(id -u)" != 0 ] || root=yes
@@ -188,6 +188,21 @@ guest_v1() {
         --filter hostile.ghsa
 }
 
+# lsm --apparmor|--selinux: labels, in a guest whose kernel has them, and what Debian 12's peers do there.
+lsm() {
+    local suite="./skep-integration --filter lsm. --time-limit 90"
+    local user="/usr/bin/setpriv --reuid=1000 --regid=1000 --clear-groups"
+    GUEST_SECONDS=1800 "$here/guest/qemu.sh" "$1" -f "$stage/skep-integration" -f "$stage/skep-probe" \
+        -f "$stage/skep" sh -c "
+        status=0
+        $suite --runtime ./skep || status=1
+        $user $suite --runtime ./skep || status=1
+        for peer in runc crun; do
+            $suite --runtime \$peer --peer || status=1
+        done
+        exit \$status"
+}
+
 # Debian testing's peers as root and as an ordinary user.
 peer_here() {
     local peer=$1 it=/opt/skep-test
@@ -287,6 +302,14 @@ main() {
         part "containers in a guest with systemd" with_systemd ./skep
         part "containers in a guest with cgroup v1 and v2" guest_v1 --hybrid
         part "containers in a guest with cgroup v1" guest_v1 --legacy
+    fi
+    if wants lsm; then
+        if "$here/guest/qemu-root.sh" >/dev/null; then
+            part "AppArmor in a guest" lsm --apparmor
+            part "SELinux in a guest" lsm --selinux
+        else
+            skip "AppArmor and SELinux in a guest" "no qemu or kernel of Debian's could be had"
+        fi
     fi
 
     local peer

@@ -3,6 +3,7 @@
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
+[ ! -e "$BOX/policy" ] || . "$BOX/load-policy"
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t devtmpfs devtmpfs /dev 2>/dev/null
 mkdir -p /dev/pts /dev/shm /dev/mqueue
@@ -17,6 +18,7 @@ chmod 666 /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/p
 ln -sf /proc/self/fd /dev/fd
 ln -sf fd/0 /dev/stdin
 modules=/usr/lib/uml/modules/$(uname -r)/kernel
+[ -d "$modules" ] || modules=/lib/modules/$(uname -r)/kernel
 busybox insmod "$modules/fs/overlayfs/overlay.ko" 2>/dev/null
 busybox insmod "$modules/drivers/net/veth.ko" 2>/dev/null
 # A disk that can be throttled, and memory to swap to, so that there is something to limit.

@@ -7,7 +7,8 @@
 # files read-only; /run and /tmp are its own. FILEs are copied to /run/it, which is also the command's
 # directory. Output is the command's, and so is the exit status.
 #
-# systemd.sh sources this file, having said what is different there: guest_init, guest_words, guest_files.
+# systemd.sh and qemu.sh source this file, having said what is different there: guest_init, guest_words,
+# guest_files, guest_boot.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -27,14 +28,18 @@ for word in "$@"; do
     printf "'%s' " "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")"
 done >"$box/command"
 : >"$box/console"
+: >"$box/trouble"
 chmod -R a+rX "$box"
 
 # The kernel keeps the guest's memory in a file in TMPDIR, and it has to be one that may be executed. It
 # would make a directory in HOME unless told of another. eth7 is a network device without a network: what it
 # sends goes no further than this machine.
 # shellcheck disable=SC2086
-linux.uml rootfstype=hostfs ro mem=1500M "uml_dir=$box/" "init=$box/init" "BOX=$box" \
-    con=null con0=null,fd:1 quiet eth7=mcast,02:00:00:00:00:07,239.192.168.7,11027,0 ${guest_words-} </dev/null 2>/dev/null >>"$box/console" &
+command -v guest_boot >/dev/null || guest_boot() {
+    exec linux.uml rootfstype=hostfs ro mem=1500M "uml_dir=$box/" "init=$box/init" "BOX=$box" \
+        con=null con0=null,fd:1 quiet eth7=mcast,02:00:00:00:00:07,239.192.168.7,11027,0 ${guest_words-}
+}
+guest_boot "$box" </dev/null 2>>"$box/trouble" >>"$box/console" &
 guest=$!
 tail -f -n +1 --pid="$guest" "$box/console" | tr -d '\r' | sed -u -n '/^@start@$/,/^@end@/{/^@/!p}' &
 shown=$!
@@ -44,7 +49,7 @@ guest=
 status=$(tr -d '\r' <"$box/console" | sed -n 's/^@end@ //p')
 if [ -z "$status" ]; then
     echo "guest: ended before the command did; the console's last lines:" >&2
-    tail -n 20 "$box/console" >&2
+    tail -n 60 "$box/console" "$box/trouble" >&2
     exit 1
 fi
 exit "$status"
