@@ -1,8 +1,12 @@
-//! The harness's unsafe code: descriptors that came in a message, and the calls that a filter hands over.
+//! The harness's unsafe code: descriptors that came in a message, the calls that a filter hands over,
+//! and files' labels.
 #![allow(unsafe_code)]
 
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// A descriptor that recvmsg has just given.
 pub(crate) fn adopt(fd: RawFd) -> OwnedFd {
@@ -56,4 +60,13 @@ pub(crate) fn answer(filter: BorrowedFd<'_>, id: u64, answer: Answer) -> io::Res
 pub(crate) fn waits(filter: BorrowedFd<'_>, id: u64) -> bool {
     // SAFETY: the kernel reads one u64.
     unsafe { libc::ioctl(filter.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0 }
+}
+
+/// [setxattr(2)](https://man7.org/linux/man-pages/man2/setxattr.2.html)
+pub(crate) fn set_xattr(path: &Path, name: &CStr, value: &[u8]) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let (data, size) = (value.as_ptr().cast(), value.len());
+    // SAFETY: both names are valid C strings, and the value is valid for its size.
+    let done = unsafe { libc::setxattr(path.as_ptr(), name.as_ptr(), data, size, 0) };
+    nix::errno::Errno::result(done).map(drop).map_err(io::Error::from)
 }

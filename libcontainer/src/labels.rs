@@ -17,13 +17,22 @@ pub(crate) fn check(spec: &Spec) -> Result<()> {
 /// Checks `process.apparmorProfile` and `process.selinuxLabel`.
 pub(crate) fn check_process(process: &Process) -> Result<()> {
     let asked = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
-    if asked(process.apparmor_profile()) && !Path::new("/proc/self/attr/apparmor/exec").exists() {
+    if asked(process.apparmor_profile()) && !has_apparmor() {
         return Err(absent("process.apparmorProfile", "AppArmor"));
     }
     if asked(process.selinux_label()) {
         check_selinux("process.selinuxLabel")?;
     }
     Ok(())
+}
+
+/// A kernel that is built with it and does not use it has its files in procfs all the same.
+fn has_apparmor() -> bool {
+    match std::fs::read("/sys/module/apparmor/parameters/enabled") {
+        Ok(enabled) => enabled.starts_with(b"Y"),
+        // No sysfs here.
+        Err(_) => Path::new("/proc/self/attr/apparmor/exec").exists(),
+    }
 }
 
 fn check_selinux(field: &str) -> Result<()> {

@@ -17,6 +17,7 @@ mod lifecycle;
 mod limits;
 mod list;
 mod log;
+mod lsm;
 mod mounts;
 mod namespaces;
 mod net_devices;
@@ -95,6 +96,8 @@ pub(crate) const FEATURES: &[Feature] = &[
     seccomp::notify::FEATURE,
     seccomp::listener::FEATURE,
     seccomp::bad::FEATURE,
+    lsm::apparmor::FEATURE,
+    lsm::selinux::FEATURE,
 ];
 
 /// What a default container prints that runs this line.

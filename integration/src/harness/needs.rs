@@ -70,6 +70,10 @@ pub(crate) enum Need {
     OwnCgroup,
     /// A process may trace others of its user, not only its own children.
     Ptrace,
+    /// AppArmor with the guest's profiles.
+    AppArmor,
+    /// SELinux with the guest's policy.
+    SeLinux,
 }
 
 /// The guest's disk of nothing but memory, with its numbers.
@@ -113,13 +117,18 @@ impl Need {
             Need::Numa => exists("/proc/self/numa_maps", "no NUMA in this kernel"),
             Need::OwnCgroup => own_cgroup(),
             Need::Ptrace => ptrace(),
+            Need::AppArmor => apparmor(),
+            Need::SeLinux => exists("/sys/fs/selinux/enforce", "no SELinux here"),
         }
     }
 
     /// Left to another part of the test run rather than skipped.
     pub(crate) fn elsewhere(self) -> bool {
-        use Need::{Cgroup2, Controller, OwnCgroup, Systemd, SystemdV1};
-        matches!(self, Cgroup2 | Controller(_) | OwnCgroup | Systemd | SystemdV1)
+        use Need::{AppArmor, Cgroup2, Controller, OwnCgroup, SeLinux, Systemd, SystemdV1};
+        matches!(
+            self,
+            AppArmor | Cgroup2 | Controller(_) | OwnCgroup | SeLinux | Systemd | SystemdV1
+        )
     }
 }
 
@@ -337,6 +346,15 @@ fn ptrace() -> Result<(), String> {
         Ok("0") | Err(_) => Ok(()),
         Ok(scope) => Err(format!("kernel.yama.ptrace_scope is {scope}")),
     }
+}
+
+fn apparmor() -> Result<(), String> {
+    exists("/sys/kernel/security/apparmor/policy/profiles", "no AppArmor here")?;
+    let loaded = fs::read_dir("/sys/kernel/security/apparmor/policy/profiles");
+    let is_straw = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("straw.");
+    let straw = loaded
+        .is_ok_and(|mut each| each.any(|each| each.is_ok_and(|each| is_straw(&each.file_name()))));
+    if straw { Ok(()) } else { Err("the guest's AppArmor profiles are not loaded here".into()) }
 }
 
 fn linux(major: u32, minor: u32) -> Result<(), String> {

@@ -2,11 +2,20 @@
 //! it may report. Elsewhere they are taken here, and the filter must permit what follows them.
 
 use super::{Context, Kind};
+use crate::plan::Labelled;
 use crate::sys::identity::{self, ADMIN};
 use crate::sys::{Errno, Result};
+use std::ffi::CStr;
 use std::os::fd::AsRawFd;
 
 impl Context<'_> {
+    pub(super) fn label(&mut self, labelled: Labelled, value: &CStr) -> Result<()> {
+        if self.trampoline >= 0 && labelled != Labelled::Keyring {
+            return Ok(());
+        }
+        self.write_proc(labelled.attribute(), value.to_bytes())
+    }
+
     pub(super) fn load_filter(&mut self) -> Result<()> {
         let Some(filter) = self.plan.filter.as_ref().filter(|_| self.trampoline < 0) else {
             return Ok(());

@@ -252,7 +252,7 @@ impl<'a> Context<'a> {
                 file::umask(*mask);
                 Ok(())
             }
-            Op::Label { attribute, value } => self.write_proc(attribute, value.to_bytes()),
+            Op::Label { labelled, value } => self.label(*labelled, value),
             Op::Home { uid } => self.home(*uid),
             Op::FindExecutable { as_root } => self.find_executable(*as_root),
             Op::ResetSignals => process::reset_signals(),
@@ -263,7 +263,9 @@ impl<'a> Context<'a> {
             Op::GiveUpAdmin => self.give_up_admin(),
             Op::AwaitStart { first } => self.await_start(*first),
             Op::CloseOwn { first } => {
-                self.close_all_but(*first, [self.socket, self.trampoline, -1])
+                // The trampoline sets labels through procfs, as the process that is to have them.
+                let procfs = if self.plan.has_labels() { self.procfs } else { -1 };
+                self.close_all_but(*first, [self.socket, self.trampoline, procfs, -1])
             }
             Op::CloseOnExec { first } => file::cloexec_from(*first),
         }
@@ -333,9 +335,11 @@ impl<'a> Context<'a> {
 
     /// `start` sends a byte. A container may wait for long: it holds nothing of the caller's open.
     fn await_start(&mut self, first: u32) -> Result<()> {
-        // The trampoline still has a listener to send.
-        let socket = if self.plan.listens() { self.socket } else { -1 };
-        self.close_all_but(first, [self.start_fifo, self.trampoline, socket])?;
+        // The trampoline still has a listener to send, or a label to set.
+        let labels = self.plan.has_labels();
+        let socket = if self.plan.listens() || labels { self.socket } else { -1 };
+        let procfs = if labels { self.procfs } else { -1 };
+        self.close_all_but(first, [self.start_fifo, self.trampoline, socket, procfs])?;
         if self.trampoline >= 0 {
             return file::keep_on_exec(self.start_fifo);
         }
@@ -344,7 +348,7 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    fn close_all_but(&self, first: u32, mut kept: [RawFd; 3]) -> Result<()> {
+    fn close_all_but(&self, first: u32, mut kept: [RawFd; 4]) -> Result<()> {
         kept.sort_unstable();
         let mut next = first;
         for kept in kept.into_iter().filter_map(|fd| u32::try_from(fd).ok()) {

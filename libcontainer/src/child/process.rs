@@ -154,9 +154,13 @@ impl<'a> Context<'a> {
         match self.state.executable {
             Some(path) if self.trampoline >= 0 => {
                 // Where the trampoline waits for `start`, it has been given the FIFO instead.
-                if (self.start_fifo < 0 || self.plan.listens())
+                let labels = self.plan.has_labels();
+                if (self.start_fifo < 0 || self.plan.listens() || labels)
                     && let Err(errno) = file::keep_on_exec(self.socket)
                 {
+                    return errno;
+                }
+                if labels && let Err(errno) = file::keep_on_exec(self.procfs) {
                     return errno;
                 }
                 process::execve_through(self.trampoline, path, &process.argv, &process.envp)

@@ -37,7 +37,10 @@ impl Container {
         match outcome {
             Outcome::Executed => self.directory.remove_start_fifo()?,
             Outcome::Failed(step, errno) => {
-                return Err(parent::start_failed(&program(config), step, errno));
+                let process = config.spec().process().as_ref();
+                let label = process.and_then(|process| process.selinux_label().as_deref());
+                let label = label.filter(|label| !label.is_empty());
+                return Err(parent::start_failed(&program(config), label, step, errno));
             }
             // Killed just now, or let go by a `start` that was killed itself.
             Outcome::Unread => return Err(self.wrong_state("does not wait any more")),

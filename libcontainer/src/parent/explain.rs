@@ -2,14 +2,14 @@
 
 use crate::child::{EXEC_STEP, Message};
 use crate::error::{Error, ErrorKind, describe};
-use crate::plan::{Host, Op, Plan, Step};
+use crate::plan::{Host, Labelled, Op, Plan, Step};
 use crate::sys::Errno;
 use std::io;
 
 /// The error of a failed step: what it was, on which object, asked for by which field.
 pub(super) fn failed(plan: &Plan, message: &Message) -> Error {
     if message.step == EXEC_STEP {
-        return exec_failed(&plan.process.name, message.value);
+        return exec_failed(&plan.process.name, plan.selinux_label().as_deref(), message.value);
     }
     let Some(step) = step(plan, message) else {
         return Error::new(ErrorKind::Setup, format!("an unknown step failed ({})", message.step));
@@ -94,6 +94,7 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::Terminal { .. }, libc::ENOENT) => {
             Some("a terminal needs a devpts at /dev/pts in mounts")
         }
+        (Op::Label { labelled, .. }, errno) => label_hint(*labelled, errno),
         (Op::LoadFilter { .. }, libc::EACCES) => {
             Some("loading a filter takes CAP_SYS_ADMIN or process.noNewPrivileges")
         }
@@ -105,6 +106,22 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         }
         (Op::Groups(_), libc::EPERM) => Some(
             "groups cannot be set in a user namespace that an ordinary user made without newgidmap: leave process.user.additionalGids empty",
+        ),
+        _ => None,
+    }
+}
+
+fn label_hint(labelled: Labelled, errno: i32) -> Option<&'static str> {
+    match (labelled, errno) {
+        (Labelled::Profile, libc::ENOENT) => Some(
+            "no such profile is loaded: load it (apparmor_parser --replace FILE), or take the field out",
+        ),
+        (Labelled::Profile, libc::EACCES | libc::EPERM) => {
+            Some("the profile that the caller is in itself does not permit the change")
+        }
+        (_, libc::EINVAL) => Some("the policy that is loaded has no such label"),
+        (_, libc::EACCES | libc::EPERM) => Some(
+            "the policy does not let the caller's domain set such labels (setexec, setkeycreate)",
         ),
         _ => None,
     }
@@ -136,16 +153,21 @@ fn not_executable(name: &str, errno: i32) -> Error {
 }
 
 /// The program was found, and the kernel would not execute it.
-fn exec_failed(name: &str, errno: i32) -> Error {
+fn exec_failed(name: &str, label: Option<&str>, errno: i32) -> Error {
     let source = io::Error::from_raw_os_error(errno);
-    let text = format!("exec {name}: {}", go_text(errno));
+    let mut text = format!("exec {name}: {}", go_text(errno));
+    if let (Some(label), libc::EACCES | libc::EPERM) = (label, errno) {
+        text = format!(
+            "{text}; the policy may forbid to enter process.selinuxLabel {label} with this program"
+        );
+    }
     Error::new(ErrorKind::Setup, text).hide(source).field("process.args[0]")
 }
 
 /// A process that waited for `start` could not execute its program, or load its filter before that.
-pub(crate) fn start_failed(name: &str, step: u32, errno: i32) -> Error {
+pub(crate) fn start_failed(name: &str, label: Option<&str>, step: u32, errno: i32) -> Error {
     if step == EXEC_STEP {
-        return exec_failed(name, errno);
+        return exec_failed(name, label, errno);
     }
     let source = io::Error::from_raw_os_error(errno);
     let text = "load the seccomp filter and wait for start under it";

@@ -1,10 +1,10 @@
-//! What the parent has to do with the seccomp filter: orders for the trampoline, which loads it, and
-//! the listener, which comes from there.
+//! What the parent has to do with the seccomp filter and the program's labels: orders for the trampoline,
+//! which sees to them, and the listener, which comes from there.
 
 use super::{Error, ErrorKind, Result, explain, out_of_turn, receive};
 use crate::child::{EXEC_STEP, Kind, Message};
-use crate::plan::{Op, Plan, permits};
-use crate::sys::trampoline::{Admin, Orders};
+use crate::plan::{Labelled, Op, Plan, permits};
+use crate::sys::trampoline::{Admin, Label, Orders};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// The only flag of a filter that is newer than the oldest kernel for skep is one for listeners.
@@ -20,7 +20,12 @@ pub(super) fn check_flags(plan: &Plan) -> Result<()> {
 }
 
 /// What the trampoline is to do, and how it reports what fails: by the numbers of the plan's steps.
-pub(super) fn orders(plan: &Plan, start_fifo: Option<&OwnedFd>, socket: &OwnedFd) -> Orders {
+pub(super) fn orders(
+    plan: &Plan,
+    start_fifo: Option<&OwnedFd>,
+    socket: &OwnedFd,
+    procfs: Option<&OwnedFd>,
+) -> Orders {
     let failed = |kind: fn(&Op) -> bool| {
         let step = plan.find_step(kind).unwrap_or(EXEC_STEP);
         Message::begin(Kind::Failed, step)
@@ -31,13 +36,17 @@ pub(super) fn orders(plan: &Plan, start_fifo: Option<&OwnedFd>, socket: &OwnedFd
         Op::GiveUpAdmin => admin | Admin::GIVEN_UP,
         _ => admin,
     });
+    let reports = plan.listens() || plan.has_labels() && start_fifo.is_some();
+    let procfs = procfs.filter(|_| plan.has_labels());
     Orders {
         fd: start_fifo.unwrap_or(socket).as_raw_fd(),
         waits: start_fifo.is_some().into(),
-        socket: if plan.listens() { socket.as_raw_fd() } else { -1 },
+        socket: if reports { socket.as_raw_fd() } else { -1 },
         flags: plan.filter.as_ref().map_or(0, |filter| filter.flags().for_one_thread().bits()),
         admin: Admin(admin),
         yields: plan.filter.as_ref().is_some_and(|filter| permits(filter, "sched_yield")).into(),
+        listens: plan.listens().into(),
+        procfs: procfs.map_or(-1, OwnedFd::as_raw_fd),
         program: [0; 2],
         exec: Message::begin(Kind::Failed, EXEC_STEP),
         keep: failed(|op| matches!(op, Op::KeepAdminBack { .. })),
@@ -46,7 +55,18 @@ pub(super) fn orders(plan: &Plan, start_fifo: Option<&OwnedFd>, socket: &OwnedFd
         give_up: failed(|op| matches!(op, Op::GiveUpAdmin)),
         wait: failed(|op| matches!(op, Op::AwaitStart { .. })),
         listener: Message::begin(Kind::Listener, 0),
+        labels: Default::default(),
     }
+}
+
+/// What the program is to be labelled with.
+pub(super) fn labels(plan: &Plan) -> Vec<Label<'_>> {
+    let label = |(number, labelled, value): (u32, Labelled, _)| Label {
+        attribute: labelled.attribute(),
+        value,
+        failed: Message::begin(Kind::Failed, number),
+    };
+    plan.labels().map(label).collect()
 }
 
 /// Takes the listener of a filter.

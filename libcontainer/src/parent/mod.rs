@@ -128,10 +128,11 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
     let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
-    let orders = filter::orders(launch.plan, launch.start_fifo.as_ref(), &theirs);
+    let orders = filter::orders(launch.plan, launch.start_fifo.as_ref(), &theirs, procfs.as_ref());
+    let labels = filter::labels(launch.plan);
     let filter = launch.plan.filter.as_ref().map_or(&[][..], Filter::instructions);
     let trampoline =
-        trampoline::open(orders, filter, launch.plan.unreadable).map_err(no_trampoline)?;
+        trampoline::open(orders, filter, &labels, launch.plan.unreadable).map_err(no_trampoline)?;
     let given = Given {
         inputs: &raw,
         socket: theirs.as_raw_fd(),
@@ -404,6 +405,8 @@ impl Ready {
         if plan.listens() {
             let listener = filter::await_listener(&self.socket, plan)?;
             listening(listener.ok_or_else(filter::ended_early)?)?;
+        } else if plan.has_labels() {
+            await_exec(&self.socket, plan)?;
         }
         self.keep()
     }
@@ -436,7 +439,7 @@ fn out_of_turn(message: &Message) -> Error {
     Error::new(ErrorKind::Setup, text)
 }
 
-/// The socket closes when the child executes its program; before that a message says what failed.
+/// The socket closes when the child executes its program, or has its labels and waits for `start`; before that a message says what failed.
 fn await_exec(socket: &OwnedFd, plan: &Plan) -> Result<()> {
     match receive(socket)?.0 {
         Some(message) if message.kind == Kind::Failed => Err(explain::failed(plan, &message)),

@@ -8,6 +8,7 @@ use super::filesystem;
 use super::filter::{self, CarriesAdmin};
 use super::host::Host;
 use super::identity::{self, IdMaps};
+use super::labels;
 use super::namespaces::{self, Namespace};
 use super::net_devices;
 use super::op::{Op, Step};
@@ -159,7 +160,7 @@ impl<'a> Planner<'a> {
         self.root_filesystem()?;
         let setup_uid = self.setup_ids().0;
         let home = environment::value(&self.environment(), "HOME").is_none();
-        let carries = process_steps(
+        let last = process_steps(
             &mut self.plan,
             self.process,
             &Entry {
@@ -176,8 +177,7 @@ impl<'a> Planner<'a> {
                 seen: !self.namespaces.is_new(namespaces::PID),
             },
         )?;
-        self.push(Op::Ready, "");
-        filter::add_steps(&mut self.plan, carries);
+        last.add_to(&mut self.plan);
         if self.options.wait_for_start {
             self.push(Op::AwaitStart { first: 3 + self.options.preserve_fds }, "");
         }
@@ -308,6 +308,7 @@ impl<'a> Planner<'a> {
     fn identity(&mut self) -> Result<()> {
         self.push(Op::NewSession, "");
         if !self.options.no_new_keyring {
+            self.plan.steps.extend(labels::of_keyring(self.process)?);
             self.push(Op::SessionKeyring(c_string(keyring_name(self.id))?), "");
         }
         if self.namespaces.is_new(namespaces::CGROUP) {
@@ -452,13 +453,8 @@ pub(super) struct Entry<'a> {
     pub(super) seen: bool,
 }
 
-/// The steps that init and exec processes share, from stdio to the executable. Says whether the
-/// process carries CAP_SYS_ADMIN to where the plan's filter is loaded.
-pub(super) fn process_steps(
-    plan: &mut Plan,
-    process: &Process,
-    entry: &Entry,
-) -> Result<Option<CarriesAdmin>> {
+/// The steps that init and exec processes share, from stdio to the filter.
+pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -> Result<Last> {
     let user = process.user();
     let mut push = |op, field: &str| plan.steps.push(Step { op, field: field.to_owned() });
     if entry.terminal {
@@ -501,24 +497,31 @@ pub(super) fn process_steps(
     if no_new_privileges {
         push(Op::NoNewPrivileges, "process.noNewPrivileges");
     }
-    if let Some(profile) = process.apparmor_profile().as_ref().filter(|profile| !profile.is_empty())
-    {
-        let (attribute, value) =
-            (c"self/attr/apparmor/exec".to_owned(), c_string(format!("exec {profile}"))?);
-        push(Op::Label { attribute, value }, "process.apparmorProfile");
-    }
-    if let Some(label) = process.selinux_label().as_ref().filter(|label| !label.is_empty()) {
-        let (attribute, value) = (c"self/attr/exec".to_owned(), c_string(label)?);
-        push(Op::Label { attribute, value }, "process.selinuxLabel");
-    }
     push(Op::FindExecutable { as_root: user.uid() == 0 }, "process.args[0]");
     push(Op::ResetSignals, "");
     push(Op::CloseOnExec { first: 3 + entry.preserve_fds }, "");
-    if entry.seen && plan.filter.is_some() {
+    let labels = labels::of_program(process)?;
+    if entry.seen && (plan.filter.is_some() || !labels.is_empty()) {
         plan.unreadable = true;
         // Who may read any file may read this one too.
         let op = Op::Capabilities(CapabilitySets { effective: 0, ..set });
-        plan.steps.push(Step { op, field: filter::FIELD.to_owned() });
+        let field = labels.first().map_or(filter::FIELD, |step| &step.field);
+        plan.steps.push(Step { op, field: field.to_owned() });
     }
-    Ok(carries)
+    Ok(Last { labels, carries })
+}
+
+/// The last steps of a process: those that the trampoline takes, where there is one.
+#[derive(Default)]
+pub(super) struct Last {
+    labels: Vec<Step>,
+    carries: Option<CarriesAdmin>,
+}
+
+impl Last {
+    pub(super) fn add_to(self, plan: &mut Plan) {
+        plan.steps.push(Step { op: Op::Ready, field: String::new() });
+        plan.steps.extend(self.labels);
+        filter::add_steps(plan, self.carries);
+    }
 }

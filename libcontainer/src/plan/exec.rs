@@ -1,12 +1,13 @@
 //! The plans of processes that enter a container: `exec`, and hooks that run inside it.
 
 use super::attributes::Processors;
-use super::create::{Entry, console_size, keyring_name, oom_score, process_steps};
+use super::create::{Entry, Last, console_size, keyring_name, oom_score, process_steps};
 use super::credentials::Before;
 use super::exec_process::ProcessPlan;
 use super::filter;
 use super::host::Host;
 use super::identity::{self, IdMaps};
+use super::labels;
 use super::namespaces;
 use super::op::{Op, Step};
 use super::paths::c_string;
@@ -103,6 +104,7 @@ pub(crate) fn for_exec(
     plan.joiner.extend(oom_score(process, host)?);
     join(&mut plan, target, host, Processors::of(process));
     if target.keyring {
+        plan.steps.extend(labels::of_keyring(process)?);
         plan.steps.push(step(Op::SessionKeyring(c_string(keyring_name(target.id))?)));
     }
     let terminal = process.terminal().unwrap_or(false);
@@ -123,9 +125,9 @@ pub(crate) fn for_exec(
         at_root: false,
         seen: true,
     };
-    let carries = process_steps(&mut plan, process, &entry)?;
+    let last = process_steps(&mut plan, process, &entry)?;
     show(&mut plan, terminal);
-    filter::add_steps(&mut plan, carries);
+    last.add_to(&mut plan);
     Ok(plan)
 }
 
@@ -144,7 +146,6 @@ fn show(plan: &mut Plan, terminal: bool) {
     if terminal {
         plan.steps.push(Step { op: Op::ControllingTerminal, field: "process.terminal".into() });
     }
-    plan.steps.push(step(Op::Ready));
 }
 
 /// What a hook inside the container is given.
@@ -180,7 +181,7 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
         plan.steps.push(step(Op::Redirect { input, to }));
     }
     let process = target.spec.process().as_ref().filter(|_| wanted.as_process);
-    match process {
+    let last = match process {
         Some(process) => {
             let before = Before {
                 uid: target.setup_ids(host).0,
@@ -196,14 +197,18 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
                 at_root: false,
                 seen: true,
             };
-            process_steps(&mut plan, process, &entry)?;
+            process_steps(&mut plan, process, &entry)?
         }
-        None => plan.steps.extend([
-            step(Op::FindExecutable { as_root: true }),
-            step(Op::ResetSignals),
-            step(Op::CloseOnExec { first: 3 }),
-        ]),
-    }
+        None => {
+            plan.steps.extend([
+                step(Op::FindExecutable { as_root: true }),
+                step(Op::ResetSignals),
+                step(Op::CloseOnExec { first: 3 }),
+            ]);
+            Last::default()
+        }
+    };
     show(&mut plan, false);
+    last.add_to(&mut plan);
     Ok(plan)
 }

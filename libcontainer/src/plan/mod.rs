@@ -19,6 +19,7 @@ mod filter;
 mod host;
 mod identity;
 mod idmap;
+mod labels;
 mod mount;
 mod mount_label;
 mod mount_options;
@@ -37,6 +38,7 @@ pub(crate) use exec_process::ProcessPlan;
 pub(crate) use filter::permits;
 pub(crate) use identity::{IdMap, IdMaps, render as render_id_maps};
 pub(crate) use idmap::{IdMapping, Ids};
+pub(crate) use labels::Labelled;
 pub(crate) use mount::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind};
 pub(crate) use namespaces::{ALL as ALL_NAMESPACES, Namespace};
 pub(crate) use net_devices::NetDevice;
@@ -46,7 +48,8 @@ pub(crate) use paths::{RootPath, c_path};
 use crate::resctrl;
 use crate::sys::mount::MountAttr;
 use skep_seccomp::Filter;
-use std::ffi::CString;
+use std::borrow::Cow;
+use std::ffi::{CStr, CString};
 use std::fmt;
 
 /// Something that only the parent can open, before the clone; the child refers to it by its place.
@@ -120,9 +123,9 @@ pub struct Plan {
     pub(crate) process: ProcessPlan,
     /// What the last steps load.
     pub(crate) filter: Option<Filter>,
-    /// What loads the filter is executed from a file that may not be read. So the process stays as it
-    /// was before, and for whom it was: closed to those who could otherwise trace it, and use it
-    /// without a filter.
+    /// What loads the filter and sets labels is executed from a file that may not be read. So the process
+    /// stays as it was before, and for whom it was: closed to those who could otherwise trace it, and use
+    /// it without a filter, or what it holds open.
     pub(crate) unreadable: bool,
     /// How many directories the steps hold open at once.
     pub(crate) directories: usize,
@@ -208,6 +211,27 @@ impl Plan {
     /// The number of the first step of a kind.
     pub(crate) fn find_step(&self, kind: impl Fn(&Op) -> bool) -> Option<u32> {
         self.steps.iter().position(|step| kind(&step.op)).map(|place| place as u32)
+    }
+
+    /// The steps that label the program, with their numbers.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = (u32, Labelled, &CStr)> {
+        (0..).zip(&self.steps).filter_map(|(number, step)| match &step.op {
+            Op::Label { labelled: Labelled::Keyring, .. } => None,
+            Op::Label { labelled, value } => Some((number, *labelled, value.as_c_str())),
+            _ => None,
+        })
+    }
+
+    /// Whether the program is to have a label of AppArmor or SELinux.
+    pub(crate) fn has_labels(&self) -> bool {
+        self.labels().next().is_some()
+    }
+
+    /// The program's label of SELinux.
+    pub(crate) fn selinux_label(&self) -> Option<Cow<'_, str>> {
+        let mut labels = self.labels();
+        let label = labels.find(|(_, labelled, _)| *labelled == Labelled::Program);
+        label.map(|(_, _, value)| value.to_string_lossy())
     }
 
     /// Whether the filter's listener is to be waited for.

@@ -1,6 +1,7 @@
 //! The steps that a child can take. Each is a few system calls on values that are ready.
 
 use super::attributes::{IoPriority, MemoryPolicy, Scheduler};
+use super::labels::Labelled;
 use super::mount::{BindSource, MountPlan};
 use super::namespaces::Flags;
 use super::paths::RootPath;
@@ -189,9 +190,10 @@ pub(crate) enum Op {
     Ambient(Vec<u32>),
     NoNewPrivileges,
     Umask(u32),
-    /// Writes to `/proc/self/attr/...` what the next execve shall do.
+    /// Writes to a file of `/proc/self/attr`. For the program this is taken by the trampoline, where there
+    /// is one.
     Label {
-        attribute: CString,
+        labelled: Labelled,
         value: CString,
     },
     /// HOME from the image's passwd(5).
@@ -350,9 +352,7 @@ impl fmt::Display for Op {
             Self::Ambient(list) => write!(f, "set {} ambient capabilities", list.len()),
             Self::NoNewPrivileges => f.write_str("set no_new_privs"),
             Self::Umask(mask) => write!(f, "set umask to {mask:03o}"),
-            Self::Label { attribute, value } => {
-                write!(f, "write {value:?} to /proc/{}", attribute.to_string_lossy())
-            }
+            Self::Label { labelled, value } => labelled.describe(value, f),
             Self::Home { .. } => f.write_str("look up HOME in /etc/passwd"),
             Self::FindExecutable { .. } => f.write_str("find the executable"),
             Self::ResetSignals => f.write_str("reset signals"),

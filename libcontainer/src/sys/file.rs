@@ -16,7 +16,7 @@ pub(crate) enum Resolve {
 }
 
 impl Resolve {
-    fn bits(self) -> u64 {
+    pub(super) const fn bits(self) -> u64 {
         match self {
             Self::InRoot => libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS,
             Self::Component => libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS,

@@ -14,16 +14,19 @@
 //! need permit as little as possible for our sake. The order is
 //!
 //! 1. fcntl(2): what it holds open becomes close-on-exec.
-//! 2. capset(2) or prctl(2), only if CAP_SYS_ADMIN was carried here to load the filter with, as an
+//! 2. openat2(2), write(2), only if the program is to have a label of AppArmor or SELinux: it is for the
+//!    next execve(2), and that must be the program's. Were it ours, the label would have to permit
+//!    execution of our memory file, and of the program. procfs is the host's, and closed then.
+//! 3. capset(2) or prctl(2), only if CAP_SYS_ADMIN was carried here to load the filter with, as an
 //!    ambient capability: it is ambient no more, so that the program cannot get it whatever the filter
 //!    does to what follows.
-//! 3. clone(2), only if there will be a listener: a thread that the filter is not for, and that hands
+//! 4. clone(2), only if there will be a listener: a thread that the filter is not for, and that hands
 //!    the listener to the parent. Whatever we called ourselves for that might be notified, and then
 //!    wait for an agent that has no listener.
-//! 4. seccomp(2). From here on the filter has a say.
-//! 5. capset(2), only if the filter permits it: gives CAP_SYS_ADMIN up for the time of waiting.
-//! 6. read(2), only if the container waits for `start`.
-//! 7. execve(2). `argv[0]` is the path to execute, the rest its arguments.
+//! 5. seccomp(2). From here on the filter has a say.
+//! 6. capset(2), only if the filter permits it: gives CAP_SYS_ADMIN up for the time of waiting.
+//! 7. read(2), only if the container waits for `start`.
+//! 8. execve(2). `argv[0]` is the path to execute, the rest its arguments.
 //!
 //! A failure is reported as the twelve bytes of a [`Message`](crate::child::Message) without text.
 //! What fails before `start` has come, with nobody there to hear of it, is told to `start`.
@@ -32,6 +35,7 @@ use super::Result;
 #[cfg(target_arch = "x86_64")]
 use super::{check, identity::ADMIN};
 use skep_seccomp::Instruction;
+use std::ffi::CStr;
 #[cfg(target_arch = "x86_64")]
 use std::mem::offset_of;
 #[cfg(target_arch = "x86_64")]
@@ -59,6 +63,15 @@ std::arch::global_asm!(
     GIVE_UP = const offset_of!(Orders, give_up),
     WAIT = const offset_of!(Orders, wait),
     LISTENER = const offset_of!(Orders, listener),
+    LISTENS = const offset_of!(Orders, listens),
+    PROCFS = const offset_of!(Orders, procfs),
+    LABELS = const offset_of!(Orders, labels),
+    LABEL_TEXT = const offset_of!(LabelOrder, text),
+    LABEL_LENGTH = const offset_of!(LabelOrder, length),
+    LABEL_FAILED = const offset_of!(LabelOrder, failed),
+    LABEL_SIZE = const size_of::<LabelOrder>(),
+    WRITE_ONLY = const libc::O_WRONLY | libc::O_CLOEXEC,
+    SAME_MOUNT = const super::file::Resolve::SameMount.bits(),
 );
 
 /// The first eight bytes of a message.
@@ -72,7 +85,8 @@ pub(crate) struct Orders {
     pub(crate) fd: i32,
     /// Not 0: it reads a byte first.
     pub(crate) waits: u32,
-    /// Where the listener goes, and failures before it has gone; -1 where there is none.
+    /// Where the listener goes, and failures before it has gone or, without one, of labels; -1 where there
+    /// is neither.
     pub(crate) socket: i32,
     /// For seccomp(2).
     pub(crate) flags: u32,
@@ -80,6 +94,10 @@ pub(crate) struct Orders {
     pub(crate) admin: Admin,
     /// Not 0: the filter permits sched_yield(2).
     pub(crate) yields: u32,
+    /// Not 0: the filter has a listener.
+    pub(crate) listens: u32,
+    /// The host's; -1 where there are no labels.
+    pub(crate) procfs: i32,
     /// `struct sock_fprog`. Length 0: there is no filter.
     pub(crate) program: [u64; 2],
     /// Begin the messages that these failed: execve, what comes before seccomp, seccomp itself, sendmsg,
@@ -92,6 +110,30 @@ pub(crate) struct Orders {
     pub(crate) wait: Header,
     /// The message with which the listener goes.
     pub(crate) listener: [u8; 16],
+    /// Behind the last one is one without a path.
+    pub(crate) labels: [LabelOrder; MOST_LABELS + 1],
+}
+
+/// AppArmor's and SELinux's.
+pub(crate) const MOST_LABELS: usize = 2;
+
+/// What is written to a file of procfs: addresses, and the beginning of the message that it failed.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub(crate) struct LabelOrder {
+    path: u64,
+    text: u64,
+    length: u64,
+    failed: Header,
+}
+
+/// A label for the program.
+pub(crate) struct Label<'a> {
+    /// Below procfs.
+    pub(crate) attribute: &'a CStr,
+    pub(crate) value: &'a CStr,
+    /// Begins the message that it failed.
+    pub(crate) failed: Header,
 }
 
 /// A set of bits. Empty: there is no CAP_SYS_ADMIN that is not to be there.
@@ -111,14 +153,46 @@ impl Admin {
 #[cfg(target_arch = "x86_64")]
 impl Orders {
     fn bytes(&self) -> impl Iterator<Item = u8> {
-        let words =
-            [self.fd as u32, self.waits, self.socket as u32, self.flags, self.admin.0, self.yields];
+        let words = [
+            self.fd as u32,
+            self.waits,
+            self.socket as u32,
+            self.flags,
+            self.admin.0,
+            self.yields,
+            self.listens,
+            self.procfs as u32,
+        ];
         let words = words.into_iter().flat_map(u32::to_ne_bytes);
         let headers = [self.exec, self.keep, self.load, self.send, self.give_up, self.wait];
         words
             .chain(self.program.into_iter().flat_map(u64::to_ne_bytes))
             .chain(headers.into_iter().flatten())
             .chain(self.listener)
+            .chain(self.labels.into_iter().flat_map(LabelOrder::bytes))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl LabelOrder {
+    fn bytes(self) -> impl Iterator<Item = u8> {
+        let words = [self.path, self.text, self.length];
+        words.into_iter().flat_map(u64::to_ne_bytes).chain(self.failed)
+    }
+
+    /// Puts path and text at the end of the image.
+    fn new(label: &Label, image: &mut Vec<u8>) -> Self {
+        let mut put = |text: &CStr| {
+            let address = ADDRESS + image.len() as u64;
+            image.extend(text.to_bytes_with_nul());
+            address
+        };
+        Self {
+            path: put(label.attribute),
+            text: put(label.value),
+            length: label.value.count_bytes() as u64,
+            failed: label.failed,
+        }
     }
 }
 
@@ -143,7 +217,7 @@ const ADDRESS: u64 = 0x40_0000;
 #[cfg(target_arch = "x86_64")]
 const SIZES: [usize; 2] = [64 + 32, 64 + 40];
 
-/// The program in a memory file, with its orders and a filter. `None` on architectures for which it
+/// The program in a memory file, with its orders, a filter and labels. `None` on architectures for which it
 /// has not been written.
 ///
 /// Who executes an `unreadable` one, and cannot read it by a capability, is not dumpable then, and
@@ -152,12 +226,21 @@ const SIZES: [usize; 2] = [64 + 32, 64 + 40];
 pub(crate) fn open(
     orders: Orders,
     filter: &[Instruction],
+    labels: &[Label],
     unreadable: bool,
 ) -> Result<Option<OwnedFd>> {
     let mut image = program().to_vec();
-    let address = ADDRESS + (image.len() + size_of::<Orders>()) as u64;
-    image.extend(Orders { program: [filter.len() as u64, address], ..orders }.bytes());
+    let begin = image.len();
+    let end = begin + size_of::<Orders>();
+    image.resize(end, 0);
     image.extend(filter.iter().flat_map(|instruction| instruction.bytes()));
+    let mut orders = Orders { program: [filter.len() as u64, ADDRESS + end as u64], ..orders };
+    for (order, label) in orders.labels.iter_mut().take(MOST_LABELS).zip(labels) {
+        *order = LabelOrder::new(label, &mut image);
+    }
+    for (to, from) in image.iter_mut().skip(begin).zip(orders.bytes()) {
+        *to = from;
+    }
     let size = (image.len() as u64).to_ne_bytes();
     for at in SIZES {
         if let Some(place) = image.get_mut(at..at + size.len()) {
@@ -173,7 +256,7 @@ pub(crate) fn open(
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn open(_: Orders, _: &[Instruction], _unreadable: bool) -> Result<Option<OwnedFd>> {
+pub(crate) fn open(_: Orders, _: &[Instruction], _: &[Label], _: bool) -> Result<Option<OwnedFd>> {
     Ok(None)
 }
 

@@ -9,7 +9,7 @@
 // r15  what failed before anybody was there to hear of it, or 0
 //
 // On the stack: 96 header and data of capget(2) and capset(2), 128 the listener's number and 1,
-// 136 what came of sending it.
+// 136 what came of sending it, 144 where the parent hears of failures, or -1.
 
     .pushsection .rodata.skep_trampoline, "a", @progbits
     .balign 8
@@ -47,12 +47,61 @@ skep_trampoline_begin:
     test rax, rax
     js .Lskep_report
     mov edi, [r12 + {SOCKET}]
+    mov [rsp + 144], edi
     test edi, edi
-    js .Lskep_has_filter
+    js .Lskep_labels
     mov eax, 72
     syscall
     test rax, rax
     js .Lskep_report
+.Lskep_labels:
+    cmp dword ptr [r12 + {PROCFS}], 0
+    jl .Lskep_has_filter
+    lea rbp, [r12 + {LABELS}]
+    // openat2(procfs, path, (O_WRONLY | O_CLOEXEC, 0, the same mount), 24)
+.Lskep_label:
+    mov rsi, [rbp]
+    test rsi, rsi
+    jz .Lskep_labelled
+    lea r14, [rbp + {LABEL_FAILED}]
+    mov edi, [r12 + {PROCFS}]
+    mov ecx, {WRITE_ONLY}
+    mov [rsp], rcx
+    xor ecx, ecx
+    mov [rsp + 8], rcx
+    mov ecx, {SAME_MOUNT}
+    mov [rsp + 16], rcx
+    mov rdx, rsp
+    mov r10d, 24
+    mov eax, 437
+    syscall
+    test rax, rax
+    js .Lskep_failed
+    // write(the attribute, text, length), then close(it)
+    mov edi, eax
+    mov rsi, [rbp + {LABEL_TEXT}]
+    mov rdx, [rbp + {LABEL_LENGTH}]
+    mov eax, 1
+    syscall
+    test rax, rax
+    js .Lskep_failed
+    mov eax, 3
+    syscall
+    add rbp, {LABEL_SIZE}
+    jmp .Lskep_label
+    // close(procfs): a container that waits for `start` does not have the host's. Then the socket.
+.Lskep_labelled:
+    mov edi, [r12 + {PROCFS}]
+    mov eax, 3
+    syscall
+    cmp dword ptr [r12 + {LISTENS}], 0
+    jne .Lskep_has_filter
+    mov edi, [rsp + 144]
+    mov dword ptr [rsp + 144], -1
+    test edi, edi
+    js .Lskep_has_filter
+    mov eax, 3
+    syscall
 .Lskep_has_filter:
     cmp word ptr [r12 + {PROGRAM}], 0
     je .Lskep_wait
@@ -91,8 +140,8 @@ skep_trampoline_begin:
     // clone(VM, FS, FILES, SIGHAND, THREAD; a stack below ours): a thread that has no filter, and our files.
 .Lskep_begin_thread:
     mov rbp, rsp
-    cmp dword ptr [r12 + {SOCKET}], 0
-    jl .Lskep_load
+    cmp dword ptr [r12 + {LISTENS}], 0
+    je .Lskep_load
     xor ecx, ecx
     mov [rbp + 128], rcx
     mov [rbp + 136], rcx
@@ -117,8 +166,8 @@ skep_trampoline_begin:
     syscall
     test rax, rax
     js .Lskep_failed
-    cmp dword ptr [r12 + {SOCKET}], 0
-    jl .Lskep_give_up
+    cmp dword ptr [r12 + {LISTENS}], 0
+    je .Lskep_give_up
     // What sends the listener is told its number; no call of ours could be sure not to be notified.
     lea r14, [r12 + {SEND}]
     inc rax
@@ -150,7 +199,7 @@ skep_trampoline_begin:
     jns .Lskep_wait
     // What failed is told to the parent, if it is there to hear it, or else to whoever starts us.
 .Lskep_failed:
-    mov ecx, [r12 + {SOCKET}]
+    mov ecx, [rsp + 144]
     test ecx, ecx
     cmovns ebx, ecx
     jns .Lskep_report

@@ -112,6 +112,7 @@ fn report() -> Value {
         "monotonic": clock(nix::time::ClockId::CLOCK_MONOTONIC),
         "boottime": clock(nix::time::ClockId::CLOCK_BOOTTIME),
         "keyring": sys::session_keyring(),
+        "keyring_label": sys::session_keyring_label(),
         "personality": read("/proc/self/personality"),
         "machine": machine(),
         "processors": field(&status, "Cpus_allowed_list"),

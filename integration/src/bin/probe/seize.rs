@@ -54,11 +54,13 @@ fn last_pid() -> i32 {
     last.expect("the last pid in /proc/loadavg")
 }
 
-/// Prints what filter the process has, and lets it go. It still runs when its filter is looked up: without
+/// Prints what filter and what label the process has, and lets it go. It still runs when its filter is looked up: without
 /// one, it had none when it was seized. In a stop it would only be seen behind the call that loads it.
 fn tell(pid: Pid) {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    say(&format!("seized {pid} filter {} {}", field(&status, "Seccomp"), field(&status, "Name")));
+    let label = read(&format!("/proc/{pid}/attr/current"));
+    let (filter, name) = (field(&status, "Seccomp"), field(&status, "Name"));
+    say(&format!("seized {pid} filter {filter} {name} label {label}"));
     let _gone = ptrace::interrupt(pid);
     let _stopped = waitpid(pid, Some(WaitPidFlag::__WALL));
     let _gone = ptrace::detach(pid, None);

@@ -109,6 +109,18 @@ pub(crate) fn session_keyring() -> i64 {
     native(libc::SYS_keyctl as u64, args).unwrap_or_else(|errno| -i64::from(errno))
 }
 
+/// What SELinux calls the session keyring; empty without SELinux.
+pub(crate) fn session_keyring_label() -> String {
+    const KEYCTL_GET_SECURITY: u64 = 17;
+    const KEY_SPEC_SESSION_KEYRING: u64 = -3_i64 as u64;
+    let mut label = [0u8; 256];
+    let (place, size) = (label.as_mut_ptr() as u64, label.len() as u64);
+    let args = [KEYCTL_GET_SECURITY, KEY_SPEC_SESSION_KEYRING, place, size, 0, 0];
+    let _empty_if_it_fails = native(libc::SYS_keyctl as u64, args);
+    let end = label.iter().position(|byte| *byte == 0).unwrap_or(label.len());
+    String::from_utf8_lossy(&label[..end]).into_owned()
+}
+
 /// How the kernel treats this process's capabilities when it changes its user or program.
 pub(crate) fn securebits() -> i64 {
     let args = [libc::PR_GET_SECUREBITS as u64, 0, 0, 0, 0, 0];
