@@ -70,3 +70,14 @@ pub(crate) fn set_xattr(path: &Path, name: &CStr, value: &[u8]) -> io::Result<()
     let done = unsafe { libc::setxattr(path.as_ptr(), name.as_ptr(), data, size, 0) };
     nix::errno::Errno::result(done).map(drop).map_err(io::Error::from)
 }
+
+/// [getxattr(2)](https://man7.org/linux/man-pages/man2/getxattr.2.html)
+pub(crate) fn xattr(path: &Path, name: &CStr) -> io::Result<Vec<u8>> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let mut value = vec![0u8; 256];
+    let (data, size) = (value.as_mut_ptr().cast(), value.len());
+    // SAFETY: both names are valid C strings, and the kernel writes at most the size given.
+    let read = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), data, size) };
+    value.truncate(nix::errno::Errno::result(read)? as usize);
+    Ok(value)
+}

@@ -9,7 +9,8 @@ use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, either, root};
 use crate::harness::needs::Need;
-use crate::result::{Doing, Res, same};
+use crate::result::{Doing, Res, holds, same};
+use crate::text::shown;
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "lsm.selinux",
@@ -25,6 +26,8 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(exec_is_in_the_containers).needs(HERE),
         either!(exec_with_another).needs(HERE),
         either!(keyring).needs(HERE),
+        either!(mounts_have_the_mount_label).needs(HERE),
+        either!(unknown_mount_label_is_refused).needs(HERE),
         either!(procfs_is_a_volume).needs(HERE),
         either!(attributes_lead_elsewhere).needs(HERE),
     ],
@@ -138,6 +141,34 @@ fn keyring(ctx: &Ctx) -> Res {
     let mut container = labelled(ctx, BOX)?;
     same!(container.report()?["keyring_label"], BOX);
     Ok(())
+}
+
+fn mounts_have_the_mount_label(ctx: &Ctx) -> Res {
+    const LABEL: &str = "u:r:box_file_t:s0:c1,c2";
+    let mut container = labelled(ctx, BOX)?;
+    let volume = ctx.make_dir("volume")?;
+    let before = label_of_file(&volume)?;
+    container.set("/linux/mountLabel", LABEL).bind(&volume, "/volume", &["rbind"]);
+    container.sh("echo >/dev/shm/made; echo ready; exec sleep 100").run_until("ready")?;
+    let root = format!("/proc/{}/root", container.pid()?);
+    for place in ["/dev", "/dev/pts", "/dev/shm", "/dev/shm/made", "/dev/mqueue"] {
+        let found = label_of_file(Path::new(&format!("{root}{place}")))?;
+        holds!(found == LABEL, "{place} is {found}");
+    }
+    same!(label_of_file(Path::new(&format!("{root}/volume")))?, before);
+    Ok(())
+}
+
+fn label_of_file(path: &Path) -> Res<String> {
+    let label = crate::sys::xattr(path, c"security.selinux").doing(&shown(path))?;
+    Ok(String::from_utf8_lossy(&label).trim_end_matches('\0').to_string())
+}
+
+fn unknown_mount_label_is_refused(ctx: &Ctx) -> Res {
+    let mut container = labelled(ctx, BOX)?;
+    container.set("/linux/mountLabel", "u:r:no_such_t:s0");
+    container.run()?.failed()?;
+    container.gone()
 }
 
 fn procfs_is_a_volume(ctx: &Ctx) -> Res {
