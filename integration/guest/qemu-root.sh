@@ -11,8 +11,12 @@ die() {
 }
 
 cache=${SKEP_CACHE:-/var/cache/skep}
-[ -w "$cache" ] || [ "$(id -u)" = 0 ] || cache=${XDG_CACHE_HOME:-$HOME/.cache}/skep
+[ -d "$cache/qemu" ] || [ "$(id -u)" = 0 ] || cache=${XDG_CACHE_HOME:-$HOME/.cache}/skep
 root=$cache/qemu
+if [ -d "$root" ]; then
+    echo "$root"
+    exit
+fi
 architecture=$(dpkg --print-architecture) || die "no Debian"
 [ "$architecture" = amd64 ] || die "made for amd64 alone so far"
 
