@@ -7,10 +7,6 @@ use super::Findings;
 
 const TEXT: &str = "is not supported by this version; leave it out to run without it";
 
-const FIELDS: &[(&str, fn(&Spec) -> bool)] = &[("vm", |spec| spec.vm().is_some())];
-
 pub(super) fn check(spec: &Spec, findings: &mut Findings) {
-    for (field, is_set) in FIELDS {
-        findings.expect(!is_set(spec), *field, TEXT);
-    }
+    findings.expect(spec.vm().is_none(), "vm", TEXT);
 }
