@@ -155,6 +155,20 @@ fn mounts() {
     }
 }
 
+/// However many descriptors are open by then, the masks come onto the right ones.
+#[test]
+fn any_number_of_mounts_before_a_mask() {
+    let Some((_guards, stage)) = stage("any-number") else {
+        return;
+    };
+    let mut config = stage.config(&["/bin/true"]);
+    config["linux"]["maskedPaths"] = json!(["/hosts", "/data"]);
+    for _ in 0..64 {
+        assert!(stage.run(&config).unwrap().success());
+        push(&mut config["mounts"], json!({ "destination": "/tmp", "type": "tmpfs" }));
+    }
+}
+
 #[test]
 fn a_tree_too_deep_to_be_copied() {
     let Some((_guards, stage)) = stage("deep") else {

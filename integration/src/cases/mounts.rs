@@ -4,7 +4,6 @@ use std::fs;
 use std::path::PathBuf;
 
 use nix::mount::{MsFlags, mount};
-use serde_json::json;
 
 use crate::container::Container;
 use crate::ctx::Ctx;
@@ -61,7 +60,6 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(cgroup2_in_cgroup_namespace).needs(&[Need::Cgroup2]),
         either!(cgroup_mount_does_not_fail),
         either!(many),
-        either!(any_number).takes(60),
     ],
 };
 
@@ -607,19 +605,4 @@ fn many(ctx: &Ctx) -> Res {
         container.bind(&source, &format!("/many/{number}"), &["rbind", "ro"]);
     }
     prints(&mut container, "grep -c ' /many/' /proc/mounts; cat /many/59/file", "60\nfrom the host")
-}
-
-/// However many descriptors are open by then, the masks come onto the right ones.
-fn any_number(ctx: &Ctx) -> Res {
-    for count in 0..64 {
-        let mut container = ctx.container_of(&["/bin/true"])?;
-        container.set("/linux/maskedPaths", json!(["/etc/passwd", "/sys/firmware", "/sys/fs"]));
-        for number in 0..count {
-            let point = format!("/tmp/{number}");
-            fs::create_dir_all(container.inside(&point)).doing("mkdir")?;
-            container.mount(&point, "tmpfs", "tmpfs", &[]);
-        }
-        container.run()?.is(0)?;
-    }
-    Ok(())
 }
