@@ -22,11 +22,11 @@ use crate::text::shown;
 pub(crate) const FEATURE: Feature = Feature {
     name: NAME,
     cases: &[
-        either!(cve_2021_30465_destination_is_exchanged).takes(600).ours(MINUTES),
-        either!(cve_2024_45310_parent_is_exchanged).takes(600).ours(MINUTES),
-        root!(cve_2025_31133_null_is_exchanged).takes(300).ours(MINUTES),
-        either!(cve_2025_52565_console_is_exchanged).takes(300).ours(MINUTES),
-        root!(cve_2025_52881_sysctl_is_covered_in_a_race).takes(300).ours(MINUTES),
+        either!(cve_2021_30465_destination_is_exchanged).takes(1800).ours(MINUTES),
+        either!(cve_2024_45310_parent_is_exchanged).takes(1800).ours(MINUTES),
+        root!(cve_2025_31133_null_is_exchanged).takes(900).ours(MINUTES),
+        either!(cve_2025_52565_console_is_exchanged).takes(900).ours(MINUTES),
+        root!(cve_2025_52881_sysctl_is_covered_in_a_race).takes(900).ours(MINUTES),
     ],
 };
 
