@@ -9,13 +9,16 @@
 //! | poststop | the container is deleted | the caller's namespaces | a warning |
 
 use crate::cgroup::{Cgroup, Place};
+use crate::config::hooks::{
+    CREATE_CONTAINER, CREATE_RUNTIME, Kind, POSTSTART, POSTSTOP, PRESTART, START_CONTAINER,
+};
 use crate::error::{Error, ErrorKind, Result, describe};
 use crate::parent::{self, Launch, Midwife, Process};
 use crate::plan::{ALL_NAMESPACES, ExecTarget, HookPlan, Host, for_hook, namespace_of};
 use crate::procfs;
 use crate::sys::{self, process::Ended};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use oci_spec::runtime::{Hook, Hooks as Configured, Spec};
+use oci_spec::runtime::{Hook, Spec};
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::fs::{self, File};
@@ -27,10 +30,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Whether the child has to stop before the change of root.
-pub(crate) fn run_before_pivot(hooks: &Configured) -> bool {
-    #[allow(deprecated)]
-    let lists = [hooks.prestart(), hooks.create_runtime(), hooks.create_container()];
-    lists.into_iter().flatten().any(|list| !list.is_empty())
+pub(crate) fn run_before_pivot(spec: &Spec) -> bool {
+    [PRESTART, CREATE_RUNTIME, CREATE_CONTAINER].iter().any(|kind| !kind.of(spec).is_empty())
 }
 
 /// The hooks of one container.
@@ -57,8 +58,7 @@ impl<'a> Hooks<'a> {
 
     /// Whether the container is made without anybody looking on.
     pub(crate) fn none_in_creation(&self) -> bool {
-        let hooks = self.spec.hooks().as_ref();
-        self.list(Configured::start_container).is_empty() && !hooks.is_some_and(run_before_pivot)
+        START_CONTAINER.of(self.spec).is_empty() && !run_before_pivot(self.spec)
     }
 
     /// The state of a container that is being made.
@@ -66,39 +66,26 @@ impl<'a> Hooks<'a> {
         state(self.id, self.spec, self.bundle, "creating", pid)
     }
 
-    fn list(&self, get: fn(&Configured) -> &Option<Vec<Hook>>) -> &'a [Hook] {
-        self.spec.hooks().as_ref().and_then(|hooks| get(hooks).as_deref()).unwrap_or_default()
-    }
-
     /// prestart, createRuntime and createContainer.
     pub(crate) fn before_pivot(&self, process: Process, cgroup: Option<&Place>) -> Result<()> {
         self.begun.set(true);
         let state = self.state("creating", process.pid);
-        #[allow(deprecated)]
-        self.outside("prestart", self.list(Configured::prestart), &state)?;
-        self.outside("createRuntime", self.list(Configured::create_runtime), &state)?;
-        let hooks = self.list(Configured::create_container);
-        if hooks.is_empty() {
-            return Ok(());
-        }
+        self.outside(&PRESTART, &state)?;
+        self.outside(&CREATE_RUNTIME, &state)?;
         let inside = Inside { process, cgroup, status: "creating", as_process: false };
-        self.inside("createContainer", hooks, &inside)
+        self.inside(&CREATE_CONTAINER, &inside)
     }
 
     /// startContainer.
     pub(crate) fn start_container(&self, process: Process, cgroup: Option<&Place>) -> Result<()> {
-        let hooks = self.list(Configured::start_container);
-        if hooks.is_empty() {
-            return Ok(());
-        }
         let inside = Inside { process, cgroup, status: "created", as_process: true };
-        self.inside("startContainer", hooks, &inside)
+        self.inside(&START_CONTAINER, &inside)
     }
 
     /// poststart; what goes wrong is only warned of.
     pub(crate) fn poststart(&self, pid: i32) {
         let state = self.state("running", pid);
-        warn("poststart", self.list(Configured::poststart), &state);
+        warn(&POSTSTART, self.spec, &state);
     }
 
     /// poststop, for a creation that came as far as its first hook.
@@ -108,12 +95,16 @@ impl<'a> Hooks<'a> {
         }
     }
 
-    fn outside(&self, kind: &str, hooks: &[Hook], state: &[u8]) -> Result<()> {
-        let mut numbered = hooks.iter().enumerate();
+    fn outside(&self, kind: &Kind, state: &[u8]) -> Result<()> {
+        let mut numbered = kind.of(self.spec).iter().enumerate();
         numbered.try_for_each(|(number, hook)| run_outside(&name(kind, number, hook), hook, state))
     }
 
-    fn inside(&self, kind: &str, hooks: &[Hook], inside: &Inside) -> Result<()> {
+    fn inside(&self, kind: &Kind, inside: &Inside) -> Result<()> {
+        let hooks = kind.of(self.spec);
+        if hooks.is_empty() {
+            return Ok(());
+        }
         let pid = inside.process.pid;
         let root = root_of(pid)?;
         let target = ExecTarget {
@@ -171,27 +162,24 @@ fn pid_inside(pid: i32) -> Result<i32> {
 
 /// Whether there are poststop hooks.
 pub(crate) fn has_poststop(spec: &Spec) -> bool {
-    let hooks = spec.hooks().as_ref().and_then(|hooks| hooks.poststop().as_deref());
-    hooks.is_some_and(|hooks| !hooks.is_empty())
+    !POSTSTOP.of(spec).is_empty()
 }
 
 /// poststop; what goes wrong is only warned of.
 pub(crate) fn poststop(id: &str, spec: &Spec, bundle: &Path) {
-    let hooks =
-        spec.hooks().as_ref().and_then(|hooks| hooks.poststop().as_deref()).unwrap_or_default();
-    warn("poststop", hooks, state(id, spec, bundle, "stopped", 0).to_string().as_bytes());
+    warn(&POSTSTOP, spec, state(id, spec, bundle, "stopped", 0).to_string().as_bytes());
 }
 
-fn warn(kind: &str, hooks: &[Hook], state: &[u8]) {
-    for (number, hook) in hooks.iter().enumerate() {
+fn warn(kind: &Kind, spec: &Spec, state: &[u8]) {
+    for (number, hook) in kind.of(spec).iter().enumerate() {
         if let Err(error) = run_outside(&name(kind, number, hook), hook, state) {
             log::warn!("{error}");
         }
     }
 }
 
-fn name(kind: &str, number: usize, hook: &Hook) -> String {
-    format!("hooks.{kind}[{number}] ({})", hook.path().display())
+fn name(kind: &Kind, number: usize, hook: &Hook) -> String {
+    format!("hooks.{}[{number}] ({})", kind.name, hook.path().display())
 }
 
 /// The state of a container (runtime-spec runtime.md, "State") at a point of its life, for others to read.

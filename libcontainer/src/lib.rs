@@ -25,12 +25,15 @@ mod child;
 pub mod config;
 pub mod container;
 pub mod error;
+mod features;
 mod hooks;
 mod labels;
 mod netlink;
 mod parent;
 pub mod plan;
 mod procfs;
+#[cfg(test)]
+mod reflect;
 mod resctrl;
 #[allow(unsafe_code)]
 mod sys;
@@ -42,5 +45,6 @@ pub use container::{
     Status, Terminal,
 };
 pub use error::{Error, ErrorKind, Problem, Result};
+pub use features::features;
 pub use oci_spec::runtime as oci;
 pub use plan::{Host, Plan};

@@ -26,27 +26,38 @@ pub enum Action {
     Notify,
 }
 
+/// Takes the value that an action may return.
+type WithValue = fn(u16) -> Action;
+
+/// The actions of config.json.
+const OCI: &[(LinuxSeccompAction, WithValue)] = &[
+    (LinuxSeccompAction::ScmpActAllow, |_| Action::Allow),
+    (LinuxSeccompAction::ScmpActErrno, Action::Errno),
+    (LinuxSeccompAction::ScmpActKill, |_| Action::KillThread),
+    (LinuxSeccompAction::ScmpActKillProcess, |_| Action::KillProcess),
+    (LinuxSeccompAction::ScmpActKillThread, |_| Action::KillThread),
+    (LinuxSeccompAction::ScmpActLog, |_| Action::Log),
+    (LinuxSeccompAction::ScmpActNotify, |_| Action::Notify),
+    (LinuxSeccompAction::ScmpActTrace, Action::Trace),
+    (LinuxSeccompAction::ScmpActTrap, |_| Action::Trap),
+];
+
 impl Action {
     /// What happens to calls of architectures that a profile is not for.
     pub(crate) const BAD_ARCH: Self = Self::KillThread;
+
+    /// Those that a profile can name.
+    pub fn all_of_oci() -> impl Iterator<Item = LinuxSeccompAction> {
+        OCI.iter().map(|row| row.0)
+    }
 
     /// That of config.json, with its `errnoRet` or `defaultErrnoRet`: EPERM when there is none.
     /// Only [`Errno`](Self::Errno) and [`Trace`](Self::Trace) look at it; it is cut to 16 bits.
     #[must_use]
     pub fn of_oci(action: LinuxSeccompAction, errno: Option<u32>) -> Self {
         let value = errno.unwrap_or(libc::EPERM as u32) as u16;
-        match action {
-            LinuxSeccompAction::ScmpActKill | LinuxSeccompAction::ScmpActKillThread => {
-                Self::KillThread
-            }
-            LinuxSeccompAction::ScmpActKillProcess => Self::KillProcess,
-            LinuxSeccompAction::ScmpActTrap => Self::Trap,
-            LinuxSeccompAction::ScmpActErrno => Self::Errno(value),
-            LinuxSeccompAction::ScmpActNotify => Self::Notify,
-            LinuxSeccompAction::ScmpActTrace => Self::Trace(value),
-            LinuxSeccompAction::ScmpActLog => Self::Log,
-            LinuxSeccompAction::ScmpActAllow => Self::Allow,
-        }
+        let row = OCI.iter().find(|row| row.0 == action);
+        row.map_or(Self::KillProcess, |row| row.1(value))
     }
 
     /// The value that the filter returns to the kernel.

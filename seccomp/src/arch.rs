@@ -146,6 +146,12 @@ impl Arch {
         }
     }
 
+    /// As config.json has it.
+    #[must_use]
+    pub fn to_oci(self) -> OciArch {
+        self.row().oci
+    }
+
     fn row(self) -> &'static Row {
         &ROWS[self as usize]
     }
@@ -239,6 +245,7 @@ mod tests {
     fn names_are_found() {
         for arch in Arch::all() {
             assert_eq!(Arch::of_name(arch.name()), Some(arch));
+            assert_eq!(arch.to_oci().to_string(), arch.name());
         }
         assert_eq!(Arch::of_name("aarch64"), Some(Arch::Aarch64));
         assert_eq!(Arch::of_name("SCMP_ARCH_Z80"), None);

@@ -22,7 +22,23 @@ pub struct Condition {
     pub value_two: u64,
 }
 
+/// The operators of config.json, and how they are written in C.
+const OPERATORS: &[(Operator, &str)] = &[
+    (Operator::ScmpCmpEq, "=="),
+    (Operator::ScmpCmpGe, ">="),
+    (Operator::ScmpCmpGt, ">"),
+    (Operator::ScmpCmpLe, "<="),
+    (Operator::ScmpCmpLt, "<"),
+    (Operator::ScmpCmpMaskedEq, "=="),
+    (Operator::ScmpCmpNe, "!="),
+];
+
 impl Condition {
+    /// The operators that a profile can name.
+    pub fn operators() -> impl Iterator<Item = Operator> {
+        OPERATORS.iter().map(|row| row.0)
+    }
+
     /// `None` when there is no such argument.
     pub(crate) fn of_oci(arg: &LinuxSeccompArg) -> Option<Self> {
         let index =
@@ -92,18 +108,14 @@ impl Condition {
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "arg{} ", self.index)?;
-        let operator = match self.operator {
-            Operator::ScmpCmpNe => "!=",
-            Operator::ScmpCmpLt => "<",
-            Operator::ScmpCmpLe => "<=",
-            Operator::ScmpCmpEq => "==",
-            Operator::ScmpCmpGe => ">=",
-            Operator::ScmpCmpGt => ">",
+        let row = OPERATORS.iter().find(|row| row.0 == self.operator);
+        let operator = row.map_or("?", |row| row.1);
+        match self.operator {
             Operator::ScmpCmpMaskedEq => {
-                return write!(f, "& {} == {}", Number(self.value), Number(self.value_two));
+                write!(f, "& {} {operator} {}", Number(self.value), Number(self.value_two))
             }
-        };
-        write!(f, "{operator} {}", Number(self.value))
+            _ => write!(f, "{operator} {}", Number(self.value)),
+        }
     }
 }
 

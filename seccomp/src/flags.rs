@@ -58,11 +58,25 @@ impl Flags {
         self.0 & NEW_LISTENER != 0
     }
 
+    /// The names of those that a profile can ask for.
+    pub fn known() -> impl Iterator<Item = &'static str> {
+        ROWS.iter().map(|row| row.1)
+    }
+
+    /// The names of those that this kernel has as well.
+    pub fn supported() -> impl Iterator<Item = &'static str> {
+        ROWS.iter().filter(|row| Self(row.2).is_supported()).map(|row| row.1)
+    }
+
     /// The name of a flag that this kernel does not have; `None` when it has all.
     #[must_use]
     pub fn missing(self) -> Option<&'static str> {
         let mut asked = ROWS.iter().filter(|row| self.0 & row.2 != 0);
-        asked.find(|row| !sys::supports(Self(row.2).alone())).map(|row| row.1)
+        asked.find(|row| !Self(row.2).is_supported()).map(|row| row.1)
+    }
+
+    fn is_supported(self) -> bool {
+        sys::supports(self.alone())
     }
 
     /// With what the kernel takes it only together with.
@@ -84,6 +98,16 @@ mod tests {
     fn a_flag_that_no_kernel_has_is_missing() {
         assert_eq!(Flags(TSYNC | LOG | SPEC_ALLOW | NEW_LISTENER).missing(), None);
         assert!(!sys::supports(Flags(1 << 31)));
+    }
+
+    #[test]
+    fn what_is_supported_is_known_and_not_missing() {
+        let supported: Vec<_> = Flags::supported().collect();
+        assert!(supported.contains(&"SECCOMP_FILTER_FLAG_TSYNC"), "{supported:?}");
+        for (_, name, bits) in ROWS {
+            assert!(Flags::known().any(|known| known == *name));
+            assert_eq!(supported.contains(name), Flags(*bits).missing().is_none(), "{name}");
+        }
     }
 
     #[test]

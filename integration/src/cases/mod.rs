@@ -8,6 +8,7 @@ mod delegation;
 mod events;
 mod exec;
 mod explain;
+mod features;
 mod hooks;
 mod host_mounts;
 mod hostile;
@@ -61,6 +62,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     log::FEATURE,
     spec::FEATURE,
     explain::FEATURE,
+    features::FEATURE,
     races::FEATURE,
     bad::FEATURE,
     hostile::image::FEATURE,

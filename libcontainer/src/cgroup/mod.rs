@@ -59,6 +59,7 @@ pub use mounted::Mounted;
 pub use place::Place;
 pub use plan::{CgroupPlan, Request};
 pub use stats::Stats;
+pub(crate) use systemd::ANNOTATIONS as SYSTEMD_ANNOTATIONS;
 pub use unenforced::{Reason, Unenforced};
 pub use update::Update;
 pub use write::{IfMissing, Write};

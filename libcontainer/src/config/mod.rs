@@ -12,10 +12,13 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+pub(crate) mod capabilities;
 mod explain;
+pub(crate) mod hooks;
 mod json;
 mod list;
 mod locate;
+pub(crate) mod namespaces;
 mod read;
 mod strings;
 mod tolerate;
@@ -31,7 +34,10 @@ use crate::error::{Error, ErrorKind, Problem, Result};
 pub(crate) use explain::join as field_of;
 pub(crate) use list::List;
 pub(crate) use tolerate::scheduler_flag;
-pub use validate::{HostIds, sysctl_path, validate, validate_process, validate_resources};
+pub use validate::{
+    HostIds, NEWEST_VERSION, OLDEST_VERSION, sysctl_path, validate, validate_process,
+    validate_resources,
+};
 pub(crate) use validate::{
     MountIds, MountMappings, device_rule_problem, mounts_are_the_callers, validate_schemata,
 };

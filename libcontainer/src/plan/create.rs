@@ -333,7 +333,7 @@ impl<'a> Planner<'a> {
 
     /// Everything from mount propagation to pivot_root.
     fn root_filesystem(&mut self) -> Result<()> {
-        let hooks = self.spec.hooks().as_ref().is_some_and(crate::hooks::run_before_pivot);
+        let hooks = crate::hooks::run_before_pivot(self.spec);
         let on_host = crate::config::mounts_are_the_callers(self.spec);
         if on_host {
             self.plan.warnings.push(ON_HOST.into());

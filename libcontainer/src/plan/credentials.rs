@@ -3,11 +3,10 @@
 use super::filter::{self, CarriesAdmin};
 use super::host::Host;
 use super::op::{Op, Step};
+use crate::config::capabilities;
 use crate::sys::identity::{self, CapabilitySets};
-use caps::Capability;
 use oci_spec::runtime::{Capabilities, LinuxCapabilities, PosixRlimit, PosixRlimitType, User};
 use std::ffi::c_uint;
-use std::str::FromStr;
 
 /// Bits of the kernel's widest capability set; the child stops at the first that its kernel does not know.
 const WIDEST: u32 = 64;
@@ -140,12 +139,12 @@ impl Sets {
 
 fn mask(set: &Capabilities) -> u64 {
     set.iter()
-        .filter_map(|name| Capability::from_str(&format!("CAP_{name}")).ok())
+        .filter_map(|name| capabilities::find(&format!("CAP_{name}")))
         .fold(0, |mask, cap| mask | cap.bitmask())
 }
 
 fn names(mask: u64) -> String {
-    let mut names: Vec<_> = caps::all()
+    let mut names: Vec<_> = capabilities::all()
         .into_iter()
         .filter(|cap| mask & cap.bitmask() != 0)
         .map(|cap| cap.to_string())

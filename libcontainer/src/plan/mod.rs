@@ -23,7 +23,6 @@ mod labels;
 mod mount;
 mod mount_label;
 mod mount_options;
-mod namespaces;
 mod net_devices;
 mod op;
 mod paths;
@@ -45,6 +44,7 @@ pub(crate) use net_devices::NetDevice;
 pub(crate) use op::{MakeNode, Op, Step};
 pub(crate) use paths::{RootPath, c_path};
 
+use crate::config::namespaces;
 use crate::resctrl;
 use crate::sys::mount::MountAttr;
 use skep_seccomp::Filter;

@@ -2,6 +2,7 @@
 
 use clap::builder::{PossibleValuesParser, Resettable, ValueParser};
 use clap::{Arg, ArgAction, Command as Clap, value_parser};
+use libcontainer::config::NEWEST_VERSION;
 
 use super::definition::{Arity, Command, Flag, Operand, Value};
 use super::flags;
@@ -18,9 +19,6 @@ const USAGE: &str = "skep [GLOBAL OPTION]... COMMAND [OPTION]... [ARGUMENT]...";
 
 /// Of the help's prose.
 const WIDTH: usize = 88;
-
-/// The version of the OCI runtime specification.
-const SPEC_VERSION: &str = "1.3.0";
 
 /// Everything, for man pages and completions.
 pub(crate) fn whole() -> Clap {
@@ -89,7 +87,7 @@ fn globals() -> Clap {
 pub(super) fn version() -> String {
     let commit = option_env!("SKEP_COMMIT").map(|commit| format!("commit: {commit}\n"));
     let commit = commit.unwrap_or_default();
-    format!("skep version {}\n{commit}spec: {SPEC_VERSION}\n", env!("CARGO_PKG_VERSION"))
+    format!("skep version {}\n{commit}spec: {NEWEST_VERSION}\n", env!("CARGO_PKG_VERSION"))
 }
 
 fn command(definition: &Command) -> Clap {

@@ -230,6 +230,16 @@ pub(crate) const COMMANDS: &[Command] = &[
         failure_code: 1,
     },
     Command {
+        name: "features",
+        about: "Print what this program can do",
+        details: "JSON, as features.md of the OCI runtime specification describes it: hooks, mount options, namespaces, \
+            capabilities, cgroups, seccomp and more. It is about the program, not about the host.",
+        operands: &[],
+        flags: &[],
+        run: commands::features::run,
+        failure_code: 1,
+    },
+    Command {
         name: "completions",
         about: "Print a shell's completions",
         details: "SHELL is bash, fish or zsh.",

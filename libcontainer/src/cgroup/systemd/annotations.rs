@@ -11,7 +11,8 @@ use super::property::Property;
 use crate::error::Problem;
 use std::collections::HashMap;
 
-const PREFIX: &str = "org.systemd.property.";
+/// What their names begin with.
+pub(crate) const PREFIX: &str = "org.systemd.property.";
 
 /// What a config may not set, and why.
 const REFUSED: &[(&str, &str)] = &[

@@ -33,6 +33,7 @@ mod plan;
 mod property;
 mod scope;
 
+pub(crate) use annotations::PREFIX as ANNOTATIONS;
 pub(crate) use placeholder::Placeholder;
 pub(crate) use plan::{Ask, ScopePlan};
 pub(crate) use scope::Scope;

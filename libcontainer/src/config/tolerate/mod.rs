@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 pub(crate) use self::process::scheduler_flag;
 use self::walk::{Trail, each};
 use super::json::Report;
+use super::namespaces;
 use crate::error::Problem;
 
 /// Sections for other systems ([platforms](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/spec.md#platforms)).
@@ -45,21 +46,14 @@ const EMPTY_IS_ABSENT: &[&[&str]] = &[
 
 /// Strings that oci-spec must have before it reads the object at all. An empty one lets validation
 /// name it along with everything else that is wrong.
-const COMPULSORY: &[(&[&str], &str)] = &[
-    (&["mounts", "*"], "destination"),
-    (&["hooks", "prestart", "*"], "path"),
-    (&["hooks", "createRuntime", "*"], "path"),
-    (&["hooks", "createContainer", "*"], "path"),
-    (&["hooks", "startContainer", "*"], "path"),
-    (&["hooks", "poststart", "*"], "path"),
-    (&["hooks", "poststop", "*"], "path"),
-];
+const COMPULSORY: &[(&[&str], &str)] =
+    &[(&["mounts", "*"], "destination"), (&["hooks", "*", "*"], "path")];
 
 const CHOICES: &[Choice] = &[
     Choice {
         path: &["linux", "namespaces", "*"],
         key: "type",
-        known: "pid network mount ipc uts user cgroup time",
+        known: namespaces::NAMES,
         otherwise: Otherwise::First,
     },
     Choice {

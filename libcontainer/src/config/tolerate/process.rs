@@ -1,9 +1,7 @@
 //! Mending a [process](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md#process),
 //! inside a configuration or by itself.
 
-use std::str::FromStr;
-
-use oci_spec::runtime::{Capability, LinuxSchedulerFlag};
+use oci_spec::runtime::LinuxSchedulerFlag;
 use serde_json::Value;
 
 use super::walk::{Trail, at};
@@ -107,7 +105,7 @@ fn capabilities(process: &mut Value, report: &mut Report) {
 }
 
 fn is_capability(name: &str) -> bool {
-    name.strip_prefix("CAP_").is_some_and(|name| Capability::from_str(name).is_ok())
+    crate::config::capabilities::find(name).is_some()
 }
 
 /// A scheduler flag as the specification spells it.

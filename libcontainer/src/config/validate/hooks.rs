@@ -1,28 +1,16 @@
 //! [POSIX-platform hooks](https://github.com/opencontainers/runtime-spec/blob/v1.3.0/config.md#posix-platform-hooks)
 
-use oci_spec::runtime::{Hook, Hooks, Spec};
+use oci_spec::runtime::{Hook, Spec};
 
 use super::{Findings, process};
+use crate::config::hooks;
 
 pub(super) fn check(spec: &Spec, findings: &mut Findings) {
-    for (kind, hooks) in spec.hooks().iter().flat_map(kinds) {
-        for (index, hook) in hooks.iter().flatten().enumerate() {
-            one(&format!("hooks.{kind}[{index}]"), hook, findings);
+    for kind in hooks::ALL {
+        for (index, hook) in kind.of(spec).iter().enumerate() {
+            one(&format!("hooks.{}[{index}]", kind.name), hook, findings);
         }
     }
-}
-
-// prestart is deprecated, not gone: engines still write it.
-#[allow(deprecated)]
-fn kinds(hooks: &Hooks) -> [(&'static str, &Option<Vec<Hook>>); 6] {
-    [
-        ("prestart", hooks.prestart()),
-        ("createRuntime", hooks.create_runtime()),
-        ("createContainer", hooks.create_container()),
-        ("startContainer", hooks.start_container()),
-        ("poststart", hooks.poststart()),
-        ("poststop", hooks.poststop()),
-    ]
 }
 
 fn one(field: &str, hook: &Hook, findings: &mut Findings) {

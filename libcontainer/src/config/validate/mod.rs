@@ -39,6 +39,7 @@ pub(crate) use intel_rdt::validate_schemata;
 pub(crate) use mounts::are_the_callers as mounts_are_the_callers;
 pub(crate) use resources::device_rule_problem;
 pub(super) use version::Version;
+pub use version::{NEWEST_VERSION, OLDEST_VERSION};
 
 use crate::error::{Error, Problem, Result};
 

@@ -3,18 +3,7 @@
 use oci_spec::runtime::{Linux, LinuxNamespace, LinuxNamespaceType, Spec};
 
 use super::{Findings, HostIds};
-
-/// The types by the words of the specification; oci-spec prints the kernel's.
-const WORDS: &[(LinuxNamespaceType, &str)] = &[
-    (LinuxNamespaceType::Pid, "pid"),
-    (LinuxNamespaceType::Network, "network"),
-    (LinuxNamespaceType::Mount, "mount"),
-    (LinuxNamespaceType::Ipc, "ipc"),
-    (LinuxNamespaceType::Uts, "uts"),
-    (LinuxNamespaceType::User, "user"),
-    (LinuxNamespaceType::Cgroup, "cgroup"),
-    (LinuxNamespaceType::Time, "time"),
-];
+use crate::config::namespaces::Namespace;
 
 /// Where the container's namespace of one type comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,9 +26,9 @@ pub(super) fn origin(linux: Option<&Linux>, typ: LinuxNamespaceType) -> Origin {
     }
 }
 
-/// The specification's word for `typ`.
+/// The specification's word for `typ`; oci-spec prints the kernel's.
 pub(super) fn word(typ: LinuxNamespaceType) -> &'static str {
-    WORDS.iter().find(|(other, _)| *other == typ).map_or("unknown", |(_, word)| word)
+    Namespace::of(typ).name
 }
 
 pub(super) fn check(linux: &Linux, findings: &mut Findings) {

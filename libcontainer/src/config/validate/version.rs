@@ -2,8 +2,11 @@
 
 use super::Findings;
 
-/// The newest version whose fields are known here.
-const NEWEST_MINOR: u64 = 3;
+/// The oldest version of the specification that is understood.
+pub const OLDEST_VERSION: &str = "1.0.0";
+
+/// The newest version of the specification whose fields are known.
+pub const NEWEST_VERSION: &str = "1.3.0";
 
 /// What of a version matters for compatibility.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,7 +35,8 @@ impl Version {
 
     /// Whether it may have fields that are not known here.
     pub(in crate::config) fn is_newer(self) -> bool {
-        self.major == 1 && self.minor > NEWEST_MINOR
+        Self::parse(NEWEST_VERSION)
+            .is_some_and(|newest| self.major == newest.major && self.minor > newest.minor)
     }
 }
 
