@@ -35,6 +35,8 @@ mod procfs;
 #[cfg(test)]
 mod reflect;
 mod resctrl;
+#[cfg(test)]
+mod spec_document;
 #[allow(unsafe_code)]
 mod sys;
 pub mod time;

@@ -429,6 +429,17 @@ fn what_is_read_otherwise_than_written_is_told() {
             vec![],
         ),
         ("windows", json!({"layerFolders": 5}), vec!["windows: ignored, it is for another system"]),
+        (
+            "process/user/username",
+            json!("ContainerUser"),
+            vec!["process.user.username: ignored, it is for another system"],
+        ),
+        (
+            "process/commandLine",
+            json!("cmd.exe"),
+            vec!["process.commandLine: ignored, it is for another system"],
+        ),
+        ("process/commandLine", json!(""), vec![]),
         ("Hostname", json!("x"), vec!["Hostname: unknown field, ignored; it is spelled hostname"]),
         (
             "process/ARGS",

@@ -80,6 +80,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(state_disk_is_full).only_runc("crun leaves the state's directory"),
         either!(mount_label_absent).only_runc("crun ignores the label where SELinux is off"),
         either!(apparmor_absent).only_runc("crun ignores the profile where AppArmor is off"),
+        either!(selinux_absent).only_runc("crun ignores the label where SELinux is off"),
         either!(several_problems_at_once).ours("the peers tell one a run"),
     ],
 };
@@ -609,6 +610,13 @@ fn apparmor_absent(ctx: &Ctx) -> Res {
         return Ok(());
     }
     config_refused(ctx, "/process/apparmorProfile", json!("straw"), &["apparmor"])
+}
+
+fn selinux_absent(ctx: &Ctx) -> Res {
+    if std::path::Path::new("/sys/fs/selinux/enforce").exists() {
+        return Ok(());
+    }
+    config_refused(ctx, "/process/selinuxLabel", json!("a:b:c:s0"), &["selinux"])
 }
 
 fn several_problems_at_once(ctx: &Ctx) -> Res {

@@ -14,6 +14,8 @@ pub enum Reason {
     NotInV2,
     /// cgroup v1 had such a setting, and Linux has given it up (5.16: limits of kernel memory).
     GivenUp,
+    /// What a cgroup is limited to holds for those below it as well; since Linux 5.11 no other way is left.
+    AlwaysBelow,
     /// No hierarchy of cgroup v1 with the controller is mounted, or none that can be written to;
     /// which controller.
     NotMounted(String),
@@ -34,6 +36,7 @@ impl fmt::Display for Reason {
             Self::NoCgroups => f.write_str("this host has no cgroups at /sys/fs/cgroup"),
             Self::NotInV2 => f.write_str("cgroup v2 has no such setting"),
             Self::GivenUp => f.write_str("Linux has no such limit since 5.16"),
+            Self::AlwaysBelow => f.write_str("limits always hold below since Linux 5.11"),
             Self::NotMounted(name) => {
                 write!(f, "cgroup v1 controller {name} is not mounted, or read-only")
             }

@@ -24,7 +24,8 @@ pub(super) fn on_spec(spec: &Spec) -> Vec<String> {
 /// Warnings about a process.
 pub(super) fn on_process(process: &Process) -> Vec<String> {
     let scheduling = process.scheduler().iter().flat_map(scheduling);
-    process.capabilities().iter().filter_map(ambient).chain(scheduling).collect()
+    let ambient = process.capabilities().iter().filter_map(ambient);
+    ambient.chain(scheduling).chain(of_another_system(process)).collect()
 }
 
 /// The kernel takes a nice value for two policies and leaves it aside for the others; of the clamps of
@@ -85,4 +86,14 @@ fn ambient(sets: &LinuxCapabilities) -> Option<String> {
     Some(format!(
         "process.capabilities.ambient: {names} not in both inheritable and permitted, ignored"
     ))
+}
+
+/// Fields of a process on Windows.
+fn of_another_system(process: &Process) -> impl Iterator<Item = String> {
+    let fields = [
+        ("process.commandLine", process.command_line()),
+        ("process.user.username", process.user().username()),
+    ];
+    let set = fields.into_iter().filter(|(_, text)| text.as_ref().is_some_and(|it| !it.is_empty()));
+    set.map(|(field, _)| format!("{field}: ignored, it is for another system"))
 }

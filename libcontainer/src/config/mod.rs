@@ -33,6 +33,8 @@ use crate::error::{Error, ErrorKind, Problem, Result};
 
 pub(crate) use explain::join as field_of;
 pub(crate) use list::List;
+#[cfg(test)]
+pub(crate) use tolerate::known_fields;
 pub(crate) use tolerate::scheduler_flag;
 pub use validate::{
     HostIds, NEWEST_VERSION, OLDEST_VERSION, sysctl_path, validate, validate_process,

@@ -3,9 +3,6 @@
 //!
 //! As with v2, a 0 in a field of memory, cpu or blockIO means "unset". The order is the one that a new
 //! cgroup takes; one that has limits already may need another, which [`apply`](super::apply) finds.
-//!
-//! Not written: `memory.useHierarchy` (true is all there is since Linux 5.11, and false is what a
-//! config says that does not care).
 
 use super::super::unenforced::Reason;
 use super::super::v2::convert;
@@ -23,6 +20,9 @@ pub(in super::super) fn of(resources: &LinuxResources) -> Limits {
         memory_limits(&mut limits, memory);
         if kernel(memory).is_some_and(|limit| !matches!(limit, -1 | 0)) {
             limits.unenforced("linux.resources.memory.kernel", Reason::GivenUp);
+        }
+        if memory.use_hierarchy() == Some(false) {
+            limits.unenforced("linux.resources.memory.useHierarchy", Reason::AlwaysBelow);
         }
     }
     if let Some(cpu) = resources.cpu() {
@@ -346,10 +346,12 @@ mod tests {
     }
 
     #[test]
-    fn limits_of_kernel_memory_are_named_only_when_asked_for() {
+    fn what_there_is_no_more_is_named_only_when_asked_for() {
         let named = |json: &str| limits(json).unenforced.len();
         assert_eq!(named(r#"{"memory":{"kernel":5}}"#), 1);
         assert_eq!(named(r#"{"memory":{"kernel":-1}}"#) + named(r#"{"memory":{}}"#), 0);
+        assert_eq!(named(r#"{"memory":{"useHierarchy":false}}"#), 1);
+        assert_eq!(named(r#"{"memory":{"useHierarchy":true}}"#), 0);
     }
 
     #[test]

@@ -93,6 +93,9 @@ const MEMORY_POLICY_FLAGS: Choices = Choices {
 /// An object of the JSON value.
 type Object = Map<String, Value>;
 
+#[cfg(test)]
+pub(crate) use shape::known_fields;
+
 /// Where paths start that are not part of a process.
 const TOP: Trail<'_> = Trail::Start("");
 

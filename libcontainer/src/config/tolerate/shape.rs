@@ -113,6 +113,19 @@ pub(super) fn process(process: &mut Value, report: &mut Report) {
     look(process, "process", PROCESS, report);
 }
 
+/// All of them: `process.user.uid`, with `*` for an element or a key.
+#[cfg(test)]
+pub(crate) fn known_fields() -> std::collections::BTreeSet<String> {
+    let shapes = CONFIG.iter().map(|shape| ("", shape));
+    let shapes = shapes.chain(PROCESS.iter().map(|shape| ("process", shape)));
+    let spelled = shapes.flat_map(|(start, (path, fields))| {
+        let object: Vec<_> =
+            [start].iter().chain(*path).filter(|part| !part.is_empty()).copied().collect();
+        fields.split(' ').map(move |field| [&object[..], &[field]].concat().join("."))
+    });
+    spelled.collect()
+}
+
 fn look(value: &mut Value, start: &str, shapes: &[Shape], report: &mut Report) {
     for (path, fields) in shapes {
         each_value(value, &Trail::Start(start), path, &mut |trail, value| match value {
