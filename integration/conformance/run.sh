@@ -49,7 +49,7 @@ peer_in_guest() {
 
 case $where in
 host) exec "$here/own-cgroups.sh" "$built/skep-integration" --runtime "$built/skep" --conformance "$programs" --jobs 4 "$@" ;;
-guest) in_guest -f "$built/skep" ./skep-integration --runtime ./skep --conformance "$programs" --jobs 3 "$@" ;;
+guest) in_guest -f "$built/skep" ./skep-integration --runtime ./skep --conformance "$programs" "$@" ;;
 peers)
     status=0
     for peer in runc crun; do

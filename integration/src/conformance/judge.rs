@@ -41,7 +41,7 @@ pub(super) fn judge(runtime: Runtime, name: &str, output: &Output) -> Verdict {
 }
 
 fn compare(rows: &[&Known], says: Says, output: &Output) -> Verdict {
-    let (tap, mut failures) = failures(says, output);
+    let (mut tap, mut failures) = failures(says, output);
     let mut verdict = Verdict::default();
     for row in rows {
         let found = failures.iter().filter(|failure| failure.contains(row.failure)).count();
@@ -69,6 +69,10 @@ fn compare(rows: &[&Known], says: Says, output: &Output) -> Verdict {
     }
     verdict.wrong.append(&mut failures);
     verdict.counts.failed = verdict.wrong.len();
+    if verdict.counts.failed > 0 {
+        verdict.wrong.append(&mut tap.inner);
+        verdict.wrong.push(format!("stderr: {}", brief(&output.stderr, 600)));
+    }
     verdict
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Tap {
     pub(super) points: Vec<Point>,
     /// `error` of the diagnostics that belong to no point.
     pub(super) errors: Vec<String>,
+    /// Bad points of the payload, which a program shows in its diagnostics.
+    pub(super) inner: Vec<String>,
     /// What is no TAP.
     pub(super) problems: Vec<String>,
     documents: Vec<Document>,
@@ -84,13 +86,16 @@ impl Tap {
 
     /// One after a point belongs to it; one before the first is judged by its `error`.
     fn diagnostic(&mut self, text: &str) {
-        if self.documents.last().is_some_and(|document| document.points > 0) {
-            return;
-        }
         let value: Value = match serde_json::from_str(text) {
             Ok(value) => value,
             Err(error) => return self.problems.push(format!("a diagnostic: {error}")),
         };
+        let inner = value.get("stdout").and_then(Value::as_str).unwrap_or_default();
+        let bad = inner.lines().filter(|line| line.starts_with("not ok"));
+        self.inner.extend(bad.map(|line| format!("inside: {line}")));
+        if self.documents.last().is_some_and(|document| document.points > 0) {
+            return;
+        }
         let error = value.get("error").and_then(Value::as_str).unwrap_or_default();
         self.errors.extend((!error.is_empty()).then(|| error.to_string()));
     }
