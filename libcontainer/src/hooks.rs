@@ -129,8 +129,13 @@ impl<'a> Hooks<'a> {
                 as_process: inside.as_process,
             };
             let plan = for_hook(&target, &wanted, self.host)?;
-            let launch =
-                Launch { plan: &plan, host: self.host, cgroup: cgroup.as_ref(), start_fifo: None };
+            let launch = Launch {
+                plan: &plan,
+                host: self.host,
+                cgroup: cgroup.as_ref(),
+                start_fifo: None,
+                entered: Some(inside.process.pidfd),
+            };
             let started = Midwife::idle(|midwife| parent::launch(launch, midwife))
                 .and_then(|ready| ready.execute(&plan, &mut |_| Ok(())));
             let (_, pidfd, _) = started.map_err(|error| failed(&name, &error.to_string()))?;

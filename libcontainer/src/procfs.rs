@@ -24,8 +24,44 @@ pub(crate) fn read_all(mut file: File) -> io::Result<String> {
     String::from_utf8(text).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
+/// Of proc_pid_stat(5), what is asked for here.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Stat {
+    pub(crate) state: char,
+    /// In clock ticks since boot.
+    pub(crate) start_time: u64,
+    /// The signals from 1 to 31 that it ignores, bit 0 for the first.
+    pub(crate) ignored: u32,
+}
+
+impl Stat {
+    pub(crate) fn read(path: &str) -> io::Result<Self> {
+        Self::parse(&read(path)?).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        // The second field is the program's name in parentheses, and may hold anything.
+        let rest = text.get(text.rfind(')')? + 1..)?;
+        let mut fields = rest.split_whitespace();
+        let state = fields.next()?.chars().next()?;
+        let start_time = fields.nth(18)?.parse().ok()?;
+        let ignored = fields.nth(10)?.parse().ok()?;
+        Some(Self { state, start_time, ignored })
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::Stat;
+
+    #[test]
+    fn fields_are_counted_behind_the_name() {
+        let numbers = (4..53).map(|field| field.to_string()).collect::<Vec<_>>().join(" ");
+        let stat = Stat::parse(&format!("7 (a) R (b) S {numbers}\n"));
+        assert_eq!(stat, Some(Stat { state: 'S', start_time: 22, ignored: 33 }));
+        assert_eq!(Stat::parse("7 (a) S 1 2"), None);
+    }
+
     #[test]
     fn a_file_is_read_whole() {
         let status = super::read("/proc/self/status").unwrap();

@@ -74,6 +74,8 @@ pub(crate) struct State<'a> {
     joined: u64,
     /// The working directory could not be entered with the setup user's rights.
     cwd_pending: bool,
+    /// The signals that the caller ignores, as the parent's last answer says.
+    ignored: u32,
     /// The kernel has no open_tree_attr(2).
     no_tree_attr: bool,
     executable: Option<&'a CStr>,
@@ -96,6 +98,7 @@ impl State<'_> {
             empty: -1,
             joined: 0,
             cwd_pending: false,
+            ignored: 0,
             no_tree_attr: false,
             executable: None,
             filter_listener: None,
@@ -255,7 +258,7 @@ impl<'a> Context<'a> {
             Op::Label { labelled, value } => self.label(*labelled, value),
             Op::Home { uid } => self.home(*uid),
             Op::FindExecutable { as_root } => self.find_executable(*as_root),
-            Op::ResetSignals => process::reset_signals(),
+            Op::ResetSignals => process::unblock_signals(),
             Op::Ready => self.ready(),
             Op::LoadFilter { .. } => self.load_filter(),
             Op::SendListener => self.send_listener(),
@@ -294,12 +297,13 @@ impl<'a> Context<'a> {
     /// Sends a request to the parent and waits until it has done what was asked.
     fn ask(&mut self, kind: Kind) -> Result<()> {
         self.send(kind, 0, None)?;
-        let mut answer = [0u8; 1];
-        let read = file::read(self.socket, &mut answer);
-        if read != Ok(1) {
+        let mut ignored = [0; 4];
+        let read = file::read(self.socket, &mut ignored);
+        if read != Ok(ignored.len()) {
             // The parent is gone, and with it whoever wanted this container.
             sys_process::exit(1);
         }
+        self.state.ignored = u32::from_le_bytes(ignored);
         Ok(())
     }
 
@@ -330,7 +334,8 @@ impl<'a> Context<'a> {
     }
 
     fn ready(&mut self) -> Result<()> {
-        self.ask(Kind::Ready)
+        self.ask(Kind::Ready)?;
+        process::heed_signals(self.state.ignored)
     }
 
     /// `start` sends a byte. A container may wait for long: it holds nothing of the caller's open.

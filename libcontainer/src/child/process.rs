@@ -68,11 +68,20 @@ pub(super) fn own_stdio(uid: u32) -> Result<()> {
     Ok(())
 }
 
-/// Rust programs ignore SIGPIPE, and a caller may ignore SIGCHLD; execve(2) would pass both on.
-pub(super) fn reset_signals() -> Result<()> {
-    signal::reset(libc::SIGPIPE)?;
-    signal::reset(libc::SIGCHLD)?;
+/// A mask stays over execve(2) as well.
+pub(super) fn unblock_signals() -> Result<()> {
     signal::unblock_all();
+    Ok(())
+}
+
+/// What the caller ignores (SIGPIPE, as Rust programs do; SIGHUP under nohup(1)) stays so over clone3(2) and
+/// execve(2), and would be ignored by the container. The parent has looked up which these are: none, mostly.
+pub(super) fn heed_signals(ignored: u32) -> Result<()> {
+    for signal in 1..32 {
+        if ignored & 1 << (signal - 1) != 0 {
+            signal::reset(signal)?;
+        }
+    }
     Ok(())
 }
 

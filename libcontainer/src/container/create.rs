@@ -7,16 +7,17 @@
 
 use super::agent::Agent;
 use super::covered::Covered;
-use super::directory::{Directory, Lock};
+use super::directory::{CONFIG, Directory, Lock};
 use super::options::{CreateOptions, Terminal, check_preserved};
-use super::record::Record;
-use super::{Container, Created, Spawned, StateRoot, id, status};
+use super::record::{Init, Record};
+use super::{Container, Created, Spawned, StateRoot, id};
 use crate::cgroup::{Cgroup, CgroupPlan, Place};
 use crate::config::Bundle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::Hooks;
 use crate::parent::{self, After, Launch, Midwife, Process, Ready};
 use crate::plan::{Host, Plan};
+use crate::procfs::Stat;
 use crate::resctrl::{self, Prepared};
 use crate::sys::socket;
 use oci_spec::runtime::Spec;
@@ -96,7 +97,7 @@ impl Making<'_> {
         }
         self.console.deliver(&mut ready)?;
         if unfinished.record.init.is_none() {
-            unfinished.record_init(ready.child.pid)?;
+            unfinished.record_init(ready.child.pid, &ready.child.stat)?;
         }
         let cgroup = unfinished.record.cgroup.as_ref();
         if start {
@@ -144,7 +145,7 @@ impl Making<'_> {
         let waits = self.options.wait_for_start;
         let start_fifo = waits.then(|| unfinished.directory.make_start_fifo()).transpose()?;
         let place = unfinished.record.cgroup.clone();
-        let mut born = |process: Process| {
+        let mut born = |process: Process, stat: &Stat| {
             if let Some(cgroup) = cgroup {
                 cgroup.restrict_devices(self.cgroup_plan)?;
             }
@@ -152,13 +153,13 @@ impl Making<'_> {
                 rdt.place().enter(process.pid)?;
             }
             if alone {
-                unfinished.record_init(process.pid)?;
+                unfinished.record_init(process.pid, stat)?;
             }
             Ok(if alone { After::GoOn } else { After::Wait })
         };
         let mut before_pivot = |process: Process| self.hooks.before_pivot(process, place.as_ref());
         let mut midwife = Midwife { born: &mut born, before_pivot: &mut before_pivot };
-        let launch = Launch { plan, host, cgroup, start_fifo };
+        let launch = Launch { plan, host, cgroup, start_fifo, entered: None };
         parent::launch(launch, &mut midwife)
     }
 }
@@ -243,7 +244,7 @@ impl Unfinished {
         let lock = directory.lock().inspect_err(|_| drop(directory.remove()))?;
         let unfinished =
             Self { directory, _lock: lock, record, owns_cgroup: false, finished: false };
-        unfinished.directory.write("config.json", bundle.config.raw())?;
+        unfinished.directory.write(CONFIG, bundle.config.raw())?;
         Ok(unfinished)
     }
 
@@ -258,8 +259,8 @@ impl Unfinished {
         Ok(created.cgroup)
     }
 
-    fn record_init(&mut self, pid: i32) -> Result<()> {
-        self.record.init = Some(status::identify(pid)?);
+    fn record_init(&mut self, pid: i32, stat: &Stat) -> Result<()> {
+        self.record.init = Some(Init { pid, start_time: stat.start_time });
         self.directory.store(&self.record)
     }
 

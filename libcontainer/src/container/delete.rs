@@ -58,7 +58,7 @@ impl Container {
             place.remove()?;
         }
         self.record.uncover();
-        let config = if self.record.poststop { Some(self.config()?) } else { None };
+        let config = if self.record.poststop { Some(self.stored_config()?) } else { None };
         self.directory.remove()?;
         drop(lock);
         if let Some(config) = config {

@@ -107,15 +107,18 @@ impl Directory {
         Error::system(format!("{what} {}", self.path.display()), error)
     }
 
-    pub(super) fn read(&self, name: &str) -> Result<Vec<u8>> {
-        match fs::read(self.path.join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.path.exists() => Err(
-                Error::new(ErrorKind::NotFound, format!("container {:?} does not exist", self.id)),
-            ),
-            Err(error) => {
-                Err(Error::system(format!("read {}", self.path.join(name).display()), error))
+    /// The bytes of config.json, which goes first when a container is deleted.
+    pub(super) fn config(&self) -> Result<Vec<u8>> {
+        match fs::read(self.path.join(CONFIG)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !self.path.exists() => {
+                Err(self.gone())
             }
-            Ok(bytes) => Ok(bytes),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let text = "is being deleted, or was half deleted: delete --force removes the rest";
+                let text = format!("container not running: {:?} {text}", self.id);
+                Err(Error::new(ErrorKind::NotRunning, text))
+            }
+            read => read.map_err(|error| self.failed("read config.json in", error)),
         }
     }
 
@@ -199,7 +202,7 @@ impl Directory {
     /// Removes the directory and what skep puts there, the record last: until then the container can
     /// be found and removed again. Anything else that is there stays, and is an error.
     pub(super) fn remove(&self) -> Result<()> {
-        for name in ["config.json", RECORD] {
+        for name in [CONFIG, RECORD] {
             self.remove_file(name)?;
         }
         let removed = match fs::remove_dir(&self.path) {
@@ -233,7 +236,7 @@ impl Directory {
     /// Whether the directory is a container's: it has a record, or a creation has only begun.
     pub(super) fn is_container(&self) -> bool {
         let ours = |name: &std::ffi::OsStr| {
-            ["config.json", START_FIFO, RECORD, NEW_RECORD, RESOURCES, NEW_RESOURCES]
+            [CONFIG, START_FIFO, RECORD, NEW_RECORD, RESOURCES, NEW_RESOURCES]
                 .iter()
                 .any(|known| name == *known)
         };
@@ -264,6 +267,7 @@ fn is_removed(directory: &OwnedFd) -> bool {
     file::fstat(directory.as_raw_fd()).is_ok_and(|stat| stat.st_nlink == 0)
 }
 
+pub(super) const CONFIG: &str = "config.json";
 const START_FIFO: &str = "start.fifo";
 const RECORD: &str = "state.json";
 const NEW_RECORD: &str = "state.json.new";

@@ -3,6 +3,7 @@
 use super::agent::Agent;
 use super::create::Console;
 use super::options::check_preserved;
+use super::record::Record;
 use super::{Container, ExecOptions, Spawned, status};
 use crate::cgroup::{Cgroup, Place};
 use crate::config::validate_process;
@@ -10,9 +11,11 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{namespaces_of, root_of, state};
 use crate::parent::{self, After, Launch, Midwife, Process};
 use crate::plan::{ExecTarget, Host, for_exec};
+use crate::procfs::Stat;
 use crate::sys::file::Flock;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use oci_spec::runtime::Process as Configured;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
 impl Container {
@@ -28,20 +31,30 @@ impl Container {
         // Not into a container that is only half made: its root may still be the host's.
         let (lock, record) = self.directory.lock_with_record(Flock::Shared)?;
         drop(lock);
-        let (pid, pidfd) = status::open_init(&record).ok_or_else(|| {
-            Error::new(
-                ErrorKind::NotRunning,
-                format!("cannot exec in container {:?}: container not running", self.id),
-            )
-        })?;
-        if !options.ignore_paused && status::is_paused(&record) {
+        let (pid, pidfd) = status::open_init(&record).ok_or_else(|| self.not_entered(""))?;
+        self.enter(&record, (pid, &pidfd), process, options).map_err(|error| {
+            match ends(&pidfd, &error) {
+                true => self.not_entered(" any more"),
+                false => error,
+            }
+        })
+    }
+
+    fn enter(
+        &self,
+        record: &Record,
+        (pid, pidfd): (i32, &OwnedFd),
+        process: &Configured,
+        options: &ExecOptions,
+    ) -> Result<Spawned> {
+        if !options.ignore_paused && status::is_paused(record) {
             let text = format!(
                 "cannot exec in container {:?}: it is paused; resume it, or use --ignore-paused",
                 self.id
             );
             return Err(Error::new(ErrorKind::WrongState, text));
         }
-        let config = self.config()?;
+        let config = self.stored_config()?;
         let problems = validate_process(process, config.spec().linux().as_ref());
         if !problems.is_empty() {
             return Err(Error::problems(problems));
@@ -66,8 +79,14 @@ impl Container {
         let console = Console::for_process(process.terminal().unwrap_or(false), &options.terminal)?;
         let cgroup = self.cgroup_for(options)?;
         let launch = |cgroup: Option<&Cgroup>| {
-            let launch = Launch { plan: &plan, host: &host, cgroup, start_fifo: None };
-            let mut born = |process: Process| {
+            let launch = Launch {
+                plan: &plan,
+                host: &host,
+                cgroup,
+                start_fifo: None,
+                entered: Some(pidfd.as_fd()),
+            };
+            let mut born = |process: Process, _: &Stat| {
                 record.intel_rdt.iter().try_for_each(|place| place.enter(process.pid))?;
                 Ok(After::Wait)
             };
@@ -98,6 +117,11 @@ impl Container {
         Ok(Spawned { pid, pidfd, terminal })
     }
 
+    fn not_entered(&self, since_when: &str) -> Error {
+        let text = format!("cannot exec in container {:?}: container not running", self.id);
+        Error::new(ErrorKind::NotRunning, text + since_when)
+    }
+
     /// The container's cgroup, or the one below it that was asked for.
     fn cgroup_for(&self, options: &ExecOptions) -> Result<Option<Cgroup>> {
         let cgroup = self.cgroup()?;
@@ -113,6 +137,19 @@ impl Container {
             (cgroup, None) => Ok(cgroup),
         }
     }
+}
+
+/// Whether what went wrong did so because the container ends: it takes its processes with it, ours among
+/// them. Namespaces and processes go a little before the first process does.
+fn ends(init: &OwnedFd, error: &Error) -> bool {
+    const PATIENCE: u16 = 1000;
+    let taken_along = match error.kind() {
+        ErrorKind::NotRunning => return true,
+        ErrorKind::Setup | ErrorKind::System => matches!(error.errno(), None | Some(libc::ESRCH)),
+        _ => return false,
+    };
+    let patience = PollTimeout::from(if taken_along { PATIENCE } else { 0 });
+    poll(&mut [PollFd::new(init.as_fd(), PollFlags::POLLIN)], patience).is_ok_and(|ended| ended > 0)
 }
 
 fn gives_controllers(cgroup: &Path, error: Error) -> Error {

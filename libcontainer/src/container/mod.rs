@@ -26,6 +26,7 @@ use crate::cgroup::Cgroup;
 use crate::config::Config;
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys;
+use crate::sys::file::Flock;
 use directory::Directory;
 use record::Record;
 use std::io;
@@ -87,16 +88,25 @@ impl Container {
         &self.id
     }
 
-    /// The configuration that the container was created with.
+    /// The configuration that the container was created with. Of one that is only half made it waits
+    /// for the rest.
     ///
     /// # Errors
     ///
     /// When the stored copy cannot be read.
     pub fn config(&self) -> Result<&Config> {
+        if self.record.init.is_none() {
+            drop(self.directory.lock_with_record(Flock::Shared)?);
+        }
+        self.stored_config()
+    }
+
+    /// The same for who has the lock, or had it.
+    fn stored_config(&self) -> Result<&Config> {
         if let Some(config) = self.config.get() {
             return Ok(config);
         }
-        let config = Config::from_bytes(self.directory.read("config.json")?)?;
+        let config = Config::from_bytes(self.directory.config()?)?;
         Ok(self.config.get_or_init(|| config))
     }
 

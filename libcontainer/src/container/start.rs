@@ -19,9 +19,9 @@ impl Container {
     /// at once, one gets this.
     pub fn start(&self) -> Result<()> {
         let (lock, record) = self.directory.lock_with_record(Flock::Exclusive)?;
-        let config = self.config()?;
         let (pid, pidfd) =
             status::open_init(&record).ok_or_else(|| self.wrong_state("has stopped"))?;
+        let config = self.stored_config()?;
         let fifo = self.directory.start_fifo()?.filter(StartFifo::is_awaited);
         let fifo = fifo.ok_or_else(|| self.wrong_state("is already running"))?;
         if status::is_paused(&record) {

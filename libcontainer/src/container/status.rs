@@ -4,7 +4,7 @@ use super::directory::Directory;
 use super::record::{Init, Record};
 use crate::cgroup::Place;
 use crate::error::{Error, Result};
-use crate::procfs;
+use crate::procfs::Stat;
 use crate::sys::process;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -101,31 +101,10 @@ pub(super) fn is_paused(record: &Record) -> bool {
     record.cgroup.as_ref().is_some_and(Place::is_frozen)
 }
 
-/// The state letter and the start time of a process: fields 3 and 22 of proc_pid_stat(5).
-fn stat(pid: i32) -> Option<(char, u64)> {
-    let text = procfs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name in parentheses, and may hold anything.
-    let rest = text.get(text.rfind(')')? + 1..)?;
-    let mut fields = rest.split_whitespace();
-    let state = fields.next()?.chars().next()?;
-    Some((state, fields.nth(18)?.parse().ok()?))
-}
-
-/// The identity of a process that is alive.
-pub(super) fn identify(pid: i32) -> Result<Init> {
-    let gone = || {
-        Error::system(
-            format!("read /proc/{pid}/stat"),
-            std::io::Error::from_raw_os_error(libc::ESRCH),
-        )
-    };
-    stat(pid).map(|(_, start_time)| Init { pid, start_time }).ok_or_else(gone)
-}
-
 /// A zombie is not alive: nothing of it runs.
 fn is_alive(init: Init) -> bool {
-    stat(init.pid)
-        .is_some_and(|(state, start)| start == init.start_time && !matches!(state, 'Z' | 'X'))
+    Stat::read(&format!("/proc/{}/stat", init.pid))
+        .is_ok_and(|stat| stat.start_time == init.start_time && !matches!(stat.state, 'Z' | 'X'))
 }
 
 /// The first process by a descriptor. The identity is checked after the descriptor is open: what it
@@ -154,12 +133,16 @@ pub(super) fn processes_of(pid: i32) -> Result<Vec<i32>> {
 fn owner(uid: u32) -> String {
     let number = uid.to_string();
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let name = passwd.lines().find_map(|line| {
+    name_in(&passwd, &number).map_or_else(|| number.clone(), str::to_owned)
+}
+
+/// The first name that has this number in a file as passwd(5) is.
+pub(crate) fn name_in<'a>(passwd: &'a str, number: &str) -> Option<&'a str> {
+    passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
-        (fields.nth(1) == Some(number.as_str())).then(|| name.to_owned())
-    });
-    name.unwrap_or(number)
+        (fields.nth(1) == Some(number)).then_some(name)
+    })
 }
 
 #[cfg(test)]
@@ -168,7 +151,8 @@ mod tests {
 
     #[test]
     fn this_process_is_alive_and_another_of_its_number_is_not() {
-        let init = identify(std::process::id() as i32).unwrap();
+        let start_time = Stat::read("/proc/self/stat").unwrap().start_time;
+        let init = Init { pid: std::process::id() as i32, start_time };
         assert!(is_alive(init));
         assert!(!is_alive(Init { start_time: init.start_time + 1, ..init }));
     }

@@ -92,7 +92,7 @@ impl Container {
             Some(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|error| Error::new(ErrorKind::System, format!("resources.json: {error}"))),
             None => {
-                let linux = self.config()?.spec().linux().as_ref();
+                let linux = self.stored_config()?.spec().linux().as_ref();
                 Ok(linux.and_then(|linux| linux.resources().clone()).unwrap_or_default())
             }
         }

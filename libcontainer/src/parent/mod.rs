@@ -20,6 +20,7 @@ use crate::cgroup::{Cgroup, Guarded};
 use crate::child::{self, Context, Kind, Message, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Plan};
+use crate::procfs::Stat;
 use crate::sys::process::Ended;
 use crate::sys::{self, clone, socket, trampoline};
 use filter::Listening;
@@ -38,12 +39,14 @@ pub(crate) struct Launch<'a> {
     pub(crate) cgroup: Option<&'a Cgroup>,
     /// Where it waits for `start`, locked. Closed here as soon as the child has its copy.
     pub(crate) start_fifo: Option<OwnedFd>,
+    /// The first process of the container that it enters.
+    pub(crate) entered: Option<BorrowedFd<'a>>,
 }
 
 /// What the launcher does at certain points of the child's life.
 pub(crate) struct Midwife<'a> {
     /// As soon as the process exists, while it sets itself up.
-    pub(crate) born: &'a mut dyn FnMut(Process) -> Result<After>,
+    pub(crate) born: &'a mut dyn FnMut(Process, &Stat) -> Result<After>,
     /// Before it changes its root directory: runs hooks.
     pub(crate) before_pivot: &'a mut dyn FnMut(Process) -> Result<()>,
 }
@@ -60,7 +63,7 @@ pub(crate) enum After {
 impl Midwife<'_> {
     /// One that has nothing to do.
     pub(crate) fn idle<T>(then: impl FnOnce(&mut Midwife) -> T) -> T {
-        then(&mut Midwife { born: &mut |_| Ok(After::Wait), before_pivot: &mut |_| Ok(()) })
+        then(&mut Midwife { born: &mut |_, _| Ok(After::Wait), before_pivot: &mut |_| Ok(()) })
     }
 }
 
@@ -86,9 +89,40 @@ pub(crate) struct Ready {
 pub(crate) struct Child {
     pub(crate) pid: i32,
     pidfd: Option<OwnedFd>,
+    /// Read once when it is there; of the joiner it is not asked.
+    pub(crate) stat: Stat,
 }
 
 impl Child {
+    /// The error of one that ended before it was ready.
+    fn died(&mut self) -> Error {
+        let how = match self.reap() {
+            Some(Ended::Killed(libc::SIGKILL)) => "was killed by signal 9 (if by the kernel: \
+                linux.resources.memory.limit is less than it takes)"
+                .to_owned(),
+            Some(Ended::Killed(signal)) => format!("was killed by signal {signal}"),
+            Some(Ended::Exited(code)) => format!("exited with {code}"),
+            None => "vanished".to_owned(),
+        };
+        Error::new(
+            ErrorKind::Setup,
+            format!("the container's process {how} while it was being set up"),
+        )
+    }
+
+    /// The files of a process that is just being killed are root's, and then gone.
+    fn died_or(&mut self, error: Error) -> Error {
+        const PATIENCE: u8 = 100;
+        let Some(pidfd) = &self.pidfd else { return error };
+        if !matches!(error.errno(), Some(libc::EACCES | libc::ENOENT | libc::ESRCH)) {
+            return error;
+        }
+        match poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], PATIENCE) {
+            Ok(1..) => self.died(),
+            _ => error,
+        }
+    }
+
     pub(crate) fn process(&self) -> Result<Process<'_>> {
         let pidfd = self
             .pidfd
@@ -216,7 +250,9 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
         });
     }
     match cloned {
-        Ok(Some(cloned)) => Ok(Child { pid: cloned.pid, pidfd: Some(cloned.pidfd) }),
+        Ok(Some(cloned)) => {
+            Ok(Child { pid: cloned.pid, pidfd: Some(cloned.pidfd), stat: Stat::default() })
+        }
         Ok(None) => Err(Error::new(ErrorKind::System, "clone3 returned twice")),
         Err(errno) => Err(explain::clone_failed(plan, launch.host, errno)),
     }
@@ -261,7 +297,7 @@ impl Conversation<'_> {
     fn until_ready(mut self, midwife: &mut Midwife) -> Result<Ready> {
         loop {
             let Some((message, fd)) = self.next()? else {
-                return Err(self.died());
+                return Err(self.child.died());
             };
             match message.kind {
                 Kind::NeedIdMaps => {
@@ -310,7 +346,8 @@ impl Conversation<'_> {
     fn map_ids(&self) -> Result<()> {
         let plan = self.launch.plan;
         if let Some(maps) = &plan.id_maps {
-            id_maps::write(self.child.pid, maps, self.launch.host)?;
+            id_maps::write(self.child.pid, maps, self.launch.host)
+                .map_err(|error| self.child.died_or(error))?;
         }
         idmap::by_container(plan, self.inputs, self.child.pid)
     }
@@ -337,31 +374,42 @@ impl Conversation<'_> {
     }
 
     /// Waits for a message or the joiner's end. A joiner that was killed before it could speak of the
-    /// child leaves a socket that the child holds open: only its end tells.
+    /// child leaves a socket that the child holds open: only its end tells. One that is frozen with the
+    /// container that it enters would stay for ever when that is killed.
     fn await_joiner(&mut self) -> Result<()> {
         let joiner = self.child.process()?.pidfd;
-        let mut fds = [self.socket.as_fd(), joiner].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+        let fds = [Some(self.socket.as_fd()), Some(joiner), self.launch.entered];
+        let mut fds: Vec<PollFd> =
+            fds.into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         loop {
             match poll(&mut fds, PollTimeout::NONE) {
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Error::system("wait for the container's process", errno)),
                 Ok(_) if fds[0].any() == Some(true) => return Ok(()),
-                Ok(_) => return Err(self.died()),
+                Ok(_) if fds[1].any() == Some(true) => return Err(self.child.died()),
+                Ok(_) => return Err(left_alone()),
             }
         }
     }
 
-    fn answer(&self) -> Result<()> {
-        answer(self.socket.as_fd())
+    fn answer(&mut self) -> Result<()> {
+        answer(self.socket.as_fd(), &mut self.child)
     }
 
     /// A child that asks for nothing else on its way may have its last answer in advance.
     fn born(&mut self, midwife: &mut Midwife) -> Result<()> {
         self.knows_child = true;
-        let after = (midwife.born)(self.child.process()?)?;
+        let path = format!("/proc/{}/stat", self.child.pid);
+        self.child.stat =
+            Stat::read(&path).map_err(|error| Error::system(format!("read {path}"), error))?;
+        let after = (midwife.born)(self.child.process()?, &self.child.stat)?;
         if after == After::GoOn && self.launch.plan.asks_only_when_ready() {
             // A child that has failed already is gone; what it said is still to be read.
-            match socket::send(self.socket.as_raw_fd(), &[1], None) {
+            match socket::send(
+                self.socket.as_raw_fd(),
+                &self.child.stat.ignored.to_le_bytes(),
+                None,
+            ) {
                 Ok(()) | Err(sys::Errno(libc::EPIPE)) => self.answered = true,
                 Err(errno) => return Err(cannot_answer(errno)),
             }
@@ -373,34 +421,22 @@ impl Conversation<'_> {
     fn forked(&mut self, pid: i32) -> Result<()> {
         let pidfd =
             sys::process::pidfd_open(pid).map_err(|errno| Error::system("pidfd_open", errno))?;
-        let mut joiner = std::mem::replace(&mut self.child, Child { pid, pidfd: Some(pidfd) });
+        let mut joiner = std::mem::replace(
+            &mut self.child,
+            Child { pid, pidfd: Some(pidfd), stat: Stat::default() },
+        );
         joiner.reap();
         Ok(())
-    }
-
-    fn died(&mut self) -> Error {
-        let how = match self.child.reap() {
-            Some(Ended::Killed(libc::SIGKILL)) => "was killed by signal 9 (if by the kernel: \
-                linux.resources.memory.limit is less than it takes)"
-                .to_owned(),
-            Some(Ended::Killed(signal)) => format!("was killed by signal {signal}"),
-            Some(Ended::Exited(code)) => format!("exited with {code}"),
-            None => "vanished".to_owned(),
-        };
-        Error::new(
-            ErrorKind::Setup,
-            format!("the container's process {how} while it was being set up"),
-        )
     }
 }
 
 impl Ready {
-    fn answer(&self) -> Result<()> {
-        if self.answered { Ok(()) } else { answer(self.socket.as_fd()) }
+    fn answer(&mut self) -> Result<()> {
+        if self.answered { Ok(()) } else { answer(self.socket.as_fd(), &mut self.child) }
     }
 
     /// Lets the child go on to wait for `start`. If it has a filter with a listener, `listening` gets that.
-    pub(crate) fn release(self, plan: &Plan, listening: Listening) -> Result<Started> {
+    pub(crate) fn release(mut self, plan: &Plan, listening: Listening) -> Result<Started> {
         self.answer()?;
         if plan.listens() {
             let listener = filter::await_listener(&self.socket, plan)?;
@@ -413,7 +449,7 @@ impl Ready {
 
     /// Lets the child go on to its execve(2), and waits until that has happened. Until then the
     /// program may already have to wait for whoever has the listener.
-    pub(crate) fn execute(self, plan: &Plan, listening: Listening) -> Result<Started> {
+    pub(crate) fn execute(mut self, plan: &Plan, listening: Listening) -> Result<Started> {
         self.answer()?;
         if plan.listens()
             && let Some(listener) = filter::await_listener(&self.socket, plan)?
@@ -448,8 +484,16 @@ fn await_exec(socket: &OwnedFd, plan: &Plan) -> Result<()> {
     }
 }
 
-fn answer(socket: BorrowedFd) -> Result<()> {
-    socket::send(socket.as_raw_fd(), &[1], None).map_err(cannot_answer)
+/// Nobody to answer is left where the process was killed as it waited.
+fn answer(socket: BorrowedFd, child: &mut Child) -> Result<()> {
+    match socket::send(socket.as_raw_fd(), &child.stat.ignored.to_le_bytes(), None) {
+        Err(sys::Errno(libc::EPIPE)) => Err(child.died()),
+        sent => sent.map_err(cannot_answer),
+    }
+}
+
+fn left_alone() -> Error {
+    Error::new(ErrorKind::NotRunning, "the container's first process has ended")
 }
 
 fn cannot_answer(errno: sys::Errno) -> Error {

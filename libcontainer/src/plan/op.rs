@@ -204,7 +204,7 @@ pub(crate) enum Op {
     FindExecutable {
         as_root: bool,
     },
-    /// Signals as a new program expects them.
+    /// No signal is blocked. Those that the caller ignores are reset with its last answer.
     ResetSignals,
     /// Tells the parent that all is ready, and waits until it has written that down.
     Ready,
