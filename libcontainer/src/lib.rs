@@ -26,6 +26,10 @@ pub mod config;
 pub mod container;
 pub mod error;
 mod features;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod fuzz;
 mod hooks;
 mod labels;
 mod netlink;

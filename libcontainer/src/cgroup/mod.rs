@@ -60,6 +60,8 @@ pub use place::Place;
 pub use plan::{CgroupPlan, Request};
 pub use stats::Stats;
 pub(crate) use systemd::ANNOTATIONS as SYSTEMD_ANNOTATIONS;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use systemd::fuzz as systemd_fuzz;
 pub use unenforced::{Reason, Unenforced};
 pub use update::Update;
 pub use write::{IfMissing, Write};

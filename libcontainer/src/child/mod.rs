@@ -21,6 +21,8 @@ mod process;
 mod terminal;
 
 pub(crate) use message::{Kind, Message, SIZE as MESSAGE_SIZE};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use passwd::fuzz as passwd_fuzz;
 
 use crate::plan::{Op, Plan, Step};
 use crate::sys::{

@@ -1,6 +1,10 @@
 //! HOME from the image's passwd(5), read on the stack: what the image says cannot make it read
 //! forever, open a device, or leave the root.
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[path = "passwd_fuzz.rs"]
+pub(crate) mod fuzz;
+
 use super::Context;
 use crate::sys::file::{self, Resolve};
 use crate::sys::{Errno, Result};
@@ -15,7 +19,7 @@ impl Context<'_> {
     pub(super) fn home(&mut self, uid: u32) -> Result<()> {
         let mut home = Line::default();
         if let Some(passwd) = self.open_passwd()? {
-            find_home(passwd, uid, &mut home);
+            find_home(|buffer| file::read(passwd, buffer), uid, &mut home);
             file::close(passwd);
         }
         let home = home.as_bytes();
@@ -81,11 +85,11 @@ impl Line {
     }
 }
 
-fn find_home(passwd: RawFd, uid: u32, home: &mut Line) {
+fn find_home(mut read: impl FnMut(&mut [u8]) -> Result<usize>, uid: u32, home: &mut Line) {
     let mut buffer = [0u8; 4096];
     let mut line = Line::default();
     let mut total = 0;
-    while let Ok(length @ 1..) = file::read(passwd, &mut buffer) {
+    while let Ok(length @ 1..) = read(&mut buffer) {
         for byte in buffer.get(..length).unwrap_or_default() {
             if *byte != b'\n' {
                 line.push(*byte);

@@ -19,7 +19,11 @@ mod update;
 
 pub use events::{Event, Events};
 pub use options::{CreateOptions, ExecOptions, Terminal};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use record::fuzz as record_fuzz;
 pub use root::StateRoot;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use status::name_in;
 pub use status::{State, Status};
 
 use crate::cgroup::Cgroup;

@@ -1,5 +1,9 @@
 //! What is stored of a container, beside the raw bytes of its config.json.
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[path = "record_fuzz.rs"]
+pub(crate) mod fuzz;
+
 use super::covered::Covered;
 use crate::cgroup::Place;
 use crate::error::{Error, ErrorKind, Result};

@@ -29,6 +29,8 @@ mod paths;
 
 pub use attributes::{memory_policy_flags, memory_policy_modes};
 pub use host::Host;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use mount_options::fuzz as mount_options_fuzz;
 pub use mount_options::names as mount_option_names;
 pub(crate) use mount_options::{harmless, private, read_only, slave};
 

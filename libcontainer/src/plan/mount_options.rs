@@ -43,6 +43,10 @@ enum Effect {
     Nothing,
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[path = "mount_options_fuzz.rs"]
+pub(crate) mod fuzz;
+
 use Effect::*;
 
 /// Name, effect, and whether there is a form for the whole tree, named with an `r` in front.

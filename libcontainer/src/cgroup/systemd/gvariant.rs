@@ -5,6 +5,8 @@
 //! `('a', 7)`, `<7>` (a variant), `@as []` (a type, then the value). No dictionaries, maybes, byte
 //! strings and handles: no property that a scope takes has them.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod number;
 
 use super::dbus::Value;

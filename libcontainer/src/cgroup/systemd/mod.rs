@@ -34,6 +34,13 @@ mod property;
 mod scope;
 
 pub(crate) use annotations::PREFIX as ANNOTATIONS;
+#[cfg(any(test, feature = "fuzzing"))]
+/// What reads texts of configs and bytes of buses.
+pub(crate) mod fuzz {
+    pub(crate) use super::dbus::fuzz as dbus;
+    pub(crate) use super::gvariant::fuzz as gvariant;
+}
+
 pub(crate) use placeholder::Placeholder;
 pub(crate) use plan::{Ask, ScopePlan};
 pub(crate) use scope::Scope;

@@ -8,8 +8,8 @@
 mod address;
 mod auth;
 mod connection;
-#[cfg(test)]
-mod fuzz;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod message;
 mod read;
 mod signature;

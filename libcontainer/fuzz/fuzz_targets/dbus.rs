@@ -1,0 +1,2 @@
+#![no_main]
+skep_libcontainer_fuzz::fuzz!("dbus");
