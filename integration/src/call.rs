@@ -123,6 +123,12 @@ impl Call {
         Call { command, ..self }
     }
 
+    /// The caller traces it, and has to let it begin.
+    pub(crate) fn traced(mut self) -> Call {
+        crate::sys::be_traced(&mut self.command);
+        self
+    }
+
     /// All three standard streams on one terminal, as its controlling terminal.
     pub(crate) fn on_terminal(self, terminal: &OwnedFd) -> Res<Call> {
         let copy = || terminal.try_clone().doing("copy the terminal");
@@ -141,8 +147,7 @@ impl Call {
         let stdout = self.stdout.take().map_or_else(|| file("out"), Ok).doing("make stdout")?;
         let stderr = self.stderr.take().map_or_else(|| file("err"), Ok).doing("make stderr")?;
         self.command.stdin(self.stdin).stdout(stdout).stderr(stderr);
-        let child = self.command.spawn().doing(&what)?;
-        procs::started(child.id() as i32);
+        let child = procs::start(&mut self.command).doing(&what)?;
         Ok(Running { child, what, stem: self.stem })
     }
 
@@ -193,7 +198,10 @@ impl Running {
         loop {
             procs::reap_adopted();
             match self.child.try_wait().doing(&self.what)? {
-                Some(status) => return Ok(self.out(status)),
+                Some(status) => {
+                    procs::waited_for(self.pid());
+                    return Ok(self.out(status));
+                }
                 None if Instant::now() < end => std::thread::sleep(Duration::from_millis(2)),
                 None => {
                     let _gone = self.child.kill();

@@ -22,6 +22,7 @@ mod harness;
 mod image;
 mod options;
 mod pty;
+mod random;
 mod result;
 mod sys;
 mod text;

@@ -1,12 +1,14 @@
 //! The harness's unsafe code: descriptors that came in a message, the calls that a filter hands over,
-//! and files' labels.
+//! files' labels, and programs that are traced.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 /// A descriptor that recvmsg has just given.
 pub(crate) fn adopt(fd: RawFd) -> OwnedFd {
@@ -80,4 +82,11 @@ pub(crate) fn xattr(path: &Path, name: &CStr) -> io::Result<Vec<u8>> {
     let read = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), data, size) };
     value.truncate(nix::errno::Errno::result(read)? as usize);
     Ok(value)
+}
+
+/// Whoever starts this program traces it, from its first instruction on.
+/// [ptrace(2)](https://man7.org/linux/man-pages/man2/ptrace.2.html)
+pub(crate) fn be_traced(command: &mut Command) {
+    // SAFETY: between fork and exec it makes one system call, and allocates nothing.
+    unsafe { command.pre_exec(|| nix::sys::ptrace::traceme().map_err(io::Error::from)) };
 }

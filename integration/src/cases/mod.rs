@@ -30,9 +30,12 @@ mod run;
 mod seccomp;
 mod spec;
 mod state;
+mod sweep;
 mod systemd;
 mod terminal;
+mod torture;
 mod update;
+mod walk;
 
 use crate::container::Container;
 use crate::ctx::Ctx;
@@ -64,6 +67,9 @@ pub(crate) const FEATURES: &[Feature] = &[
     explain::FEATURE,
     features::FEATURE,
     races::FEATURE,
+    sweep::FEATURE,
+    walk::FEATURE,
+    torture::FEATURE,
     bad::FEATURE,
     hostile::image::FEATURE,
     hostile::races::FEATURE,

@@ -136,7 +136,8 @@ fn duration(
     Ok(took)
 }
 
-fn recover(ctx: &Ctx, container: &Container<'_>) -> Res {
+/// Whatever there is of a container, `list` and `state` agree on it, and `delete --force` removes it.
+pub(super) fn recover(ctx: &Ctx, container: &Container<'_>) -> Res {
     ctx.runtime().arg("list").ok()?;
     let listed = ctx.runtime().args(["list", "-q"]).ok()?;
     let there = lines(&listed.out).contains(&container.id.as_str());

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::sync::Mutex;
+use std::io;
+use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -60,17 +62,31 @@ pub(crate) fn kill_below(root: i32) {
     }
 }
 
-/// Children that somebody will wait for himself.
+/// Children that somebody will wait for himself. Locked while one is started, and while those are
+/// collected who are none of these.
 static STARTED: Mutex<Vec<i32>> = Mutex::new(Vec::new());
 
-pub(crate) fn started(pid: i32) {
-    STARTED.lock().expect("no panic while locked").push(pid);
+fn started() -> MutexGuard<'static, Vec<i32>> {
+    STARTED.lock().expect("no panic while locked")
+}
+
+/// Starts a child that the caller waits for.
+pub(crate) fn start(command: &mut Command) -> io::Result<Child> {
+    let mut started = started();
+    let child = command.spawn()?;
+    started.push(child.id() as i32);
+    Ok(child)
+}
+
+/// The child was waited for: its number may become somebody else's.
+pub(crate) fn waited_for(pid: i32) {
+    started().retain(|other| *other != pid);
 }
 
 /// Collects the exit statuses of adopted processes, as any init does: the init process of a pid namespace
 /// does not end before all others in it are waited for.
 pub(crate) fn reap_adopted() {
-    let started = STARTED.lock().expect("no panic while locked").clone();
+    let started = started();
     let peek = WaitPidFlag::WNOHANG | WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
     while let Ok(Some(pid)) = waitid(Id::All, peek).map(|status| status.pid()) {
         if started.contains(&pid.as_raw()) {
