@@ -9,8 +9,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let mut seeds = vec![record.render().expect("written")];
     record.init = Some(Init { pid: 7, start_time: 99 });
     record.annotations.insert("a".into(), "b".into());
-    let mut place = Place::default();
-    place.unified = Some("/sys/fs/cgroup/a".into());
+    let mut place = Place { unified: Some("/sys/fs/cgroup/a".into()), ..Place::default() };
     place.v1.insert("cpu,cpuacct".into(), "/sys/fs/cgroup/cpu,cpuacct/a".into());
     record.cgroup = Some(place);
     seeds.push(record.render().expect("written"));

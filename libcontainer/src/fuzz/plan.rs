@@ -45,11 +45,13 @@ fn config(bytes: &[u8], choice: u64) -> bool {
     config.warnings().iter().for_each(|line| one_line(line));
     let bundle = Bundle { path: "/nowhere/bundle".into(), config };
     let host = host(choice);
-    let mut options = CreateOptions::default();
-    options.terminal = Terminal::Master;
-    options.cgroups =
-        [Manager::Cgroupfs, Manager::Systemd, Manager::None][(choice >> 8) as usize % 3];
-    options.no_pivot = choice & 1 << 16 != 0;
+    let managers = [Manager::Cgroupfs, Manager::Systemd, Manager::None];
+    let options = CreateOptions {
+        terminal: Terminal::Master,
+        cgroups: managers[(choice >> 8) as usize % managers.len()],
+        no_pivot: choice & 1 << 16 != 0,
+        ..CreateOptions::default()
+    };
     let cgroup = CgroupPlan::for_create("c1", &bundle, &options, &host);
     let place = cgroup.as_ref().ok().and_then(CgroupPlan::place);
     let printed = |plan: Plan| {

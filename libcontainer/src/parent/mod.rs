@@ -343,7 +343,7 @@ impl Conversation<'_> {
     }
 
     /// The maps of the container's user namespace, and the mounts that have the same.
-    fn map_ids(&self) -> Result<()> {
+    fn map_ids(&mut self) -> Result<()> {
         let plan = self.launch.plan;
         if let Some(maps) = &plan.id_maps {
             id_maps::write(self.child.pid, maps, self.launch.host)

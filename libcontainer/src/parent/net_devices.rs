@@ -189,8 +189,7 @@ fn socket_in(process: Process) -> sys::Result<OwnedFd> {
     let (pidfd, to) = (process.pidfd.as_raw_fd(), theirs.as_raw_fd());
     let others = super::descriptors_between(0, [pidfd, to].into_iter());
     let Some(helper) = clone::clone3(0, None)? else { open_there(&others, pidfd, to) };
-    let helper =
-        Child { pid: helper.pid, pidfd: Some(helper.pidfd), stat: Stat::default() };
+    let helper = Child { pid: helper.pid, pidfd: Some(helper.pidfd), stat: Stat::default() };
     drop(theirs);
     let mut errno = [0; 4];
     let received = socket::receive(ours.as_raw_fd(), &mut errno);
