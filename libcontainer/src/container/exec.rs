@@ -143,9 +143,12 @@ impl Container {
 /// them. Namespaces and processes go a little before the first process does.
 fn ends(init: &OwnedFd, error: &Error) -> bool {
     const PATIENCE: u16 = 1000;
-    let taken_along = match error.kind() {
-        ErrorKind::NotRunning => return true,
-        ErrorKind::Setup | ErrorKind::System => matches!(error.errno(), None | Some(libc::ESRCH)),
+    use ErrorKind::{NotRunning, Setup, System};
+    let taken_along = match (error.kind(), error.errno()) {
+        (NotRunning, _) => return true,
+        // The last are its files in procfs.
+        (Setup | System, None | Some(libc::ESRCH)) | (System, Some(libc::ENOENT)) => true,
+        (Setup | System, _) => false,
         _ => return false,
     };
     let patience = PollTimeout::from(if taken_along { PATIENCE } else { 0 });
