@@ -14,8 +14,9 @@ use crate::args::{Args, CommandLine, Flag, flags as f};
 use crate::failure::{Failure, Result};
 use crate::number;
 
-/// The flags that `--resources` stands for, in the order of the help.
-pub(crate) const LIMITS: &[Flag] = &[
+/// Its flags, in the order of the help: first the file, last what the file has no field for.
+pub(crate) const FLAGS: &[Flag] = &[
+    f::RESOURCES,
     f::BLKIO_WEIGHT,
     f::CPU_PERIOD,
     f::CPU_QUOTA,
@@ -32,7 +33,14 @@ pub(crate) const LIMITS: &[Flag] = &[
     f::PIDS_LIMIT,
     f::KERNEL_MEMORY,
     f::KERNEL_MEMORY_TCP,
+    f::L3_CACHE_SCHEMA,
+    f::MEM_BW_SCHEMA,
 ];
+
+/// Those that `--resources` stands for.
+fn limits() -> &'static [Flag] {
+    &FLAGS[1..FLAGS.len() - 2]
+}
 
 /// The bounds of the block io weight in version 1 of cgroups, in which it is given.
 const WEIGHTS: std::ops::RangeInclusive<u16> = 10..=1000;
@@ -43,7 +51,7 @@ pub(crate) fn run(line: &CommandLine) -> Result<u8> {
     let container = line.root()?.open(args.id())?;
     let resources = match args.path(&f::RESOURCES).filter(|path| !path.as_os_str().is_empty()) {
         Some(path) => {
-            warn_of(LIMITS, args, "ignored, for --resources is given");
+            warn_of(limits(), args, "ignored, for --resources is given");
             from_file(path, &container)?
         }
         None => {
@@ -195,7 +203,7 @@ mod tests {
             "--kernel-memory=1",
             "--kernel-memory-tcp=1",
         ];
-        assert_eq!(flags.len(), LIMITS.len());
+        assert_eq!(flags.len(), limits().len());
         let expected = serde_json::json!({
             "blockIO": {"weight": 500},
             "cpu": {"period": 100_000, "quota": -1, "burst": 10, "shares": 512,
