@@ -40,7 +40,7 @@ mod walk;
 use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::Feature;
-use crate::result::{Doing, Res};
+use crate::result::Res;
 
 pub(crate) const FEATURES: &[Feature] = &[
     lifecycle::FEATURE,
@@ -125,11 +125,4 @@ fn of_two<'a>(ctx: &'a Ctx) -> Res<Container<'a>> {
 fn burn(container: &Container<'_>) -> Res {
     let line = "i=0; while [ $i -lt 100000 ]; do i=$((i + 1)); done";
     container.exec(&[], &["/bin/sh", "-c", line])?.is(0).map(drop)
-}
-
-/// So many rounds of `count` are for this machine: in user-mode-linux each process takes many times as long to
-/// start.
-fn rounds(count: u32) -> Res<u32> {
-    let machine = std::fs::read_to_string("/proc/cpuinfo").doing("the kind of machine")?;
-    Ok(if machine.contains("User Mode Linux") { count / 5 } else { count })
 }

@@ -15,7 +15,7 @@ use crate::call::Call;
 use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Case, Feature, either, root};
-use crate::harness::needs::{self, Need};
+use crate::harness::needs::Need;
 use crate::harness::procs;
 use crate::result::{Doing, Res, holds};
 
@@ -30,14 +30,16 @@ pub(crate) const FEATURE: Feature = Feature {
         sweep(either!(kill_all)),
         sweep(either!(delete)),
         sweep(either!(delete_of_running)),
-        sweep(root!(pause)).needs(&[Need::Freezer]),
-        sweep(root!(resume)).needs(&[Need::Freezer]),
-        sweep(root!(update)).needs(&[Need::Controller("pids")]),
+        sweep(root!(pause)).needs(&[Need::Quick, Need::Freezer]),
+        sweep(root!(resume)).needs(&[Need::Quick, Need::Freezer]),
+        sweep(root!(update)).needs(&[Need::Quick, Need::Controller("pids")]),
     ],
 };
 
 const fn sweep(case: Case) -> Case {
-    case.takes(120).ours("the peers cannot delete what is half made, or lose it")
+    case.takes(120)
+        .needs(&[Need::Quick])
+        .ours("the peers cannot delete what is half made, or lose it")
 }
 
 /// What is swept over: a command, and what has to be there for it.
@@ -77,8 +79,7 @@ impl Sweep {
 
 /// About so many calls of a command are tried.
 fn step(all: usize) -> usize {
-    let some = if needs::is_slow() { 6 } else { 30 };
-    if std::env::var_os("SKEP_SWEEP").is_some() { 1 } else { all.div_ceil(some) }
+    if std::env::var_os("SKEP_SWEEP").is_some() { 1 } else { all.div_ceil(30) }
 }
 
 /// Lets the program go on to the entry of its system call of this number, or to its end; gives how many calls

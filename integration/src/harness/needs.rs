@@ -74,6 +74,8 @@ pub(crate) enum Need {
     AppArmor,
     /// SELinux with the guest's policy.
     SeLinux,
+    /// A machine that can make thousands of containers in a minute.
+    Quick,
 }
 
 /// The guest's disk of nothing but memory, with its numbers.
@@ -119,15 +121,22 @@ impl Need {
             Need::Ptrace => ptrace(),
             Need::AppArmor => apparmor(),
             Need::SeLinux => exists("/sys/fs/selinux/enforce", "no SELinux here"),
+            Need::Quick => {
+                if is_slow() {
+                    Err("too slow a machine".into())
+                } else {
+                    Ok(())
+                }
+            }
         }
     }
 
     /// Left to another part of the test run rather than skipped.
     pub(crate) fn elsewhere(self) -> bool {
-        use Need::{AppArmor, Cgroup2, Controller, OwnCgroup, SeLinux, Systemd, SystemdV1};
+        use Need::{AppArmor, Cgroup2, Controller, OwnCgroup, Quick, SeLinux, Systemd, SystemdV1};
         matches!(
             self,
-            AppArmor | Cgroup2 | Controller(_) | OwnCgroup | SeLinux | Systemd | SystemdV1
+            AppArmor | Cgroup2 | Controller(_) | OwnCgroup | Quick | SeLinux | Systemd | SystemdV1
         )
     }
 }

@@ -130,8 +130,9 @@ fn run_all(options: &Options, cases: &[Named], work: &Path) -> Tally {
         for _ in 0..options.jobs {
             scope.spawn(|| {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let begin = Instant::now();
                     let verdict = run_tries(options, case, work);
-                    note(&tally, case, verdict);
+                    note(&tally, case, verdict, begin.elapsed());
                 }
             });
         }
@@ -139,13 +140,19 @@ fn run_all(options: &Options, cases: &[Named], work: &Path) -> Tally {
     tally.into_inner().unwrap_or_default()
 }
 
-fn note(tally: &Mutex<Tally>, case: &Named, verdict: Verdict) {
+/// From here on the time that a case takes is worth a word.
+const LONG: Duration = Duration::from_secs(10);
+
+fn note(tally: &Mutex<Tally>, case: &Named, verdict: Verdict, took: Duration) {
     let name = case.name();
     let Ok(mut tally) = tally.lock() else { return };
     match verdict {
         Verdict::Passed => {
             tally.passed += 1;
-            say!("ok {name}");
+            match took < LONG {
+                true => say!("ok {name}"),
+                false => say!("ok {name} ({} s)", took.as_secs()),
+            }
         }
         Verdict::Failed(reason) => {
             let reason = text::brief(&reason, 1000);

@@ -23,12 +23,12 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(cve_2016_9962_joining_process_is_not_looked_into)
             .only_crun("runc has pipes of its own open"),
         root!(cve_2016_9962_joining_process_shows_nothing_of_the_host)
-            .needs(&[Need::Ptrace])
+            .needs(&[Need::Quick, Need::Ptrace])
             .ours("the peers set it up where it is seen"),
         root!(cve_2019_5736_host_binary_is_not_written).takes(180),
         root!(cve_2019_5736_host_binary_is_not_written_by_a_tracer)
             .takes(180)
-            .needs(&[Need::Ptrace]),
+            .needs(&[Need::Quick, Need::Ptrace]),
         either!(cve_2022_29162_exec_cap_sets_no_inheritable),
         either!(cve_2024_21626_cwd_through_a_descriptor).takes(120),
         either!(cve_2024_21626_payload_has_three_descriptors),

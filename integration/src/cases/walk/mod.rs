@@ -28,8 +28,12 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(exec_of_another_user).ours(EXEC_OF_PEERS),
         either!(created).ours("runc and crun wait in themselves, with sockets and pipes open"),
         either!(while_hooks_run).ours("the peers hold descriptors of theirs there"),
-        root!(steps_of_exec).needs(&[Need::Ptrace]).ours("it is about our own processes' steps"),
-        root!(steps_of_create).needs(&[Need::Ptrace]).ours("it is about our own processes' steps"),
+        root!(steps_of_exec)
+            .needs(&[Need::Quick, Need::Ptrace])
+            .ours("it is about our own processes' steps"),
+        root!(steps_of_create)
+            .needs(&[Need::Quick, Need::Ptrace])
+            .ours("it is about our own processes' steps"),
     ],
 };
 
@@ -53,7 +57,6 @@ const PRISTINE: &[Line<'_>] = &[
     ("CapBnd", CAPABILITIES),
     ("NoNewPrivs", "1"),
     ("CoreDumping", "0"),
-    ("THP_enabled", "1"),
 ];
 
 /// A directory and a file that the runtime finds open, and has to keep to itself.
