@@ -22,8 +22,10 @@ pub(crate) struct Launch {
 impl Launch {
     /// Reads the bundle; `detached` is whether we return while the process lives.
     pub(crate) fn prepare(line: &CommandLine, detached: bool) -> Result<Self> {
-        let mut bundle = bundle(&line.args)?;
+        let mut bundle = load(&line.args)?;
+        // Before anything is said, since it may begin this program again.
         own_binary::protect_from_pod(bundle.config.spec());
+        log_warnings(&bundle);
         let mut options = options(line);
         let socket = line.args.path(&flags::CONSOLE_SOCKET);
         options.terminal = terminal::choose(wants_terminal(&bundle), detached, socket)?;
@@ -48,11 +50,17 @@ impl Launch {
 
 /// Reads `--bundle` and logs what is odd about it.
 pub(crate) fn bundle(args: &Args) -> Result<Bundle> {
-    let bundle = Bundle::load(args.path(&flags::BUNDLE).unwrap_or(Path::new(".")))?;
-    for warning in bundle.config.warnings() {
-        log::warn!("{warning}");
-    }
+    let bundle = load(args)?;
+    log_warnings(&bundle);
     Ok(bundle)
+}
+
+fn load(args: &Args) -> Result<Bundle> {
+    Ok(Bundle::load(args.path(&flags::BUNDLE).unwrap_or(Path::new(".")))?)
+}
+
+fn log_warnings(bundle: &Bundle) {
+    bundle.config.warnings().iter().for_each(|warning| log::warn!("{warning}"));
 }
 
 /// The options but for the terminal, which `plan` has no flag for.

@@ -12,6 +12,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 #[unsafe(no_mangle)]
 extern "C" fn main() -> libc::c_int {
     open_missing_stdio();
+    hear_of_children();
     crate::app::main().into()
 }
 
@@ -29,6 +30,13 @@ fn open_missing_stdio() {
         // SAFETY: the path is a C string; the lowest free number is the missing one.
         unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) };
     }
+}
+
+/// A caller that ignores SIGCHLD hands that on, and the kernel then keeps no exit status for us.
+#[cfg(not(test))]
+fn hear_of_children() {
+    // SAFETY: the default handler runs no code; https://man7.org/linux/man-pages/man2/signal.2.html
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
 }
 
 /// Sends `signal` to the process that `pidfd` stands for.

@@ -6,6 +6,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::shell;
+use serde_json::json;
+
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, either, root, user};
 use crate::result::{Doing, Res, same};
@@ -17,6 +19,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(prints_output),
         either!(exit_code),
         either!(exit_code_of_killed),
+        either!(exit_code_where_children_are_ignored).only_runc("crun has no status to tell"),
         either!(exit_code_of_shell_child),
         either!(reads_stdin),
         either!(detached),
@@ -48,6 +51,15 @@ fn exit_code(ctx: &Ctx) -> Res {
         container.run()?.is(code)?;
         container.gone()?;
     }
+    Ok(())
+}
+
+/// A caller that ignores SIGCHLD hands that on.
+fn exit_code_where_children_are_ignored(ctx: &Ctx) -> Res {
+    let mut container = ctx.container_of(&["/bin/sh", "-c", "exit 5"])?;
+    container.push("/hooks/createRuntime", json!({"path": "/bin/true"}));
+    let deaf = ["/bin/sh", "-c", "trap '' CHLD; exec \"$@\"", "sh"];
+    container.run_call(&[])?.through(&deaf).done()?.is(5)?;
     Ok(())
 }
 

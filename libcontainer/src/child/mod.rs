@@ -270,6 +270,7 @@ impl<'a> Context<'a> {
             Op::CloseOwn { first } => {
                 // The trampoline sets labels through procfs, as the process that is to have them.
                 let procfs = if self.plan.has_labels() { self.procfs } else { -1 };
+                self.state.root = -1;
                 self.close_all_but(*first, [self.socket, self.trampoline, procfs, -1])
             }
             Op::CloseOnExec { first } => file::cloexec_from(*first),

@@ -399,9 +399,7 @@ impl Conversation<'_> {
     /// A child that asks for nothing else on its way may have its last answer in advance.
     fn born(&mut self, midwife: &mut Midwife) -> Result<()> {
         self.knows_child = true;
-        let path = format!("/proc/{}/stat", self.child.pid);
-        self.child.stat =
-            Stat::read(&path).map_err(|error| Error::system(format!("read {path}"), error))?;
+        self.child.stat = self.stat()?;
         let after = (midwife.born)(self.child.process()?, &self.child.stat)?;
         if after == After::GoOn && self.launch.plan.asks_only_when_ready() {
             // A child that has failed already is gone; what it said is still to be read.
@@ -415,6 +413,17 @@ impl Conversation<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Who enters a container is closed to us by then, too, where procfs hides what is not one's own
+    /// (`hidepid`); the signals that it ignores are those that we ignore.
+    fn stat(&self) -> Result<Stat> {
+        let path = format!("/proc/{}/stat", self.child.pid);
+        let stat = match Stat::read(&path) {
+            Err(_) if self.launch.entered.is_some() => Stat::read("/proc/self/stat"),
+            stat => stat,
+        };
+        stat.map_err(|error| Error::system(format!("read {path}"), error))
     }
 
     /// The joiner has made the child, which is ours too, and ends.

@@ -126,26 +126,44 @@ pub(crate) fn for_exec(
         seen: true,
     };
     let last = process_steps(&mut plan, process, &entry)?;
-    show(&mut plan, terminal);
+    show(&mut plan, terminal, host);
     last.add_to(&mut plan);
     Ok(plan)
 }
 
 /// All steps so far become the joiner's: in the container's pid namespace is only what it makes. Processes of
 /// the container that may trace any other, and see this one, then get hold of nothing that they are not to
-/// have: of no rights, no descriptor (CVE-2016-9962). Only scheduling that is not handed on to children, which
-/// few ask for, has to be set by the process itself, and then all is.
-fn show(plan: &mut Plan, terminal: bool) {
-    let stays = |step: &Step| matches!(&step.op, Op::Scheduler(it) if !it.is_handed_on());
-    if !plan.steps.iter().any(stays) {
-        plan.joiner.append(&mut plan.steps);
-        plan.joiner.push(step(Op::CloseOwn { first: plan.first_own_descriptor() }));
+/// have: of no rights, no descriptor (CVE-2016-9962). Behind the fork comes what only the process itself can do.
+fn show(plan: &mut Plan, terminal: bool, host: &Host) {
+    let programs = plan.process.candidates.iter().any(|path| is_of_process(path.to_bytes()));
+    let stays = |step: &Step| match &step.op {
+        Op::Scheduler(it) => !it.is_handed_on(),
+        Op::ChangeDirectory { path, .. } => is_of_process(path.as_c_str().to_bytes()),
+        Op::FindExecutable { .. } => programs,
+        _ => false,
+    };
+    let (mut own, joiners): (Vec<Step>, Vec<Step>) = plan.steps.drain(..).partition(stays);
+    for step in &mut own {
+        // It has no rights any more.
+        if let Op::Scheduler(scheduler) = &mut step.op {
+            scheduler.may_ask = host.has(caps::Capability::CAP_SYS_NICE);
+        }
     }
-    plan.joiner.push(step(Op::Fork(0)));
-    plan.steps.insert(0, step(Op::NewSession));
+    plan.joiner.extend(joiners);
+    plan.joiner
+        .extend([step(Op::CloseOwn { first: plan.first_own_descriptor() }), step(Op::Fork(0))]);
+    plan.steps.push(step(Op::NewSession));
+    plan.steps.extend(own);
     if terminal {
         plan.steps.push(Step { op: Op::ControllingTerminal, field: "process.terminal".into() });
     }
+}
+
+/// Whether a path of the container may be one that is another for each process, as `/proc/self` is and what
+/// leads there. The joiner has none: it is in no pid namespace of the container's.
+fn is_of_process(path: &[u8]) -> bool {
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    [&b"proc/"[..], b"dev/fd", b"dev/std"].iter().any(|before| path.starts_with(before))
 }
 
 /// What a hook inside the container is given.
@@ -208,7 +226,7 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
             Last::default()
         }
     };
-    show(&mut plan, false);
+    show(&mut plan, false, host);
     last.add_to(&mut plan);
     Ok(plan)
 }

@@ -173,15 +173,23 @@ fn label<'a>(
 /// The kernel passes over what a bind says to its file system: what is the file system's own is wrong, of
 /// flags that all have the warning is told.
 fn for_binds(options: &MountOptions) -> Result<Option<String>> {
-    if let Some((key, _)) = options.data.first() {
+    // What engines see to themselves, and Buildah hands on all the same: labels, owners, overlays.
+    const ENGINES: &[&str] = &["z", "Z", "U", "O"];
+    let engines = |key: &str| ENGINES.contains(&key);
+    if let Some((key, _)) = options.data.iter().find(|(key, _)| !engines(key)) {
         let text = format!(
             "{key:?} is no option of a bind mount, whose file system is mounted already; take it out"
         );
         return Err(invalid(&text));
     }
     let flags: Vec<&str> = options.parameters().collect();
-    let text = || format!("{}: stays as it is on the host, as with every bind", flags.join(", "));
-    Ok((!flags.is_empty()).then(text))
+    let flags = (!flags.is_empty())
+        .then(|| format!("{}: stays as it is on the host, as with every bind", flags.join(", ")));
+    let letters: Vec<&str> = options.data.iter().map(|(key, _)| key.as_str()).collect();
+    let letters = (!letters.is_empty())
+        .then(|| format!("{}: is for engines, nothing is done about it here", letters.join(", ")));
+    let all: Vec<String> = flags.into_iter().chain(letters).collect();
+    Ok((!all.is_empty()).then(|| all.join("; ")))
 }
 
 fn invalid(text: &str) -> Error {

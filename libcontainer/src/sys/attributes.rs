@@ -65,10 +65,13 @@ pub(crate) fn set_all_processors() -> Result<()> {
 ///
 /// <https://man7.org/linux/man-pages/man2/set_mempolicy.2.html>
 pub(crate) fn set_memory_policy(mode: u32, nodes: &[c_ulong]) -> Result<()> {
-    // The kernel takes one off (get_nodes in mm/mempolicy.c).
-    let bits = if nodes.is_empty() { 0 } else { nodes.len() * c_ulong::BITS as usize + 1 };
-    // SAFETY: `nodes` is valid for as many bits as are named, less one.
-    let set = unsafe { libc::syscall(libc::SYS_set_mempolicy, mode, nodes.as_ptr(), bits) };
+    // The kernel takes one off (get_nodes in mm/mempolicy.c), and no nodes are no mask.
+    let (mask, bits) = match nodes.len() {
+        0 => (std::ptr::null(), 0),
+        words => (nodes.as_ptr(), words * c_ulong::BITS as usize + 1),
+    };
+    // SAFETY: `mask` is null, or valid for as many bits as are named, less one.
+    let set = unsafe { libc::syscall(libc::SYS_set_mempolicy, mode, mask, bits) };
     check(set).map(drop)
 }
 

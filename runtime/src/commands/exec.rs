@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use libcontainer::{Container, ExecOptions, Spawned, Terminal};
-use oci_spec::runtime::Process;
+use oci_spec::runtime::{Process, Spec};
 
 use crate::args::{Args, CommandLine, flags};
 use crate::failure::{Failure, Result};
@@ -41,9 +41,10 @@ fn process(args: &Args, container: &Container) -> Result<Process> {
     match args.path(&flags::PROCESS) {
         Some(path) => {
             let wrong = |error| Failure::system(format!("--process {}", path.display()), error);
-            let (process, warnings) =
+            let (mut process, warnings) =
                 libcontainer::config::process_from_bytes(&fs::read(path).map_err(wrong)?)?;
             warnings.iter().for_each(|warning| log::warn!("{warning}"));
+            confine(&mut process, container.config()?.spec());
             Ok(process)
         }
         None => {
@@ -51,6 +52,20 @@ fn process(args: &Args, container: &Container) -> Result<Process> {
             let process = config.spec().process().clone();
             exec_process::from_flags(args, process.unwrap_or_default())
         }
+    }
+}
+
+/// What confines the container confines whoever enters it, if the file says nothing of that; as runc does it.
+fn confine(process: &mut Process, spec: &Spec) {
+    let Some(own) = spec.process() else { return };
+    if process.apparmor_profile().is_none() {
+        process.set_apparmor_profile(own.apparmor_profile().clone());
+    }
+    if process.selinux_label().is_none() {
+        process.set_selinux_label(own.selinux_label().clone());
+    }
+    if process.rlimits().is_none() {
+        process.set_rlimits(own.rlimits().clone());
     }
 }
 

@@ -6,7 +6,7 @@ use super::{NO_FIELD, exec_report};
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, either};
 use crate::harness::needs::Need;
-use crate::result::{Res, same};
+use crate::result::{Res, holds, same};
 
 const NO_MEMORY_POLICY: &str = "runc 1.3 knows no memoryPolicy";
 
@@ -15,6 +15,7 @@ pub(crate) const FEATURE: Feature = Feature {
     cases: &[
         either!(policy).needs(&[Need::Numa]).only_crun(NO_MEMORY_POLICY),
         either!(policy_with_flags).needs(&[Need::Numa]).only_crun(NO_MEMORY_POLICY),
+        either!(policy_without_nodes).needs(&[Need::Numa]).only_crun(NO_MEMORY_POLICY),
         either!(policy_of_exec)
             .needs(&[Need::Numa])
             .ours("runc 1.3 knows no memoryPolicy, crun gives it to the first process alone"),
@@ -25,6 +26,7 @@ pub(crate) const FEATURE: Feature = Feature {
 
 /// Of `include/uapi/linux/mempolicy.h`.
 const BIND: i64 = 2;
+const LOCAL: i64 = 4;
 const STATIC_NODES: i64 = 1 << 15;
 const FIRST_NODE: i64 = 1;
 
@@ -40,6 +42,18 @@ fn policy_with_flags(ctx: &Ctx) -> Res {
     let policy = json!({"mode": "MPOL_BIND", "nodes": "0", "flags": ["MPOL_F_STATIC_NODES"]});
     container.set("/linux/memoryPolicy", policy);
     same!(container.report()?["memory_policy"], json!([BIND | STATIC_NODES, FIRST_NODE]));
+    Ok(())
+}
+
+fn policy_without_nodes(ctx: &Ctx) -> Res {
+    for (mode, number) in [("MPOL_DEFAULT", 0), ("MPOL_PREFERRED", 1), ("MPOL_LOCAL", 4)] {
+        let mut container = ctx.container()?;
+        container.set("/linux/memoryPolicy", json!({"mode": mode}));
+        let policy = container.report()?["memory_policy"].clone();
+        // A preferred node that is none is the local one.
+        let local = mode == "MPOL_PREFERRED" && policy == json!([LOCAL, 0]);
+        holds!(local || policy == json!([number, 0]), "{mode} is {policy}");
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::NAME;
 use crate::call::{Call, inherit};
@@ -23,6 +23,9 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(cve_2016_9962_joining_process_is_not_looked_into)
             .only_crun("runc has pipes of its own open"),
         root!(cve_2016_9962_joining_process_shows_nothing_of_the_host)
+            .needs(&[Need::Quick, Need::Ptrace])
+            .ours("the peers set it up where it is seen"),
+        root!(cve_2016_9962_scheduled_process_shows_nothing_of_the_host)
             .needs(&[Need::Quick, Need::Ptrace])
             .ours("the peers set it up where it is seen"),
         root!(cve_2019_5736_host_binary_is_not_written).takes(180),
@@ -127,11 +130,22 @@ fn cve_2016_9962_joining_process_is_not_looked_into(ctx: &Ctx) -> Res {
 
 /// As root of the host's user namespace with CAP_SYS_PTRACE, to which nothing is refused.
 fn cve_2016_9962_joining_process_shows_nothing_of_the_host(ctx: &Ctx) -> Res {
+    shows_nothing_of_the_host(&attacker(ctx, "loot", &["CAP_SYS_PTRACE"])?)
+}
+
+/// The kernel takes such a scheduler from children, so it has to be set when the process is there.
+fn cve_2016_9962_scheduled_process_shows_nothing_of_the_host(ctx: &Ctx) -> Res {
+    let mut attacker = attacker(ctx, "loot", &["CAP_SYS_PTRACE"])?;
+    let scheduler = json!({"policy": "SCHED_OTHER", "flags": ["SCHED_FLAG_RESET_ON_FORK"]});
+    attacker.set("/process/scheduler", scheduler).set("/process/oomScoreAdj", 100);
+    shows_nothing_of_the_host(&attacker)
+}
+
+fn shows_nothing_of_the_host(attacker: &Container<'_>) -> Res {
     const ROUNDS: usize = 40;
-    let attacker = attacker(ctx, "loot", &["CAP_SYS_PTRACE"])?;
     attacker.run_until("ready")?;
-    joined(&attacker, ROUNDS)?;
-    nothing_of_the_host(&looked_into(&attacker, ROUNDS / 4)?)
+    joined(attacker, ROUNDS)?;
+    nothing_of_the_host(&looked_into(attacker, ROUNDS / 4)?)
 }
 
 /// A copy of the runtime, and calls of it.
