@@ -12,12 +12,15 @@ pub(crate) fn texts(rdt: &LinuxIntelRdt) -> Vec<String> {
 
 /// The lines with which a group has to agree that was not made for this container.
 pub(super) fn compared(rdt: &LinuxIntelRdt) -> Vec<String> {
-    older(rdt).flat_map(str::lines).map(str::to_owned).collect()
+    older(rdt).map(str::to_owned).collect()
 }
 
+/// Where both fields have a line of bandwidth, that of `memBwSchema` holds.
 fn older(rdt: &LinuxIntelRdt) -> impl Iterator<Item = &str> {
-    let both = [rdt.l3_cache_schema(), rdt.mem_bw_schema()].into_iter();
-    both.filter_map(Option::as_deref).filter(|schema| !schema.is_empty())
+    let cache = rdt.l3_cache_schema().as_deref().unwrap_or_default();
+    let bandwidth = rdt.mem_bw_schema().as_deref().unwrap_or_default();
+    let holds = move |line: &&str| bandwidth.is_empty() || !line.starts_with("MB:");
+    cache.lines().filter(holds).chain(bandwidth.lines())
 }
 
 fn text<'a>(lines: impl Iterator<Item = &'a str>) -> Option<String> {
@@ -61,6 +64,14 @@ mod tests {
             "schemata": ["L2:0=1", "L3:0=3"]}));
         assert_eq!(texts(&all), ["L3:0=f\nMB:0=20\n", "L2:0=1\nL3:0=3\n"]);
         assert_eq!(compared(&all), ["L3:0=f", "MB:0=20"]);
+    }
+
+    #[test]
+    fn bandwidth_beside_the_cache_gives_way_to_its_own_field() {
+        let both = json!({"memBwSchema": "MB:0=70", "l3CacheSchema": "L3:0=f\nMB:0=20"});
+        assert_eq!(texts(&rdt(both)), ["L3:0=f\nMB:0=70\n"]);
+        let one = json!({"l3CacheSchema": "L3:0=f\nMB:0=20"});
+        assert_eq!(texts(&rdt(one)), ["L3:0=f\nMB:0=20\n"]);
     }
 
     #[test]

@@ -29,7 +29,9 @@ pub(crate) fn validate_schemata(rdt: &LinuxIntelRdt) -> Vec<Problem> {
     let mut findings = Findings::default();
     let l3 = rdt.l3_cache_schema().as_deref().unwrap_or_default();
     let text = format!("{l3:?} is no schema of a cache; L3:0=f;1=f is one");
-    let is_schema = l3.lines().all(|line| line.starts_with("L3") && line.contains(':'));
+    // A line of bandwidth may be there: see `resctrl/schemata.rs`.
+    let is_line = |line: &str| line.starts_with("L3") || line.starts_with("MB:");
+    let is_schema = l3.lines().all(|line| is_line(line) && line.contains(':'));
     findings.expect(is_schema, "linux.intelRdt.l3CacheSchema", text);
     let bandwidth = rdt.mem_bw_schema().as_deref().unwrap_or_default();
     let text = format!("{bandwidth:?} is no schema of memory bandwidth; MB:0=20;1=70 is one");
