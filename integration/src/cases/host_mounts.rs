@@ -8,6 +8,7 @@ use std::path::Path;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, unshare};
+use serde_json::json;
 
 use crate::container::Container;
 use crate::ctx::Ctx;
@@ -21,6 +22,8 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(gone_with_the_container).ours(LEFT),
         root!(gone_after_a_creation_that_fails).ours(LEFT),
         root!(what_the_rootfs_is_on_stays).ours(LEFT),
+        root!(what_lies_on_it_stays).ours("they unmount nothing at all"),
+        root!(another_root_over_it_stays).ours("they unmount nothing at all"),
         root!(elsewhere_nothing_is_unmounted).ours("they unmount nothing at all"),
         root!(no_other_place_is_changed).ours(LEFT),
     ],
@@ -102,6 +105,37 @@ fn what_the_rootfs_is_on_stays(ctx: &Ctx) -> Res {
     unmount(&rootfs)
 }
 
+/// The caller's own, over the root: neither can be taken away without the other.
+fn what_lies_on_it_stays(ctx: &Ctx) -> Res {
+    let container = sleeper(ctx)?;
+    let rootfs = container.rootfs();
+    container.create()?.is(0)?;
+    let mine = ctx.make_dir("mine")?;
+    bind(&mine, &rootfs)?;
+    let before = mounted(&container);
+    container.force_delete()?.is(0)?.says_one_of(&["something else is mounted over it"])?;
+    same!(mounted(&container), before);
+    unmount(&rootfs)?;
+    unmount(&rootfs)
+}
+
+/// The second of two with the same root filesystem lies over the first, and lives on.
+fn another_root_over_it_stays(ctx: &Ctx) -> Res {
+    let first = sleeper(ctx)?;
+    first.create()?.is(0)?;
+    let below = mounted(&first);
+    let mut second = ctx.sleeper()?;
+    second.drop_namespace("mount");
+    second.set("/root/path", json!(first.rootfs()));
+    second.create()?.is(0)?;
+    let both = mounted(&first);
+    first.force_delete()?.is(0)?.says_one_of(&["something else is mounted over it"])?;
+    same!(mounted(&first), both);
+    second.force_delete()?.is(0)?;
+    same!(mounted(&first), below);
+    unmount(&first.rootfs())
+}
+
 /// Another mount namespace has mounts of its own at that path.
 fn elsewhere_nothing_is_unmounted(ctx: &Ctx) -> Res {
     let container = sleeper(ctx)?;
@@ -109,7 +143,7 @@ fn elsewhere_nothing_is_unmounted(ctx: &Ctx) -> Res {
     unshare(CloneFlags::CLONE_NEWNS).doing("unshare")?;
     change("/", MsFlags::MS_PRIVATE)?;
     let before = mounted(&container);
-    container.force_delete()?.is(0)?;
+    container.force_delete()?.is(0)?.says_one_of(&["another mount namespace"])?;
     same!(mounted(&container), before);
     unmount(&container.rootfs())
 }

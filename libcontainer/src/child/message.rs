@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     NeedNetDevices,
     /// The joiner has made the child: `value` is its pid.
     Forked,
+    /// Write down the number of the mount that is to become the root, which is in the text, then answer.
+    AttachRoot,
     /// Run the hooks that come before pivot_root, then answer.
     Hooks,
     /// The other side of the terminal comes with this message.
@@ -29,12 +31,13 @@ pub(crate) enum Kind {
     Failed,
 }
 
-const KINDS: [Kind; 11] = [
+const KINDS: [Kind; 12] = [
     Kind::NeedCgroup,
     Kind::NeedIdMaps,
     Kind::NeedAttribute,
     Kind::NeedNetDevices,
     Kind::Forked,
+    Kind::AttachRoot,
     Kind::Hooks,
     Kind::Terminal,
     Kind::Note,

@@ -4,8 +4,8 @@
 //! the mount point, then move_mount(2) onto that very descriptor. Nothing looks the mount point up
 //! a second time, so it cannot be exchanged in between (CVE-2021-30465).
 
-use super::Context;
 use super::filesystem::{Make, make, make_new, open_or_make};
+use super::{Context, Kind};
 use crate::plan::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind, read_only};
 use crate::sys::file::{self, PROC_SUPER_MAGIC, Resolve};
 use crate::sys::mount::{self, MountAttr};
@@ -59,6 +59,9 @@ impl Context<'_> {
         let root = self.tree(source)?;
         // No peer of what it is a copy of; and what is mounted onto a shared mount becomes shared.
         mount::mount_setattr(root, c"", true, &crate::plan::private())?;
+        // Whatever becomes of us from here on, the parent knows what to take away.
+        self.state.message.set_text(&mount::mount_id(root)?.to_le_bytes());
+        self.ask(Kind::AttachRoot)?;
         mount::move_mount_to(root, path)?;
         mount::mount_setattr(root, c"", true, &crate::plan::private())?;
         self.state.root = root;

@@ -1,14 +1,16 @@
-//! The directory of a root filesystem in the mount namespace of whoever makes the container, where
-//! the config asks for mounts and for no mount namespace.
+//! The root filesystem of a container in the mount namespace of whoever makes it, where the config asks
+//! for mounts and for no mount namespace.
 //!
-//! All of the container's mounts are on its root, which is mounted over that directory. They would
-//! outlive it, so `delete`, and a creation that fails, take the root away. Elsewhere the directory
-//! may be on a mount that is none of ours: only in that namespace, and over that mount, it is looked at.
+//! All of the container's mounts are on its root, which is mounted over its own directory. They would
+//! outlive it, so `delete`, and a creation that fails, take the root away: by the number of the mount,
+//! since the directory may be another container's as well, or somebody may have mounted something over
+//! it. What cannot be taken away without what is not ours is left, and told.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::c_path;
-use crate::sys::mount;
+use crate::sys::{self, file, mount};
 use serde::{Deserialize, Serialize};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -18,31 +20,60 @@ pub(super) struct Covered {
     namespace: u64,
     /// The number of the mount that the directory is on.
     mount: u64,
+    /// The number of the mount over it, which is the root; missing until that is about to be attached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    root: Option<u64>,
 }
 
 impl Covered {
     pub(super) fn at(rootfs: &Path) -> Result<Self> {
-        let failed = |what: &str, error| Error::system(what, error).field("root.path");
-        let namespace =
-            namespace().map_err(|error| failed("look at the mount namespace", error))?;
-        let mount = mount::mount_id(&c_path(rootfs)?)
-            .map_err(|errno| failed(&rootfs.display().to_string(), errno.into()))?;
-        Ok(Self { namespace, mount })
+        let found = || Ok(Self { namespace: namespace()?, mount: look(rootfs)?.1, root: None });
+        found().map_err(|error: Error| error.field("root.path"))
+    }
+
+    pub(super) fn attaching(&mut self, root: u64) {
+        self.root = Some(root);
     }
 
     /// What cannot be taken away is told.
     pub(super) fn uncover(&self, rootfs: &Path) {
-        let Ok(now) = Self::at(rootfs) else { return };
-        if now.namespace != self.namespace || now.mount == self.mount {
-            return;
+        let detached = self.root.map_or(Ok(()), |root| self.detach(root, rootfs));
+        if let Err(why) = detached {
+            log::warn!("the container's root filesystem may be left mounted: {why}");
         }
-        let detached = c_path(rootfs).map(|path| mount::detach(&path));
-        if let Ok(Err(errno)) = detached {
-            log::warn!("unmount {}: {}", rootfs.display(), std::io::Error::from(errno));
+    }
+
+    fn detach(&self, root: u64, rootfs: &Path) -> Result<()> {
+        let left = |why: &str| {
+            Err(Error::new(ErrorKind::System, format!("{}: {why}; unmount it", rootfs.display())))
+        };
+        if namespace()? != self.namespace {
+            return left("it was mounted in another mount namespace than this");
         }
+        let (directory, number) = look(rootfs)?;
+        if number == self.mount {
+            return Ok(());
+        }
+        if number != root {
+            return left("something else is mounted over it");
+        }
+        let path = format!("/proc/thread-self/fd/{}", directory.as_raw_fd());
+        mount::detach(&c_path(Path::new(&path))?)
+            .map_err(|errno| Error::system(format!("unmount {}", rootfs.display()), errno))
     }
 }
 
-fn namespace() -> std::io::Result<u64> {
-    std::fs::metadata("/proc/thread-self/ns/mnt").map(|metadata| metadata.ino())
+/// What is at the path now, and the number of the mount that it is on.
+fn look(rootfs: &Path) -> Result<(OwnedFd, u64)> {
+    let path = c_path(rootfs)?;
+    let directory = file::open(&path, libc::O_PATH).map(sys::process::own);
+    directory
+        .and_then(|fd| mount::mount_id(fd.as_raw_fd()).map(|number| (fd, number)))
+        .map_err(|errno| Error::system(rootfs.display().to_string(), errno))
+}
+
+fn namespace() -> Result<u64> {
+    let metadata = std::fs::metadata("/proc/thread-self/ns/mnt");
+    let inode = metadata.map(|metadata| metadata.ino());
+    inode.map_err(|error| Error::system("look at the mount namespace", error))
 }

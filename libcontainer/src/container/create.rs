@@ -21,6 +21,7 @@ use crate::procfs::Stat;
 use crate::resctrl::{self, Prepared};
 use crate::sys::socket;
 use oci_spec::runtime::Spec;
+use std::cell::RefCell;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
@@ -145,6 +146,7 @@ impl Making<'_> {
         let waits = self.options.wait_for_start;
         let start_fifo = waits.then(|| unfinished.directory.make_start_fifo()).transpose()?;
         let place = unfinished.record.cgroup.clone();
+        let unfinished = RefCell::new(unfinished);
         let mut born = |process: Process, stat: &Stat| {
             if let Some(cgroup) = cgroup {
                 cgroup.restrict_devices(self.cgroup_plan)?;
@@ -153,12 +155,14 @@ impl Making<'_> {
                 rdt.place().enter(process.pid)?;
             }
             if alone {
-                unfinished.record_init(process.pid, stat)?;
+                unfinished.borrow_mut().record_init(process.pid, stat)?;
             }
             Ok(if alone { After::GoOn } else { After::Wait })
         };
         let mut before_pivot = |process: Process| self.hooks.before_pivot(process, place.as_ref());
-        let mut midwife = Midwife { born: &mut born, before_pivot: &mut before_pivot };
+        let mut attaching = |number| unfinished.borrow_mut().record_root(number);
+        let mut midwife =
+            Midwife { born: &mut born, attaching: &mut attaching, before_pivot: &mut before_pivot };
         let launch = Launch { plan, host, cgroup, start_fifo, entered: None };
         parent::launch(launch, &mut midwife)
     }
@@ -261,6 +265,12 @@ impl Unfinished {
 
     fn record_init(&mut self, pid: i32, stat: &Stat) -> Result<()> {
         self.record.init = Some(Init { pid, start_time: stat.start_time });
+        self.directory.store(&self.record)
+    }
+
+    /// The record that names the mount is there before it is attached.
+    fn record_root(&mut self, number: u64) -> Result<()> {
+        self.record.covered.iter_mut().for_each(|covered| covered.attaching(number));
         self.directory.store(&self.record)
     }
 

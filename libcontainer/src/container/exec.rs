@@ -90,8 +90,7 @@ impl Container {
                 record.intel_rdt.iter().try_for_each(|place| place.enter(process.pid))?;
                 Ok(After::Wait)
             };
-            let mut midwife = Midwife { born: &mut born, before_pivot: &mut |_| Ok(()) };
-            parent::launch(launch, &mut midwife)
+            Midwife::of_exec(&mut born, |midwife| parent::launch(launch, midwife))
         };
         let mut ready = match (launch(cgroup.as_ref()), &cgroup) {
             // It has made cgroups of its own, and moved into one of them.

@@ -47,6 +47,8 @@ pub(crate) struct Launch<'a> {
 pub(crate) struct Midwife<'a> {
     /// As soon as the process exists, while it sets itself up.
     pub(crate) born: &'a mut dyn FnMut(Process, &Stat) -> Result<After>,
+    /// Before it attaches the mount of this number to the caller's mount namespace.
+    pub(crate) attaching: &'a mut dyn FnMut(u64) -> Result<()>,
     /// Before it changes its root directory: runs hooks.
     pub(crate) before_pivot: &'a mut dyn FnMut(Process) -> Result<()>,
 }
@@ -63,7 +65,15 @@ pub(crate) enum After {
 impl Midwife<'_> {
     /// One that has nothing to do.
     pub(crate) fn idle<T>(then: impl FnOnce(&mut Midwife) -> T) -> T {
-        then(&mut Midwife { born: &mut |_, _| Ok(After::Wait), before_pivot: &mut |_| Ok(()) })
+        Self::of_exec(&mut |_, _| Ok(After::Wait), then)
+    }
+
+    /// One of a process that enters a container, whose root is there already.
+    pub(crate) fn of_exec<T>(
+        born: &mut dyn FnMut(Process, &Stat) -> Result<After>,
+        then: impl FnOnce(&mut Midwife) -> T,
+    ) -> T {
+        then(&mut Midwife { born, attaching: &mut |_| Ok(()), before_pivot: &mut |_| Ok(()) })
     }
 }
 
@@ -320,6 +330,11 @@ impl Conversation<'_> {
                 Kind::Forked => {
                     self.forked(message.value)?;
                     self.born(midwife)?;
+                }
+                Kind::AttachRoot => {
+                    let number = message.text().try_into().map_err(|_| out_of_turn(&message))?;
+                    (midwife.attaching)(u64::from_le_bytes(number))?;
+                    self.answer()?;
                 }
                 Kind::Hooks => {
                     (midwife.before_pivot)(self.child.process()?)?;

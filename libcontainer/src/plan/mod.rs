@@ -170,6 +170,7 @@ impl Plan {
             Op::AwaitCgroup | Op::AwaitIdMaps | Op::NewUser | Op::AwaitNetDevices | Op::Hooks => {
                 true
             }
+            Op::AttachRoot { host, .. } => *host,
             Op::Scheduler(scheduler) => scheduler.may_ask,
             Op::IoPriority(priority) => priority.may_ask,
             _ => false,

@@ -207,22 +207,26 @@ pub(crate) fn detach_here() -> Result<()> {
     done(unsafe { libc::umount2(c".".as_ptr(), libc::MNT_DETACH) })
 }
 
-/// Takes away what is mounted at a path that the caller trusts (of the host), with all that is mounted on it.
+/// Takes away the mount whose root is at a path that the caller trusts (of the host), with all that is
+/// mounted on it. Links are followed, for `/proc/self/fd`.
 ///
 /// <https://man7.org/linux/man-pages/man2/umount.2.html>
 pub(crate) fn detach(path: &CStr) -> Result<()> {
     // SAFETY: the path is a valid C string.
-    done(unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH | libc::UMOUNT_NOFOLLOW) })
+    done(unsafe { libc::umount2(path.as_ptr(), libc::MNT_DETACH) })
 }
 
-/// The number of the mount that a path of the host is on.
+/// The number of the mount that `fd` is on, attached or not: one that no other mount has had since the
+/// machine was started, or, before Linux 6.8, that no other has now.
 ///
 /// <https://man7.org/linux/man-pages/man2/statx.2.html>
-pub(crate) fn mount_id(path: &CStr) -> Result<u64> {
+pub(crate) fn mount_id(fd: RawFd) -> Result<u64> {
     let mut found = std::mem::MaybeUninit::<libc::statx>::zeroed();
-    let mask = libc::STATX_MNT_ID;
+    // A kernel that does not know the second gives the first.
+    let mask = libc::STATX_MNT_ID | libc::STATX_MNT_ID_UNIQUE;
+    let flags = libc::AT_EMPTY_PATH;
     // SAFETY: the path is a valid C string, and the kernel fills one statx.
-    done(unsafe { libc::statx(libc::AT_FDCWD, path.as_ptr(), 0, mask, found.as_mut_ptr()) })?;
+    done(unsafe { libc::statx(fd, c"".as_ptr(), flags, mask, found.as_mut_ptr()) })?;
     // SAFETY: all zeros are a statx, and the kernel has filled it.
     Ok(unsafe { found.assume_init() }.stx_mnt_id)
 }
