@@ -24,6 +24,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(what_the_rootfs_is_on_stays).ours(LEFT),
         root!(what_lies_on_it_stays).ours("they unmount nothing at all"),
         root!(another_root_over_it_stays).ours("they unmount nothing at all"),
+        root!(callers_root_refused).ours("they cover it"),
         root!(elsewhere_nothing_is_unmounted).ours("they unmount nothing at all"),
         root!(no_other_place_is_changed).ours(LEFT),
     ],
@@ -134,6 +135,21 @@ fn another_root_over_it_stays(ctx: &Ctx) -> Res {
     second.force_delete()?.is(0)?;
     same!(mounted(&first), below);
     unmount(&first.rootfs())
+}
+
+/// By whatever name.
+fn callers_root_refused(ctx: &Ctx) -> Res {
+    let mut container = sleeper(ctx)?;
+    let link = ctx.dir.join("link");
+    std::os::unix::fs::symlink("/", &link).doing("link")?;
+    let before = points_below(Path::new("/"));
+    for path in [Path::new("/"), Path::new("/proc/.."), &link] {
+        container.set("/root/path", json!(path));
+        let says = format!("root.path: {} is the caller's root", path.display());
+        container.create_call(&[])?.done()?.refused(&[&says])?;
+        same!(points_below(Path::new("/")), before);
+    }
+    Ok(())
 }
 
 /// Another mount namespace has mounts of its own at that path.
