@@ -25,6 +25,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(what_lies_on_it_stays).ours("they unmount nothing at all"),
         root!(another_root_over_it_stays).ours("they unmount nothing at all"),
         root!(callers_root_refused).ours("they cover it"),
+        root!(named_by_its_path_refused).ours("they mount in it as in any that is joined"),
         root!(elsewhere_nothing_is_unmounted).ours("they unmount nothing at all"),
         root!(no_other_place_is_changed).ours(LEFT),
     ],
@@ -150,6 +151,20 @@ fn callers_root_refused(ctx: &Ctx) -> Res {
         same!(points_below(Path::new("/")), before);
     }
     Ok(())
+}
+
+fn named_by_its_path_refused(ctx: &Ctx) -> Res {
+    let mut container = sleeper(ctx)?;
+    let before = points_below(Path::new("/"));
+    let test = std::process::id();
+    for path in ["/proc/self/ns/mnt".to_string(), format!("/proc/{test}/ns/mnt")] {
+        container.namespace("mount", Some(&path));
+        let says = format!("(mount): path {path} is the caller's own mount namespace");
+        let out = container.create_call(&[])?.done()?.refused(&[&says])?;
+        holds!(out.err.contains("linux.namespaces["), "it does not name the field: {}", out.err);
+        same!(points_below(Path::new("/")), before);
+    }
+    container.gone()
 }
 
 /// Another mount namespace has mounts of its own at that path.

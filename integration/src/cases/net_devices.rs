@@ -43,6 +43,9 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(taken_name_refused)
             .needs(&[Need::Veth])
             .ours("runc 1.3 ignores linux.netDevices, crun names no field"),
+        root!(own_namespace_refused)
+            .needs(&[Need::Veth])
+            .ours("runc 1.3 ignores linux.netDevices, crun renames the device"),
         root!(immovable_refused)
             .needs(&[Need::Veth])
             .ours("runc 1.3 ignores linux.netDevices, crun names no field"),
@@ -358,6 +361,21 @@ fn taken_name_refused(ctx: &Ctx) -> Res {
     second.set("/linux/netDevices", json!({"wan": {"name": "eth%d"}}));
     second.run()?.is(0)?.has("eth1")?;
     second.gone()
+}
+
+/// Nothing is changed of the device, which has the name and the number already.
+fn own_namespace_refused(ctx: &Ctx) -> Res {
+    leave_the_host()?;
+    make(ctx, "lan", "10.9.8.7/24")?;
+    for device in [json!({}), json!({"name": "eth0"})] {
+        let mut container = given(ctx, json!({ "lan": device }))?;
+        container.namespace("network", Some("/proc/self/ns/net"));
+        let says = "linux.netDevices: the container's network namespace is the caller's own";
+        container.run()?.refused(&[says])?;
+        is_whole(&ip(ctx, "addr")?, "lan", "10.9.8.7/24")?;
+        container.gone()?;
+    }
+    Ok(())
 }
 
 /// A bridge belongs to its namespace.

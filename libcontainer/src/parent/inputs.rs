@@ -1,12 +1,14 @@
 //! Opens what the child is to be given.
 
 use super::idmap::Namespaces;
+use crate::config::namespaces;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Input, Namespace};
 use crate::sys::mount::MountAttr;
 use crate::sys::{file, mount, process};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 
 const NSFS_MAGIC: libc::c_long = 0x6e73_6673;
 
@@ -79,7 +81,23 @@ fn namespace(kind: Namespace, path: &CStr) -> Result<OwnedFd> {
     if !is_namespace || file::namespace_type(fd.as_raw_fd()) != Ok(kind.flag) {
         return Err(wrong());
     }
+    if kind == namespaces::MOUNT && is_our_own(&fd)? {
+        // Nothing would take away what is mounted in it.
+        let text = format!(
+            "path {name} is the caller's own mount namespace; leave the entry out to use that, or path to make another"
+        );
+        return Err(Error::new(ErrorKind::InvalidConfig, text));
+    }
     Ok(fd)
+}
+
+fn is_our_own(mounts: &OwnedFd) -> Result<bool> {
+    const OURS: &str = "/proc/thread-self/ns/mnt";
+    let named = file::fstat(mounts.as_raw_fd())
+        .map_err(|errno| Error::system("look at the mount namespace", errno))?;
+    let ours =
+        std::fs::metadata(OURS).map_err(|error| Error::system(format!("stat {OURS}"), error))?;
+    Ok((named.st_dev, named.st_ino) == (ours.dev(), ours.ino()))
 }
 
 /// A copy of a host tree.

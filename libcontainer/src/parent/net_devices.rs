@@ -19,6 +19,7 @@ use crate::procfs::Stat;
 use crate::sys::{self, Errno, clone, file, netlink, socket};
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
 
 /// A network namespace with more devices in a row than that has no place for ours.
 const MOST_NUMBERS: i32 = 4096;
@@ -81,6 +82,16 @@ impl Sides {
     fn open(process: Process) -> Result<Self> {
         const FIELD: &str = "linux.netDevices";
         const HOME: &str = "/proc/thread-self/ns/net";
+        let failed =
+            |doing: String| |error: std::io::Error| Error::system(doing, error).field(FIELD);
+        let home = File::open(HOME).map_err(failed(format!("open {HOME}")))?;
+        let there = format!("/proc/{}/ns/net", process.pid);
+        let there = std::fs::metadata(&there).map_err(failed(format!("stat {there}")))?;
+        let here = home.metadata().map_err(failed(format!("stat {HOME}")))?;
+        if (here.dev(), here.ino()) == (there.dev(), there.ino()) {
+            let text = "the container's network namespace is the caller's own, where the devices are already; leave them out, or name another namespace in linux.namespaces";
+            return Err(Error::new(ErrorKind::InvalidConfig, text).field(FIELD));
+        }
         let refused = |doing: &'static str| move |no: Refusal| no.error(doing).field(FIELD);
         Ok(Self {
             ours: Rtnetlink::open().map_err(refused("open a netlink socket"))?,
@@ -88,8 +99,7 @@ impl Sides {
                 .map(Rtnetlink::new)
                 .map_err(Refusal::from)
                 .map_err(refused("open a netlink socket in the container's network namespace"))?,
-            home: File::open(HOME)
-                .map_err(|error| Error::system(format!("open {HOME}"), error).field(FIELD))?,
+            home,
         })
     }
 
