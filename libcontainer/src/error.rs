@@ -120,6 +120,16 @@ impl Error {
         Self { told: true, ..self.because(source) }
     }
 
+    /// Adds what went wrong as well when all was to be made as it had been.
+    #[must_use]
+    pub(crate) fn besides(mut self, also: &str) -> Self {
+        let source = self.source.as_ref().filter(|_| !self.told).map(describe);
+        let first = [Some(self.text), source].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        self.text = format!("{first}; {also}");
+        self.told = self.source.is_some();
+        self
+    }
+
     /// The text alone.
     pub(crate) fn text(&self) -> &str {
         &self.text
@@ -196,6 +206,17 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "mounts[3] (/data): bind source /data/x: No such file or directory (ENOENT)"
+        );
+        assert_eq!(error.errno(), Some(libc::ENOENT));
+    }
+
+    #[test]
+    fn what_went_wrong_besides_comes_last() {
+        let error = Error::system("open x", io::Error::from_raw_os_error(libc::ENOENT));
+        let error = error.besides("y is not as it was").besides("nor z").field("root");
+        assert_eq!(
+            error.to_string(),
+            "root: open x: No such file or directory (ENOENT); y is not as it was; nor z"
         );
         assert_eq!(error.errno(), Some(libc::ENOENT));
     }

@@ -40,6 +40,9 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(failed_creation_gives_them_back)
             .needs(&[Need::Veth])
             .ours("runc 1.3 ignores linux.netDevices, crun gives nothing back"),
+        root!(what_does_not_come_back_is_told)
+            .needs(&[Need::Veth])
+            .ours("runc 1.3 ignores linux.netDevices, crun gives nothing back"),
         root!(taken_name_refused)
             .needs(&[Need::Veth])
             .ours("runc 1.3 ignores linux.netDevices, crun names no field"),
@@ -342,6 +345,20 @@ fn failed_creation_gives_them_back(ctx: &Ctx) -> Res {
         is_whole(&ip(ctx, "addr")?, "lan", "10.9.8.7/24")?;
     }
     Ok(())
+}
+
+/// A hook takes the name that the device had, and fails.
+fn what_does_not_come_back_is_told(ctx: &Ctx) -> Res {
+    leave_the_host()?;
+    make(ctx, "lan", "10.9.8.7/24")?;
+    let mut container = given(ctx, json!({"lan": {"name": "eth0"}}))?;
+    let line = "/bin/busybox ip link set lanx name lan; exit 1";
+    let hook = json!([{"path": "/bin/busybox", "args": ["sh", "-c", line]}]);
+    container.set("/hooks", json!({ "createRuntime": hook }));
+    let out = container.run()?.refused(&["hooks.createRuntime[0]"])?;
+    let told = "; linux.netDevices.lan is not as it was: move it back";
+    holds!(out.err.contains(told), "it does not say so: {}", out.err);
+    container.gone()
 }
 
 fn taken_name_refused(ctx: &Ctx) -> Res {

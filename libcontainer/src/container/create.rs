@@ -15,7 +15,7 @@ use crate::cgroup::{Cgroup, CgroupPlan, Place};
 use crate::config::Bundle;
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::Hooks;
-use crate::parent::{self, After, Launch, Midwife, Process, Ready};
+use crate::parent::{self, After, Launch, Midwife, Moved, Process, Ready};
 use crate::plan::{Host, Plan};
 use crate::procfs::Stat;
 use crate::resctrl::{self, Prepared};
@@ -62,12 +62,15 @@ pub(super) fn create(
         agent,
         hooks: &hooks,
         options,
+        net_devices: RefCell::default(),
     };
-    // A creation that fails after the first hook ends as a life does: with the last ones.
     making.make(unfinished, &host).map_err(|error| {
-        hooks.poststop_if_begun();
         // A missing directory or a file shows in whatever step comes upon it first.
-        check_rootfs(&bundle.rootfs()).err().unwrap_or(error)
+        let error = check_rootfs(&bundle.rootfs()).err().unwrap_or(error);
+        let error = making.net_devices.borrow_mut().give_back(error);
+        // A creation that fails after the first hook ends as a life does: with the last ones.
+        hooks.poststop_if_begun();
+        error
     })
 }
 
@@ -82,6 +85,7 @@ struct Making<'a> {
     agent: Option<Agent>,
     hooks: &'a Hooks<'a>,
     options: &'a CreateOptions,
+    net_devices: RefCell<Moved>,
 }
 
 impl Making<'_> {
@@ -160,9 +164,15 @@ impl Making<'_> {
             Ok(if alone { After::GoOn } else { After::Wait })
         };
         let mut before_pivot = |process: Process| self.hooks.before_pivot(process, place.as_ref());
+        let mut net_devices =
+            |process: Process| self.net_devices.borrow_mut().give(&plan.net_devices, process);
         let mut attaching = |number| unfinished.borrow_mut().record_root(number);
-        let mut midwife =
-            Midwife { born: &mut born, attaching: &mut attaching, before_pivot: &mut before_pivot };
+        let mut midwife = Midwife {
+            born: &mut born,
+            net_devices: &mut net_devices,
+            attaching: &mut attaching,
+            before_pivot: &mut before_pivot,
+        };
         let launch = Launch { plan, host, cgroup, start_fifo, entered: None };
         parent::launch(launch, &mut midwife)
     }

@@ -15,6 +15,7 @@ mod net_devices;
 mod procfs;
 
 pub(crate) use explain::start_failed;
+pub(crate) use net_devices::Moved;
 
 use crate::cgroup::{Cgroup, Guarded};
 use crate::child::{self, Context, Kind, Message, State};
@@ -24,7 +25,6 @@ use crate::procfs::Stat;
 use crate::sys::process::Ended;
 use crate::sys::{self, clone, socket, trampoline};
 use filter::Listening;
-use net_devices::Moved;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use skep_seccomp::Filter;
@@ -47,6 +47,8 @@ pub(crate) struct Launch<'a> {
 pub(crate) struct Midwife<'a> {
     /// As soon as the process exists, while it sets itself up.
     pub(crate) born: &'a mut dyn FnMut(Process, &Stat) -> Result<After>,
+    /// When it is in its network namespace: moves the devices there.
+    pub(crate) net_devices: &'a mut dyn FnMut(Process) -> Result<()>,
     /// Before it attaches the mount of this number to the caller's mount namespace.
     pub(crate) attaching: &'a mut dyn FnMut(u64) -> Result<()>,
     /// Before it changes its root directory: runs hooks.
@@ -73,7 +75,12 @@ impl Midwife<'_> {
         born: &mut dyn FnMut(Process, &Stat) -> Result<After>,
         then: impl FnOnce(&mut Midwife) -> T,
     ) -> T {
-        then(&mut Midwife { born, attaching: &mut |_| Ok(()), before_pivot: &mut |_| Ok(()) })
+        then(&mut Midwife {
+            born,
+            net_devices: &mut |_| Ok(()),
+            attaching: &mut |_| Ok(()),
+            before_pivot: &mut |_| Ok(()),
+        })
     }
 }
 
@@ -90,7 +97,6 @@ pub(crate) struct Ready {
     pub(crate) terminal: Option<OwnedFd>,
     /// What it asked for and did not get, one line each.
     pub(crate) notes: Vec<String>,
-    net_devices: Moved,
     socket: OwnedFd,
     answered: bool,
 }
@@ -196,7 +202,6 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
         child,
         terminal: None,
         notes: Vec::new(),
-        net_devices: Moved::default(),
         answered: false,
         knows_child: false,
         held: VecDeque::new(),
@@ -295,7 +300,6 @@ struct Conversation<'a> {
     child: Child,
     terminal: Option<OwnedFd>,
     notes: Vec<String>,
-    net_devices: Moved,
     /// The child has its last answer already.
     answered: bool,
     /// `child` is the container's process, not the joiner.
@@ -315,8 +319,7 @@ impl Conversation<'_> {
                     self.answer()?;
                 }
                 Kind::NeedNetDevices => {
-                    let devices = &self.launch.plan.net_devices;
-                    self.net_devices.give(devices, self.child.process()?)?;
+                    (midwife.net_devices)(self.child.process()?)?;
                     self.answer()?;
                 }
                 Kind::NeedCgroup => {
@@ -351,7 +354,6 @@ impl Conversation<'_> {
             child: self.child,
             terminal: self.terminal,
             notes: self.notes,
-            net_devices: self.net_devices,
             socket: self.socket,
             answered: self.answered,
         })
@@ -484,9 +486,8 @@ impl Ready {
         self.keep()
     }
 
-    fn keep(mut self) -> Result<Started> {
+    fn keep(self) -> Result<Started> {
         let (pid, pidfd) = self.child.keep()?;
-        self.net_devices.keep();
         Ok((pid, pidfd, self.terminal))
     }
 }

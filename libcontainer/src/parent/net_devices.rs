@@ -24,9 +24,9 @@ use std::os::unix::fs::MetadataExt;
 /// A network namespace with more devices in a row than that has no place for ours.
 const MOST_NUMBERS: i32 = 4096;
 
-/// The devices that have been moved. They go back when this is dropped before it is [kept](Self::keep).
+/// The devices that have been moved.
 #[derive(Default)]
-pub(super) struct Moved {
+pub(crate) struct Moved {
     devices: Vec<Device>,
     sides: Option<Sides>,
 }
@@ -51,7 +51,7 @@ struct Device {
 
 impl Moved {
     /// Moves the devices into the network namespace of the process.
-    pub(super) fn give(&mut self, devices: &[NetDevice], process: Process) -> Result<()> {
+    pub(crate) fn give(&mut self, devices: &[NetDevice], process: Process) -> Result<()> {
         let sides = self.sides.insert(Sides::open(process)?);
         for device in devices {
             let failed = |error: Error| error.field(device.field.clone());
@@ -63,18 +63,13 @@ impl Moved {
         Ok(())
     }
 
-    /// The container has them now.
-    pub(super) fn keep(&mut self) {
-        self.devices.clear();
-    }
-}
-
-impl Drop for Moved {
-    fn drop(&mut self) {
-        let Some(sides) = &mut self.sides else { return };
+    /// Makes everything as it was, once nobody is in the container any more. The error is why.
+    pub(crate) fn give_back(&mut self, mut why: Error) -> Error {
+        let Some(sides) = &mut self.sides else { return why };
         for device in self.devices.drain(..).rev() {
-            sides.give_back(device);
+            why = sides.give_back(&device, why);
         }
+        why
     }
 }
 
@@ -114,11 +109,12 @@ impl Sides {
         let moved = self.ours.move_link(former.index, to, name, index);
         let device = Device { field: device.field.clone(), former, addresses, index };
         let Err(no) = moved else { return Ok(device) };
+        let error = not_moved(&no);
         // Moved, and then not renamed: it must not stay there.
-        if let Ok(Some(_)) = self.theirs.link_at(index) {
-            self.give_back(device);
-        }
-        Err(not_moved(&no))
+        Err(match self.theirs.link_at(index) {
+            Ok(Some(_)) => self.give_back(&device, error),
+            _ => error,
+        })
     }
 
     fn find(&mut self, name: &str) -> Result<Link> {
@@ -170,11 +166,11 @@ impl Sides {
         self.theirs.link_up(device.index).map_err(|no| no.error("bring it up in the container"))
     }
 
-    /// Makes everything as it was. What cannot be is told; the error to be told first is another.
-    fn give_back(&mut self, device: Device) {
-        if let Err(error) = self.restore(&device) {
-            let Device { field, former, .. } = device;
-            log::warn!("{}; {} is not as it was", error.field(field), former.name);
+    /// What cannot be made as it was is told with the error, and after it.
+    fn give_back(&mut self, device: &Device, why: Error) -> Error {
+        match self.restore(device) {
+            Ok(()) => why,
+            Err(error) => why.besides(&format!("{} is not as it was: {error}", device.field)),
         }
     }
 
