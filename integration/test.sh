@@ -148,6 +148,16 @@ guest() {
     in_guest run.sh "$@"
 }
 
+# at_once LINE LINE: both at the same time, since a guest has one processor, and the machine two.
+at_once() {
+    local status=0 other
+    eval "$1" &
+    other=$!
+    eval "$2" || status=1
+    wait "$other" || status=1
+    return $status
+}
+
 # in_guest SCRIPT CMD [ARG...]
 in_guest() {
     local script=$1
@@ -295,18 +305,16 @@ main() {
     fi
     if wants guest; then
         part "cgroups in a guest with cgroup v2" "$here/guest/run.sh" -f "$stage/cgroup_v2-tests" ./cgroup_v2-tests --color never --test-threads 1
-        part "containers in a guest with cgroup v2" guest ./skep-integration --runtime ./skep
+        local suite="guest ./skep-integration --runtime ./skep --time-limit 60 --share"
+        part "containers in two guests with cgroup v2" at_once "$suite 1/2" "$suite 2/2"
     fi
     if wants systemd; then
-        part "scopes in a guest with systemd" scopes
-        part "containers in a guest with systemd" with_systemd ./skep
-        part "containers in a guest with cgroup v1 and v2" guest_v1 --hybrid
-        part "containers in a guest with cgroup v1" guest_v1 --legacy
+        part "scopes and containers in guests with systemd" at_once scopes "with_systemd ./skep"
+        part "containers in guests with cgroup v1, and with v2 beside it" at_once "guest_v1 --legacy" "guest_v1 --hybrid"
     fi
     if wants lsm; then
         if "$here/guest/qemu-root.sh" >/dev/null; then
-            part "AppArmor in a guest" lsm --apparmor
-            part "SELinux in a guest" lsm --selinux
+            part "AppArmor and SELinux in guests" at_once "lsm --apparmor" "lsm --selinux"
         else
             skip "AppArmor and SELinux in a guest" "no qemu or kernel of Debian's could be had"
         fi
@@ -320,16 +328,17 @@ main() {
             skip "system calls and size" "not root"
         fi
     fi
-    for peer in runc crun; do
-        wants peers || break
-        part "the cases on $peer in the guest with systemd" with_systemd "$peer" --peer
+    if wants peers; then
+        part "the cases on runc and crun in guests with systemd" at_once "with_systemd runc --peer" "with_systemd crun --peer"
         if [ "$root" ]; then
-            part "the cases on $peer" peer_here "$peer"
-            part "the cases on $peer in the guest" peer_in_guest "$peer"
+            part "the cases on runc and crun in guests" at_once "peer_in_guest runc" "peer_in_guest crun"
+            for peer in runc crun; do
+                part "the cases on $peer" peer_here "$peer"
+            done
         else
-            skip "the cases on $peer" "not root"
+            skip "the cases on runc and crun" "not root"
         fi
-    done
+    fi
     if wants compare; then
         if [ "$root" ]; then compare; else skip "what skep and its peers write" "not root"; fi
     fi

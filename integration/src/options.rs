@@ -9,6 +9,7 @@ usage: skep-integration --runtime PATH [OPTION]...
   --runtime PATH      the OCI runtime to test
   --filter SUBSTRING  only cases whose name has it; may be repeated
   --exact NAME        only the case of that name; may be repeated
+  --share N/M         only every Mth case, from the Nth on: M harnesses share the work
   --list              show the cases, who runs them, what they need and where they are proved
   --against PEER      instead of the cases: give both runtimes the same limits, and compare what they write
                       into the container's cgroup; may be repeated. --filter then is for the limits' names
@@ -40,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) runtime: PathBuf,
     pub(crate) filters: Vec<String>,
     pub(crate) exact: Vec<String>,
+    /// Every so manieth case, from this one on, counted from 0.
+    pub(crate) share: (usize, usize),
     pub(crate) list: bool,
     pub(crate) help: bool,
     pub(crate) against: Vec<PathBuf>,
@@ -67,6 +70,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
         runtime: PathBuf::new(),
         filters: Vec::new(),
         exact: Vec::new(),
+        share: (0, 1),
         list: false,
         help: false,
         against: Vec::new(),
@@ -87,6 +91,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
             "--conformance" => options.conformance = Some(absolute(&arg, &value()?)?),
             "--filter" => options.filters.push(value()?),
             "--exact" => options.exact.push(value()?),
+            "--share" => options.share = share(&arg, &value()?)?,
             "--list" => options.list = true,
             "--help" | "-h" => options.help = true,
             "--systemd" => options.systemd = true,
@@ -113,6 +118,15 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
         return Err("--runtime PATH is needed".into());
     }
     Ok(options)
+}
+
+fn share(arg: &str, text: &str) -> Result<(usize, usize), String> {
+    let whole = |text: &str| text.parse::<usize>().ok();
+    let numbers = text.split_once('/').and_then(|(n, m)| whole(n).zip(whole(m)));
+    match numbers {
+        Some((n, m)) if 1 <= n && n <= m => Ok((n - 1, m)),
+        _ => Err(format!("{arg} wants two numbers like 1/2, not {text}")),
+    }
 }
 
 fn number(arg: &str, text: &str) -> Result<usize, String> {

@@ -62,7 +62,8 @@ pub(crate) fn find(name: &str) -> Option<&'static Case> {
 }
 
 fn chosen(options: &Options) -> Vec<Named> {
-    all().filter(|each| options.wants(&each.name())).collect()
+    let (first, step) = options.share;
+    all().filter(|each| options.wants(&each.name())).skip(first).step_by(step).collect()
 }
 
 pub(crate) fn list(options: &Options) -> Res<ExitCode> {
