@@ -38,7 +38,6 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(no_new_privs_is_the_containers).only_runc("crun exec sets it only when told to"),
         either!(paths_of_the_process_itself),
         either!(process_file),
-        either!(process_file_without_limits).only_runc("crun exec leaves the caller's"),
         either!(process_file_with_flags).only_runc("crun ignores the flags beside --process"),
         either!(process_file_bad_refused),
         either!(detached),
@@ -299,21 +298,6 @@ fn paths_of_the_process_itself(ctx: &Ctx) -> Res {
     container.exec(&[], &["/proc/self/root/bin/echo", "found"])?.is(0)?.has("found")?;
     let out = container.exec(&["--cwd", "/proc/self"], &["/bin/cat", "comm"])?;
     out.is(0)?.has("cat")?;
-    Ok(())
-}
-
-/// A file that says nothing of limits leaves the container's.
-fn process_file_without_limits(ctx: &Ctx) -> Res {
-    let mut container = ctx.sleeper()?;
-    let limit = json!([{"type": "RLIMIT_NOFILE", "soft": 100, "hard": 200}]);
-    container.set("/process/rlimits", limit);
-    container.run_until("ready")?;
-    let process =
-        json!({"user": {"uid": 0, "gid": 0}, "args": ["/bin/probe", "report"], "cwd": "/"});
-    let file = ctx.make_file("process.json", &process.to_string())?;
-    let args = ["exec", "--process", &shown(&file), &container.id];
-    let report = ctx.runtime().args(args).ok()?.json()?;
-    same!(report["limits"]["Max open files"], json!(["100", "200"]));
     Ok(())
 }
 

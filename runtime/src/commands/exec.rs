@@ -55,7 +55,8 @@ fn process(args: &Args, container: &Container) -> Result<Process> {
     }
 }
 
-/// What confines the container confines whoever enters it, if the file says nothing of that; as runc does it.
+/// The labels that confine the container confine whoever enters it, if the file says nothing of that. All else is
+/// the file's, as with runc and crun.
 fn confine(process: &mut Process, spec: &Spec) {
     let Some(own) = spec.process() else { return };
     if process.apparmor_profile().is_none() {
@@ -63,9 +64,6 @@ fn confine(process: &mut Process, spec: &Spec) {
     }
     if process.selinux_label().is_none() {
         process.set_selinux_label(own.selinux_label().clone());
-    }
-    if process.rlimits().is_none() {
-        process.set_rlimits(own.rlimits().clone());
     }
 }
 
