@@ -211,8 +211,7 @@ pub(super) const KNOWN: &[Known] = &[
         .at(At::V1Without("net_cls"))
         .times(32),
     known(PEERS, "linux_cgroups_network", REFUSED, NO_NET_CLS).at(At::V1Without("net_cls")),
-    known(EVERY, "linux_cgroups_network", "index out of range", "it wants a second network device")
-        .at(At::V2),
+    known(EVERY, "linux_cgroups_network", "find network cgroup", NO_V2).at(At::V2).times(32),
     known(&[Own], "linux_cgroups_relative_network", "get network cgroup data", NO_NET_CLS)
         .at(At::V1Without("net_cls")),
     known(PEERS, "linux_cgroups_relative_network", "not ok 1 - exit status 1", NO_NET_CLS)
