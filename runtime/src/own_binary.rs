@@ -1,29 +1,23 @@
 //! Keeps this program from being overwritten by those who can look into it (CVE-2019-5736).
 //!
-//! A process of ours that enters a container is, for a moment, one that executes this program. It is closed to
-//! ptrace then, and so is its `/proc/PID/exe`, but not to who has CAP_SYS_PTRACE in the user namespace in
-//! which we were executed. That one can keep the file open, and open it again for writing when nobody
-//! executes it any more: root of the container is root of the host, and the file is root's.
+//! A container that joins a pid namespace is made before the eyes of whoever is there: for that time there is a
+//! process that executes this program. It is closed to ptrace, and so is its `/proc/PID/exe`, but not to who
+//! has CAP_SYS_PTRACE in the user namespace in which we were executed. That one can keep the file open, and
+//! open it again for writing when nobody executes it any more: root of the container is root of the host, and
+//! the file is root's.
 //!
-//! So where such a process may be, we execute ourselves again from a mount of this file that is read-only and
-//! attached nowhere: what is opened through `/proc/PID/exe` is on that mount. That takes half a millisecond,
-//! which nobody else has to pay.
+//! So there we execute ourselves again from a mount of this file that is read-only and attached nowhere: what is
+//! opened through `/proc/PID/exe` is on that mount. That takes half a millisecond, which nobody else has to
+//! pay. In `exec` and in hooks inside the container nothing of ours is ever seen (`libcontainer`'s trampoline).
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
 
-use oci_spec::runtime::{Capability, LinuxNamespaceType, Spec};
+use oci_spec::runtime::{LinuxNamespaceType, Spec};
 
 use crate::sys;
 
-/// For `exec`: the container's own processes are there to see us.
-pub(crate) fn protect_from_container(spec: &Spec) {
-    if !has_user_namespace(spec) && (may_trace(spec) || joins_processes(spec)) {
-        protect();
-    }
-}
-
-/// For `create` and `run`: only those whose pid namespace it joins are there, and what they may do is not known.
+/// What they may do whose pid namespace it joins is not known.
 pub(crate) fn protect_from_pod(spec: &Spec) {
     if !has_user_namespace(spec) && joins_processes(spec) {
         protect();
@@ -42,13 +36,6 @@ fn has_user_namespace(spec: &Spec) -> bool {
 
 fn joins_processes(spec: &Spec) -> bool {
     namespaces(spec, LinuxNamespaceType::Pid).any(|joined| joined)
-}
-
-fn may_trace(spec: &Spec) -> bool {
-    let process = spec.process().as_ref();
-    let capabilities = process.and_then(|process| process.capabilities().as_ref());
-    let bounding = capabilities.and_then(|sets| sets.bounding().as_ref());
-    bounding.is_some_and(|set| set.contains(&Capability::SysPtrace))
 }
 
 /// Returns where nothing is to be done, or nothing can be: on a kernel or in a sandbox that forbids the mount.

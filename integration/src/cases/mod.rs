@@ -73,6 +73,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     bad::FEATURE,
     hostile::image::FEATURE,
     hostile::races::FEATURE,
+    hostile::neighbours::FEATURE,
     hostile::processes::FEATURE,
     hostile::requests::FEATURE,
     cgroup::FEATURE,

@@ -60,6 +60,23 @@ impl Context<'_> {
         file::chroot_here()
     }
 
+    /// The trampoline does it, and never comes back.
+    pub(super) fn spawn(&mut self) -> Result<()> {
+        if self.trampoline < 0 {
+            return self.fork(0);
+        }
+        self.state.step = super::EXEC_STEP;
+        Err(self.execute())
+    }
+
+    /// Nothing is said: the child has been announced by the joiner.
+    pub(super) fn await_parent(&mut self) -> Result<()> {
+        match file::read(self.socket, &mut [0; 4]) {
+            Ok(4) => Ok(()),
+            _ => process::exit(1),
+        }
+    }
+
     /// The joiner ends here; its sibling goes on with the steps.
     pub(super) fn fork(&mut self, flags: u64) -> Result<()> {
         match clone::clone_sibling(flags)? {

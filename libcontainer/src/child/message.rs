@@ -1,5 +1,6 @@
 //! What the child tells the parent: messages of a fixed size, made without allocation.
 
+use crate::plan::At;
 use crate::sys::Errno;
 
 /// What a message is about.
@@ -68,6 +69,12 @@ impl Message {
         Self { kind, step: 0, in_joiner: false, value: 0, text: [0; TEXT], length: 0 }
     }
 
+    /// One about a step.
+    pub(crate) fn at(at: At) -> Self {
+        let At { in_joiner, number: step } = at;
+        Self { step, in_joiner, ..Self::new(Kind::Failed) }
+    }
+
     /// That the step of this message failed.
     pub(crate) fn failed(&self, errno: Errno) -> Self {
         Self { kind: Kind::Failed, value: errno.0, ..self.clone() }
@@ -102,8 +109,8 @@ impl Message {
     }
 
     /// The first bytes of a message of this kind about this step. Of a failure, the errno follows eight.
-    pub(crate) fn begin<const N: usize>(kind: Kind, step: u32) -> [u8; N] {
-        let bytes = Self { step, ..Self::new(kind) }.encode();
+    pub(crate) fn begin<const N: usize>(kind: Kind, at: At) -> [u8; N] {
+        let bytes = Self { kind, ..Self::at(at) }.encode();
         let mut begin = [0; N];
         begin.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
         begin
@@ -125,6 +132,7 @@ impl Message {
 mod tests {
     use super::super::EXEC_STEP;
     use super::*;
+    use crate::plan::At;
 
     #[test]
     fn what_is_encoded_is_decoded() {
@@ -145,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_header_and_an_errno_are_a_message() {
-        let mut bytes = Message::begin::<8>(Kind::Failed, EXEC_STEP).to_vec();
+        let mut bytes = Message::begin::<8>(Kind::Failed, At::EXEC).to_vec();
         bytes.extend(libc::ENOENT.to_le_bytes());
         let read = Message::decode(&bytes).unwrap();
         assert_eq!((read.kind, read.step, read.value), (Kind::Failed, EXEC_STEP, libc::ENOENT));

@@ -76,7 +76,7 @@ pub(crate) struct State<'a> {
     joined: u64,
     /// The working directory could not be entered with the setup user's rights.
     cwd_pending: bool,
-    /// The signals that the caller ignores, as the parent's last answer says.
+    /// The signals that the caller ignores, as the parent knew at first, or its last answer says.
     ignored: u32,
     /// The kernel has no open_tree_attr(2).
     no_tree_attr: bool,
@@ -90,7 +90,7 @@ pub(crate) struct State<'a> {
 }
 
 impl State<'_> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(ignored: u32) -> Self {
         Self {
             step: 0,
             in_joiner: false,
@@ -100,7 +100,7 @@ impl State<'_> {
             empty: -1,
             joined: 0,
             cwd_pending: false,
-            ignored: 0,
+            ignored,
             no_tree_attr: false,
             executable: None,
             filter_listener: None,
@@ -196,6 +196,8 @@ impl<'a> Context<'a> {
             Op::JoinProcess { input, flags } => self.join_process(*input, *flags),
             Op::Chroot(input) => self.chroot(*input),
             Op::Fork(flags) => self.fork(*flags),
+            Op::Spawn => self.spawn(),
+            Op::AwaitParent => self.await_parent(),
             Op::AwaitCgroup => self.ask(Kind::NeedCgroup),
             Op::AwaitIdMaps => self.ask(Kind::NeedIdMaps),
             Op::BecomeSetupUser { uid, gid } => process::become_user(*uid, *gid),
@@ -244,6 +246,7 @@ impl<'a> Context<'a> {
                 sys_attributes::set_memory_policy(policy.mode, policy.nodes.mask())
             }
             Op::Scheduler(scheduler) => self.or_ask(scheduler.set(OURSELVES), scheduler.may_ask),
+            Op::GivenScheduler(_) => Ok(()),
             Op::IoPriority(priority) => self.or_ask(priority.set(OURSELVES), priority.may_ask),
             Op::Groups(groups) => process::set_groups(groups),
             Op::BoundingSet { drop } => process::drop_bounding(drop),
@@ -260,7 +263,11 @@ impl<'a> Context<'a> {
             Op::Label { labelled, value } => self.label(*labelled, value),
             Op::Home { uid } => self.home(*uid),
             Op::FindExecutable { as_root } => self.find_executable(*as_root),
-            Op::ResetSignals => process::unblock_signals(),
+            Op::TakeExecutable => self.take_executable(),
+            Op::ResetSignals => {
+                process::unblock_signals();
+                process::heed_signals(self.state.ignored)
+            }
             Op::Ready => self.ready(),
             Op::LoadFilter { .. } => self.load_filter(),
             Op::SendListener => self.send_listener(),

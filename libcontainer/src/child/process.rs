@@ -69,9 +69,8 @@ pub(super) fn own_stdio(uid: u32) -> Result<()> {
 }
 
 /// A mask stays over execve(2) as well.
-pub(super) fn unblock_signals() -> Result<()> {
+pub(super) fn unblock_signals() {
     signal::unblock_all();
-    Ok(())
 }
 
 /// What the caller ignores (SIGPIPE, as Rust programs do; SIGHUP under nohup(1)) stays so over clone3(2) and
@@ -156,6 +155,11 @@ impl<'a> Context<'a> {
         }
         // Of a PATH with nothing in it, the last directory's answer says little.
         if candidates.len() > 1 { found.or(Err(Errno(libc::ENOENT))) } else { found }
+    }
+
+    pub(super) fn take_executable(&mut self) -> Result<()> {
+        self.state.executable = self.plan.process.candidates.first().map(|path| path.as_c_str());
+        Ok(())
     }
 
     pub(super) fn execute(&mut self) -> Errno {

@@ -88,6 +88,7 @@ fn outcome(left: &[u8]) -> Outcome {
 mod tests {
     use super::*;
     use crate::child::{EXEC_STEP, Kind};
+    use crate::plan::At;
 
     /// A FIFO in a directory of its own, as `create` makes it, and as others have it.
     fn fifo(test: &str) -> (OwnedFd, StartFifo) {
@@ -129,7 +130,7 @@ mod tests {
         let process = std::thread::spawn(move || {
             go(&made);
             let errno = libc::ENOEXEC.to_le_bytes();
-            let answer = [&Message::begin::<8>(Kind::Failed, EXEC_STEP)[..], &errno].concat();
+            let answer = [&Message::begin::<8>(Kind::Failed, At::EXEC)[..], &errno].concat();
             file::write_all(made.as_raw_fd(), &answer).unwrap();
         });
         assert_eq!(opened.start(), Ok(Outcome::Failed(EXEC_STEP, libc::ENOEXEC)));

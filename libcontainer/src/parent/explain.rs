@@ -54,16 +54,16 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::Processors(_), libc::EINVAL) => {
             Some("none of them is there and allowed by the cpuset, linux.resources.cpu.cpus")
         }
-        (Op::Scheduler(_), libc::EPERM) => Some(
+        (Op::Scheduler(_) | Op::GivenScheduler(_), libc::EPERM) => Some(
             "it takes CAP_SYS_NICE of the host or limits that allow it (RLIMIT_NICE, RLIMIT_RTPRIO); SCHED_DEADLINE takes all CPUs too; a kernel that shares realtime out among cgroups gives none on v2, and on v1 what linux.resources.cpu.realtimeRuntime says",
         ),
-        (Op::Scheduler(_), libc::EBUSY) => Some(
+        (Op::Scheduler(_) | Op::GivenScheduler(_), libc::EBUSY) => Some(
             "the CPUs have not so much time left for SCHED_DEADLINE: see sysctl kernel.sched_rt_runtime_us",
         ),
-        (Op::Scheduler(_), libc::EINVAL) => Some(
+        (Op::Scheduler(_) | Op::GivenScheduler(_), libc::EINVAL) => Some(
             "a time of SCHED_DEADLINE is beyond sysctl kernel.sched_deadline_period_min_us or kernel.sched_deadline_period_max_us, or the kernel lacks a flag",
         ),
-        (Op::Scheduler(_), libc::EOPNOTSUPP) => {
+        (Op::Scheduler(_) | Op::GivenScheduler(_), libc::EOPNOTSUPP) => {
             Some("the kernel is built without clamps of utilization: leave the flags out")
         }
         (Op::IoPriority(_), libc::EPERM) => {

@@ -1,10 +1,11 @@
-//! What the parent has to do with the seccomp filter and the program's labels: orders for the trampoline,
-//! which sees to them, and the listener, which comes from there.
+//! What the trampoline has to do for the plan: its calls, the seccomp filter. And what comes from there: the
+//! filter's listener.
 
 use super::{Error, ErrorKind, Result, explain, out_of_turn, receive};
-use crate::child::{EXEC_STEP, Kind, Message};
-use crate::plan::{Labelled, Op, Plan, permits};
-use crate::sys::trampoline::{Admin, Label, Orders};
+use crate::child::{Kind, Message};
+use crate::plan::{At, Op, Plan, Step, permits};
+use crate::sys::calls::Call;
+use crate::sys::trampoline::{Admin, Header, Orders};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 /// The only flag of a filter that is newer than the oldest kernel for skep is one for listeners.
@@ -19,17 +20,13 @@ pub(super) fn check_flags(plan: &Plan) -> Result<()> {
     }
 }
 
+fn failed(at: At) -> Header {
+    Message::begin(Kind::Failed, at)
+}
+
 /// What the trampoline is to do, and how it reports what fails: by the numbers of the plan's steps.
-pub(super) fn orders(
-    plan: &Plan,
-    start_fifo: Option<&OwnedFd>,
-    socket: &OwnedFd,
-    procfs: Option<&OwnedFd>,
-) -> Orders {
-    let failed = |kind: fn(&Op) -> bool| {
-        let step = plan.find_step(kind).unwrap_or(EXEC_STEP);
-        Message::begin(Kind::Failed, step)
-    };
+pub(super) fn orders(plan: &Plan, start_fifo: Option<&OwnedFd>, socket: &OwnedFd) -> Orders {
+    let at = |kind: fn(&Op) -> bool| plan.find_step(kind).unwrap_or(At::EXEC);
     let admin = plan.steps.iter().fold(0, |admin, step| match step.op {
         Op::KeepAdminBack { inheritable: true } => admin | Admin::AMBIENT | Admin::INHERITABLE,
         Op::KeepAdminBack { inheritable: false } => admin | Admin::AMBIENT,
@@ -37,7 +34,6 @@ pub(super) fn orders(
         _ => admin,
     });
     let reports = plan.listens() || plan.has_labels() && start_fifo.is_some();
-    let procfs = procfs.filter(|_| plan.has_labels());
     Orders {
         fd: start_fifo.unwrap_or(socket).as_raw_fd(),
         waits: start_fifo.is_some().into(),
@@ -46,27 +42,54 @@ pub(super) fn orders(
         admin: Admin(admin),
         yields: plan.filter.as_ref().is_some_and(|filter| permits(filter, "sched_yield")).into(),
         listens: plan.listens().into(),
-        procfs: procfs.map_or(-1, OwnedFd::as_raw_fd),
+        unused: 0,
+        calls: 0,
         program: [0; 2],
-        exec: Message::begin(Kind::Failed, EXEC_STEP),
-        keep: failed(|op| matches!(op, Op::KeepAdminBack { .. })),
-        load: failed(|op| matches!(op, Op::LoadFilter { .. })),
-        send: failed(|op| matches!(op, Op::SendListener)),
-        give_up: failed(|op| matches!(op, Op::GiveUpAdmin)),
-        wait: failed(|op| matches!(op, Op::AwaitStart { .. })),
-        listener: Message::begin(Kind::Listener, 0),
-        labels: Default::default(),
+        exec: failed(At::EXEC),
+        keep: failed(at(|op| matches!(op, Op::KeepAdminBack { .. }))),
+        load: failed(at(|op| matches!(op, Op::LoadFilter { .. }))),
+        send: failed(at(|op| matches!(op, Op::SendListener))),
+        give_up: failed(at(|op| matches!(op, Op::GiveUpAdmin))),
+        wait: failed(at(|op| matches!(op, Op::AwaitStart { .. }))),
+        listener: Message::begin(Kind::Listener, At::EXEC),
+        forked: Message::begin(Kind::Forked, at(|op| matches!(op, Op::Spawn))),
     }
 }
 
-/// What the program is to be labelled with.
-pub(super) fn labels(plan: &Plan) -> Vec<Label<'_>> {
-    let label = |(number, labelled, value): (u32, Labelled, _)| Label {
-        attribute: labelled.attribute(),
-        value,
-        failed: Message::begin(Kind::Failed, number),
-    };
-    plan.labels().map(label).collect()
+/// The calls that it makes first: the labels, and what only the child itself can do, if it makes that.
+pub(super) fn calls(plan: &Plan, procfs: Option<&OwnedFd>, socket: &OwnedFd) -> Vec<Call> {
+    let mut calls = Vec::new();
+    if let Some(procfs) = procfs.filter(|_| plan.has_labels()) {
+        for (at, labelled, value) in plan.labels() {
+            let write = Call::write_proc(procfs.as_raw_fd(), labelled.attribute(), value);
+            calls.extend(write.map(|call| call.or(failed(at))));
+        }
+        // A container that waits for `start` does not have the host's.
+        calls.push(Call::close(procfs.as_raw_fd()));
+        if !plan.spawns() && !plan.listens() {
+            calls.push(Call::close(socket.as_raw_fd()));
+        }
+    }
+    let spawn = plan.numbered().skip_while(|(_, step)| !matches!(step.op, Op::Spawn));
+    for (at, step) in spawn {
+        calls.extend(call(step).into_iter().map(|call| call.or(failed(at))));
+    }
+    calls
+}
+
+/// None for what the trampoline does anyhow, or the parent.
+fn call(step: &Step) -> Vec<Call> {
+    match &step.op {
+        Op::Spawn => vec![Call::spawn()],
+        Op::NewSession => vec![Call::new_session()],
+        Op::ControllingTerminal => vec![Call::controlling_terminal()],
+        Op::Scheduler(scheduler) => vec![Call::scheduler(scheduler.attr())],
+        // Of two tries with different rights only the last is left.
+        Op::ChangeDirectory { path, last_try: true } => {
+            Call::change_directory(path.as_c_str()).into()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Takes the listener of a filter.

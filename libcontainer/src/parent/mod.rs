@@ -178,17 +178,18 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
     let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
-    let orders = filter::orders(launch.plan, launch.start_fifo.as_ref(), &theirs, procfs.as_ref());
-    let labels = filter::labels(launch.plan);
+    let orders = filter::orders(launch.plan, launch.start_fifo.as_ref(), &theirs);
+    let calls = filter::calls(launch.plan, procfs.as_ref(), &theirs);
     let filter = launch.plan.filter.as_ref().map_or(&[][..], Filter::instructions);
     let trampoline =
-        trampoline::open(orders, filter, &labels, launch.plan.unreadable).map_err(no_trampoline)?;
+        trampoline::open(orders, filter, &calls, launch.plan.unreadable).map_err(no_trampoline)?;
     let given = Given {
         inputs: &raw,
         socket: theirs.as_raw_fd(),
         procfs: procfs.as_ref().map_or(-1, OwnedFd::as_raw_fd),
         trampoline: trampoline.as_ref().map_or(-1, OwnedFd::as_raw_fd),
         guarded: launch.cgroup.map_or(Ok(None), Cgroup::guarded)?,
+        ignored: if launch.plan.spawns() { ignored()? } else { 0 },
     };
     let guarded = given.guarded;
     let child = fork(&launch, &given)?;
@@ -230,6 +231,8 @@ struct Given<'a> {
     trampoline: RawFd,
     /// The cgroup, where the child cannot be born in it.
     guarded: Option<Guarded<'a>>,
+    /// The signals that we ignore, where they are reset before we can look at the child.
+    ignored: u32,
 }
 
 /// Clones. The child never returns from here.
@@ -261,7 +264,7 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
             doors: &doors,
             directories: &mut directories,
             trees: &mut trees,
-            state: State::new(),
+            state: State::new(given.ignored),
         });
     }
     match cloned {
@@ -271,6 +274,14 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
         Ok(None) => Err(Error::new(ErrorKind::System, "clone3 returned twice")),
         Err(errno) => Err(explain::clone_failed(plan, launch.host, errno)),
     }
+}
+
+fn stat(path: &str) -> Result<Stat> {
+    Stat::read(path).map_err(|error| Error::system(format!("read {path}"), error))
+}
+
+fn ignored() -> Result<u32> {
+    stat("/proc/self/stat").map(|stat| stat.ignored)
 }
 
 /// The ranges of descriptors from `first` up that leave these out.
@@ -333,6 +344,10 @@ impl Conversation<'_> {
                 Kind::Forked => {
                     self.forked(message.value)?;
                     self.born(midwife)?;
+                    if self.launch.plan.spawns() {
+                        attributes::give_scheduler(self.launch.plan, self.child.pid)?;
+                        break;
+                    }
                 }
                 Kind::AttachRoot => {
                     let number = message.text().try_into().map_err(|_| out_of_turn(&message))?;
@@ -416,7 +431,12 @@ impl Conversation<'_> {
     /// A child that asks for nothing else on its way may have its last answer in advance.
     fn born(&mut self, midwife: &mut Midwife) -> Result<()> {
         self.knows_child = true;
-        self.child.stat = self.stat()?;
+        if self.launch.plan.spawns() {
+            // Where procfs hides what is not one's own (`hidepid`), it is closed to us.
+            (midwife.born)(self.child.process()?, &self.child.stat)?;
+            return Ok(());
+        }
+        self.child.stat = stat(&format!("/proc/{}/stat", self.child.pid))?;
         let after = (midwife.born)(self.child.process()?, &self.child.stat)?;
         if after == After::GoOn && self.launch.plan.asks_only_when_ready() {
             // A child that has failed already is gone; what it said is still to be read.
@@ -430,17 +450,6 @@ impl Conversation<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Who enters a container is closed to us by then, too, where procfs hides what is not one's own
-    /// (`hidepid`); the signals that it ignores are those that we ignore.
-    fn stat(&self) -> Result<Stat> {
-        let path = format!("/proc/{}/stat", self.child.pid);
-        let stat = match Stat::read(&path) {
-            Err(_) if self.launch.entered.is_some() => Stat::read("/proc/self/stat"),
-            stat => stat,
-        };
-        stat.map_err(|error| Error::system(format!("read {path}"), error))
     }
 
     /// The joiner has made the child, which is ours too, and ends.

@@ -130,6 +130,10 @@ impl Scheduler {
     pub(crate) fn set(&self, pid: i32) -> sys::Result<()> {
         kernel::set_scheduler(pid, &self.attr)
     }
+
+    pub(crate) fn attr(&self) -> &kernel::SchedulerAttr {
+        &self.attr
+    }
 }
 
 impl fmt::Display for Scheduler {

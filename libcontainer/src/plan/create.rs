@@ -515,12 +515,12 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
 /// The last steps of a process: those that the trampoline takes, where there is one.
 #[derive(Default)]
 pub(super) struct Last {
-    labels: Vec<Step>,
-    carries: Option<CarriesAdmin>,
+    pub(super) labels: Vec<Step>,
+    pub(super) carries: Option<CarriesAdmin>,
 }
 
 impl Last {
-    pub(super) fn add_to(self, plan: &mut Plan) {
+    fn add_to(self, plan: &mut Plan) {
         plan.steps.push(Step { op: Op::Ready, field: String::new() });
         plan.steps.extend(self.labels);
         filter::add_steps(plan, self.carries);

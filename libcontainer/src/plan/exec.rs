@@ -126,37 +126,44 @@ pub(crate) fn for_exec(
         seen: true,
     };
     let last = process_steps(&mut plan, process, &entry)?;
-    show(&mut plan, terminal, host);
-    last.add_to(&mut plan);
+    show(&mut plan, terminal, host, last);
     Ok(plan)
 }
 
-/// All steps so far become the joiner's: in the container's pid namespace is only what it makes. Processes of
-/// the container that may trace any other, and see this one, then get hold of nothing that they are not to
-/// have: of no rights, no descriptor (CVE-2016-9962). Behind the fork comes what only the process itself can do.
-fn show(plan: &mut Plan, terminal: bool, host: &Host) {
-    let programs = plan.process.candidates.iter().any(|path| is_of_process(path.to_bytes()));
+/// All steps so far become the joiner's: in the container's pid namespace is only what it makes, and that is
+/// the trampoline already. Processes of the container that may trace any other, and see this one, then get
+/// hold of nothing that they are not to have: of no rights, no descriptor, no file of ours (CVE-2016-9962,
+/// CVE-2019-5736). Behind the fork comes what only the process itself can do.
+fn show(plan: &mut Plan, terminal: bool, host: &Host, last: Last) {
     let stays = |step: &Step| match &step.op {
         Op::Scheduler(it) => !it.is_handed_on(),
         Op::ChangeDirectory { path, .. } => is_of_process(path.as_c_str().to_bytes()),
-        Op::FindExecutable { .. } => programs,
         _ => false,
     };
-    let (mut own, joiners): (Vec<Step>, Vec<Step>) = plan.steps.drain(..).partition(stays);
-    for step in &mut own {
+    let (own, mut joiners): (Vec<Step>, Vec<Step>) = plan.steps.drain(..).partition(stays);
+    let parents = host.has(caps::Capability::CAP_SYS_NICE);
+    let own = own.into_iter().map(|step| match step.op {
         // It has no rights any more.
-        if let Op::Scheduler(scheduler) = &mut step.op {
-            scheduler.may_ask = host.has(caps::Capability::CAP_SYS_NICE);
+        Op::Scheduler(scheduler) if parents => Step { op: Op::GivenScheduler(scheduler), ..step },
+        op => Step { op, ..step },
+    });
+    for step in &mut joiners {
+        if let (Op::FindExecutable { .. }, [path]) = (&step.op, &plan.process.candidates[..])
+            && is_of_process(path.to_bytes())
+        {
+            step.op = Op::TakeExecutable;
         }
     }
     plan.joiner.extend(joiners);
-    plan.joiner
-        .extend([step(Op::CloseOwn { first: plan.first_own_descriptor() }), step(Op::Fork(0))]);
-    plan.steps.push(step(Op::NewSession));
+    plan.joiner.push(step(Op::CloseOwn { first: plan.first_own_descriptor() }));
+    plan.joiner.extend(last.labels);
+    plan.joiner.push(step(Op::Spawn));
+    plan.steps.extend([step(Op::AwaitParent), step(Op::NewSession)]);
     plan.steps.extend(own);
     if terminal {
         plan.steps.push(Step { op: Op::ControllingTerminal, field: "process.terminal".into() });
     }
+    filter::add_steps(plan, last.carries);
 }
 
 /// Whether a path of the container may be one that is another for each process, as `/proc/self` is and what
@@ -226,7 +233,6 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
             Last::default()
         }
     };
-    show(&mut plan, false, host);
-    last.add_to(&mut plan);
+    show(&mut plan, false, host, last);
     Ok(plan)
 }

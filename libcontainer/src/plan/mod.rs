@@ -109,6 +109,18 @@ impl fmt::Display for Input {
     }
 }
 
+/// The place of a step.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct At {
+    pub(crate) in_joiner: bool,
+    pub(crate) number: u32,
+}
+
+impl At {
+    /// The last of all, execve(2).
+    pub(crate) const EXEC: Self = Self { in_joiner: false, number: crate::child::EXEC_STEP };
+}
+
 /// What a container's creation (or a process's entry) will do, in order.
 #[derive(Debug)]
 pub struct Plan {
@@ -211,18 +223,29 @@ impl Plan {
         self.inputs.iter().enumerate().filter(move |(_, input)| is_containers(input))
     }
 
-    /// The number of the first step of a kind.
-    pub(crate) fn find_step(&self, kind: impl Fn(&Op) -> bool) -> Option<u32> {
-        self.steps.iter().position(|step| kind(&step.op)).map(|place| place as u32)
+    /// The first step of a kind.
+    pub(crate) fn find_step(&self, kind: impl Fn(&Op) -> bool) -> Option<At> {
+        self.numbered().find(|(_, step)| kind(&step.op)).map(|(at, _)| at)
     }
 
-    /// The steps that label the program, with their numbers.
-    pub(crate) fn labels(&self) -> impl Iterator<Item = (u32, Labelled, &CStr)> {
-        (0..).zip(&self.steps).filter_map(|(number, step)| match &step.op {
+    /// Whether the child is made by the trampoline, and is ready as soon as it is there.
+    pub(crate) fn spawns(&self) -> bool {
+        self.joiner.iter().any(|step| matches!(step.op, Op::Spawn))
+    }
+
+    /// The steps that label the program, where they are among the joiner's or the child's own.
+    pub(crate) fn labels(&self) -> impl Iterator<Item = (At, Labelled, &CStr)> {
+        self.numbered().filter_map(|(at, step)| match &step.op {
             Op::Label { labelled: Labelled::Keyring, .. } => None,
-            Op::Label { labelled, value } => Some((number, *labelled, value.as_c_str())),
+            Op::Label { labelled, value } => Some((at, *labelled, value.as_c_str())),
             _ => None,
         })
+    }
+
+    /// All steps, the joiner's first.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (At, &Step)> {
+        let at = |in_joiner| move |(number, step)| (At { in_joiner, number }, step);
+        (0..).zip(&self.joiner).map(at(true)).chain((0..).zip(&self.steps).map(at(false)))
     }
 
     /// Whether the program is to have a label of AppArmor or SELinux.

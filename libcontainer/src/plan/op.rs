@@ -69,6 +69,10 @@ pub(crate) enum Op {
     Chroot(usize),
     /// Makes the child as a sibling, in new namespaces.
     Fork(u64),
+    /// Becomes the trampoline, where there is one, and that makes the child.
+    Spawn,
+    /// The child's first step then: waits until the parent knows of it, and has done to it what only that may.
+    AwaitParent,
 
     // Who the child is.
     /// Waits until the parent has written the id maps.
@@ -176,6 +180,8 @@ pub(crate) enum Op {
     Personality(u32),
     MemoryPolicy(MemoryPolicy),
     Scheduler(Scheduler),
+    /// The parent has set it, since the child may not.
+    GivenScheduler(Scheduler),
     IoPriority(IoPriority),
     Groups(Vec<u32>),
     BoundingSet {
@@ -204,6 +210,8 @@ pub(crate) enum Op {
     FindExecutable {
         as_root: bool,
     },
+    /// The first candidate, unseen: execve(2) will tell.
+    TakeExecutable,
     /// No signal is blocked. Those that the caller ignores are reset with its last answer.
     ResetSignals,
     /// Tells the parent that all is ready, and waits until it has written that down.
@@ -265,6 +273,8 @@ impl fmt::Display for Op {
                 f.write_str("chroot to the root directory of the container's process")
             }
             Self::Fork(flags) => write!(f, "clone the child ({})", Flags(*flags)),
+            Self::Spawn => f.write_str("make the child from the trampoline"),
+            Self::AwaitParent => f.write_str("wait for the parent"),
             Self::AwaitIdMaps => f.write_str("wait for the id maps"),
             Self::BecomeSetupUser { uid, gid } => write!(f, "become uid {uid}, gid {gid}"),
             Self::NewSession => f.write_str("start a session"),
@@ -338,6 +348,7 @@ impl fmt::Display for Op {
             Self::Personality(persona) => write!(f, "set personality to {persona:#x}"),
             Self::MemoryPolicy(policy) => policy.fmt(f),
             Self::Scheduler(scheduler) => scheduler.fmt(f),
+            Self::GivenScheduler(scheduler) => scheduler.fmt(f),
             Self::IoPriority(priority) => priority.fmt(f),
             Self::Groups(groups) => write!(f, "set groups to {groups:?}"),
             Self::BoundingSet { drop } => {
@@ -355,6 +366,7 @@ impl fmt::Display for Op {
             Self::Label { labelled, value } => labelled.describe(value, f),
             Self::Home { .. } => f.write_str("look up HOME in /etc/passwd"),
             Self::FindExecutable { .. } => f.write_str("find the executable"),
+            Self::TakeExecutable => f.write_str("take the executable as it is named"),
             Self::ResetSignals => f.write_str("reset signals"),
             Self::Ready => f.write_str("report ready"),
             Self::LoadFilter { instructions } => {

@@ -22,11 +22,28 @@ pub(crate) struct SchedulerAttr {
     pub(crate) most_utilization: u32,
 }
 
+impl SchedulerAttr {
+    fn sized(self) -> Self {
+        Self { size: size_of::<Self>() as u32, ..self }
+    }
+
+    /// As they are in memory.
+    pub(crate) fn bytes(self) -> impl Iterator<Item = u8> {
+        let it = self.sized();
+        let words = |words: [u32; 2]| words.into_iter().flat_map(u32::to_ne_bytes);
+        words([it.size, it.policy])
+            .chain(it.flags.to_ne_bytes())
+            .chain(words([it.nice as u32, it.priority]))
+            .chain([it.runtime, it.deadline, it.period].into_iter().flat_map(u64::to_ne_bytes))
+            .chain(words([it.least_utilization, it.most_utilization]))
+    }
+}
+
 /// Sets the scheduling of a process; 0 is this one.
 ///
 /// <https://man7.org/linux/man-pages/man2/sched_setattr.2.html>
 pub(crate) fn set_scheduler(pid: i32, attr: &SchedulerAttr) -> Result<()> {
-    let attr = SchedulerAttr { size: size_of::<SchedulerAttr>() as u32, ..*attr };
+    let attr = attr.sized();
     // SAFETY: `attr` is valid for the size that it names.
     check(unsafe { libc::syscall(libc::SYS_sched_setattr, pid, &raw const attr, 0) }).map(drop)
 }

@@ -10,6 +10,8 @@ use std::io;
 
 pub(crate) mod attributes;
 pub(crate) mod bpf;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+pub(crate) mod calls;
 pub(crate) mod clone;
 pub(crate) mod file;
 pub(crate) mod identity;

@@ -14,9 +14,12 @@
 //! need permit as little as possible for our sake. The order is
 //!
 //! 1. fcntl(2): what it holds open becomes close-on-exec.
-//! 2. openat2(2), write(2), only if the program is to have a label of AppArmor or SELinux: it is for the
-//!    next execve(2), and that must be the program's. Were it ours, the label would have to permit
+//! 2. The [calls](super::calls) that its maker could not make in its place. A label of AppArmor or SELinux is
+//!    for the next execve(2), and that must be the program's: were it ours, the label would have to permit
 //!    execution of our memory file, and of the program. procfs is the host's, and closed then.
+//!    Where the process enters a container that runs, clone(2) is among them: this program makes the process
+//!    that the container sees, as a sibling, and ends. So nothing of its maker is ever seen there: no file to
+//!    overwrite, no memory, no command line, and no descriptor but the one for reports.
 //! 3. capset(2) or prctl(2), only if CAP_SYS_ADMIN was carried here to load the filter with, as an
 //!    ambient capability: it is ambient no more, so that the program cannot get it whatever the filter
 //!    does to what follows.
@@ -32,10 +35,12 @@
 //! What fails before `start` has come, with nobody there to hear of it, is told to `start`.
 
 use super::Result;
+use super::calls::Call;
+#[cfg(target_arch = "x86_64")]
+use super::calls::{CLONE, CallOrder};
 #[cfg(target_arch = "x86_64")]
 use super::{check, identity::ADMIN};
 use skep_seccomp::Instruction;
-use std::ffi::CStr;
 #[cfg(target_arch = "x86_64")]
 use std::mem::offset_of;
 #[cfg(target_arch = "x86_64")]
@@ -64,14 +69,16 @@ std::arch::global_asm!(
     WAIT = const offset_of!(Orders, wait),
     LISTENER = const offset_of!(Orders, listener),
     LISTENS = const offset_of!(Orders, listens),
-    PROCFS = const offset_of!(Orders, procfs),
-    LABELS = const offset_of!(Orders, labels),
-    LABEL_TEXT = const offset_of!(LabelOrder, text),
-    LABEL_LENGTH = const offset_of!(LabelOrder, length),
-    LABEL_FAILED = const offset_of!(LabelOrder, failed),
-    LABEL_SIZE = const size_of::<LabelOrder>(),
-    WRITE_ONLY = const libc::O_WRONLY | libc::O_CLOEXEC,
-    SAME_MOUNT = const super::file::Resolve::SameMount.bits(),
+    CALLS = const offset_of!(Orders, calls),
+    FORKED = const offset_of!(Orders, forked),
+    CALL_NUMBER = const offset_of!(CallOrder, number),
+    CALL_FLAGS = const offset_of!(CallOrder, flags),
+    CALL_ARGUMENTS = const offset_of!(CallOrder, arguments),
+    CALL_FAILED = const offset_of!(CallOrder, failed),
+    CALL_SIZE = const size_of::<CallOrder>(),
+    CALL_KEEPS = const CallOrder::KEEPS,
+    CALL_TAKES_KEPT = const CallOrder::TAKES_KEPT,
+    CLONE = const CLONE,
 );
 
 /// The first eight bytes of a message.
@@ -85,8 +92,7 @@ pub(crate) struct Orders {
     pub(crate) fd: i32,
     /// Not 0: it reads a byte first.
     pub(crate) waits: u32,
-    /// Where the listener goes, and failures before it has gone or, without one, of labels; -1 where there
-    /// is neither.
+    /// Where the listener goes, and failures of the calls and before it has gone; -1 where there is neither.
     pub(crate) socket: i32,
     /// For seccomp(2).
     pub(crate) flags: u32,
@@ -96,8 +102,9 @@ pub(crate) struct Orders {
     pub(crate) yields: u32,
     /// Not 0: the filter has a listener.
     pub(crate) listens: u32,
-    /// The host's; -1 where there are no labels.
-    pub(crate) procfs: i32,
+    pub(crate) unused: u32,
+    /// The address of the calls that it makes first.
+    pub(crate) calls: u64,
     /// `struct sock_fprog`. Length 0: there is no filter.
     pub(crate) program: [u64; 2],
     /// Begin the messages that these failed: execve, what comes before seccomp, seccomp itself, sendmsg,
@@ -110,30 +117,8 @@ pub(crate) struct Orders {
     pub(crate) wait: Header,
     /// The message with which the listener goes.
     pub(crate) listener: [u8; 16],
-    /// Behind the last one is one without a path.
-    pub(crate) labels: [LabelOrder; MOST_LABELS + 1],
-}
-
-/// AppArmor's and SELinux's.
-pub(crate) const MOST_LABELS: usize = 2;
-
-/// What is written to a file of procfs: addresses, and the beginning of the message that it failed.
-#[derive(Clone, Copy, Debug, Default)]
-#[repr(C)]
-pub(crate) struct LabelOrder {
-    path: u64,
-    text: u64,
-    length: u64,
-    failed: Header,
-}
-
-/// A label for the program.
-pub(crate) struct Label<'a> {
-    /// Below procfs.
-    pub(crate) attribute: &'a CStr,
-    pub(crate) value: &'a CStr,
-    /// Begins the message that it failed.
-    pub(crate) failed: Header,
+    /// Begins the message that says which process was made.
+    pub(crate) forked: Header,
 }
 
 /// A set of bits. Empty: there is no CAP_SYS_ADMIN that is not to be there.
@@ -161,38 +146,16 @@ impl Orders {
             self.admin.0,
             self.yields,
             self.listens,
-            self.procfs as u32,
+            self.unused,
         ];
         let words = words.into_iter().flat_map(u32::to_ne_bytes);
         let headers = [self.exec, self.keep, self.load, self.send, self.give_up, self.wait];
         words
+            .chain(self.calls.to_ne_bytes())
             .chain(self.program.into_iter().flat_map(u64::to_ne_bytes))
             .chain(headers.into_iter().flatten())
             .chain(self.listener)
-            .chain(self.labels.into_iter().flat_map(LabelOrder::bytes))
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-impl LabelOrder {
-    fn bytes(self) -> impl Iterator<Item = u8> {
-        let words = [self.path, self.text, self.length];
-        words.into_iter().flat_map(u64::to_ne_bytes).chain(self.failed)
-    }
-
-    /// Puts path and text at the end of the image.
-    fn new(label: &Label, image: &mut Vec<u8>) -> Self {
-        let mut put = |text: &CStr| {
-            let address = ADDRESS + image.len() as u64;
-            image.extend(text.to_bytes_with_nul());
-            address
-        };
-        Self {
-            path: put(label.attribute),
-            text: put(label.value),
-            length: label.value.count_bytes() as u64,
-            failed: label.failed,
-        }
+            .chain(self.forked)
     }
 }
 
@@ -217,7 +180,7 @@ const ADDRESS: u64 = 0x40_0000;
 #[cfg(target_arch = "x86_64")]
 const SIZES: [usize; 2] = [64 + 32, 64 + 40];
 
-/// The program in a memory file, with its orders, a filter and labels. `None` on architectures for which it
+/// The program in a memory file, with its orders, a filter and calls. `None` on architectures for which it
 /// has not been written.
 ///
 /// Who executes an `unreadable` one, and cannot read it by a capability, is not dumpable then, and
@@ -226,7 +189,7 @@ const SIZES: [usize; 2] = [64 + 32, 64 + 40];
 pub(crate) fn open(
     orders: Orders,
     filter: &[Instruction],
-    labels: &[Label],
+    calls: &[Call],
     unreadable: bool,
 ) -> Result<Option<OwnedFd>> {
     let mut image = program().to_vec();
@@ -234,10 +197,9 @@ pub(crate) fn open(
     let end = begin + size_of::<Orders>();
     image.resize(end, 0);
     image.extend(filter.iter().flat_map(|instruction| instruction.bytes()));
-    let mut orders = Orders { program: [filter.len() as u64, ADDRESS + end as u64], ..orders };
-    for (order, label) in orders.labels.iter_mut().take(MOST_LABELS).zip(labels) {
-        *order = LabelOrder::new(label, &mut image);
-    }
+    let program = [filter.len() as u64, ADDRESS + end as u64];
+    let calls = super::calls::append(calls, &mut image, ADDRESS);
+    let orders = Orders { program, calls, ..orders };
     for (to, from) in image.iter_mut().skip(begin).zip(orders.bytes()) {
         *to = from;
     }
@@ -256,7 +218,7 @@ pub(crate) fn open(
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn open(_: Orders, _: &[Instruction], _: &[Label], _: bool) -> Result<Option<OwnedFd>> {
+pub(crate) fn open(_: Orders, _: &[Instruction], _: &[Call], _: bool) -> Result<Option<OwnedFd>> {
     Ok(None)
 }
 

@@ -2,14 +2,14 @@
 // its orders.
 //
 // rbx  where it reports, and waits
-// rbp  its stack, for the thread
+// rbp  the call that is next; its stack, for the thread
 // r12  orders
 // r13  argc, argv and envp, as execve(2) left them
 // r14  the header of the message that the present call failed
 // r15  what failed before anybody was there to hear of it, or 0
 //
 // On the stack: 96 header and data of capget(2) and capset(2), 128 the listener's number and 1,
-// 136 what came of sending it, 144 where the parent hears of failures, or -1.
+// 136 what came of sending it, 144 where the parent hears of failures, or -1, 152 what a call has kept.
 
     .pushsection .rodata.skep_trampoline, "a", @progbits
     .balign 8
@@ -49,59 +49,68 @@ skep_trampoline_begin:
     mov edi, [r12 + {SOCKET}]
     mov [rsp + 144], edi
     test edi, edi
-    js .Lskep_labels
+    js .Lskep_calls
     mov eax, 72
     syscall
     test rax, rax
     js .Lskep_report
-.Lskep_labels:
-    cmp dword ptr [r12 + {PROCFS}], 0
-    jl .Lskep_has_filter
-    lea rbp, [r12 + {LABELS}]
-    // openat2(procfs, path, (O_WRONLY | O_CLOEXEC, 0, the same mount), 24)
-.Lskep_label:
-    mov rsi, [rbp]
-    test rsi, rsi
-    jz .Lskep_labelled
-    lea r14, [rbp + {LABEL_FAILED}]
-    mov edi, [r12 + {PROCFS}]
-    mov ecx, {WRITE_ONLY}
-    mov [rsp], rcx
-    xor ecx, ecx
-    mov [rsp + 8], rcx
-    mov ecx, {SAME_MOUNT}
-    mov [rsp + 16], rcx
-    mov rdx, rsp
-    mov r10d, 24
-    mov eax, 437
+    // The calls that come first: r10 has the fourth argument, as the kernel wants it.
+.Lskep_calls:
+    mov rbp, [r12 + {CALLS}]
+.Lskep_call:
+    mov eax, [rbp + {CALL_NUMBER}]
+    test eax, eax
+    jz .Lskep_called
+    lea r14, [rbp + {CALL_FAILED}]
+    mov rdi, [rbp + {CALL_ARGUMENTS}]
+    mov rsi, [rbp + {CALL_ARGUMENTS} + 8]
+    mov rdx, [rbp + {CALL_ARGUMENTS} + 16]
+    mov r10, [rbp + {CALL_ARGUMENTS} + 24]
+    test dword ptr [rbp + {CALL_FLAGS}], {CALL_TAKES_KEPT}
+    cmovnz rdi, [rsp + 152]
+    xor r8d, r8d
     syscall
     test rax, rax
     js .Lskep_failed
-    // write(the attribute, text, length), then close(it)
-    mov edi, eax
-    mov rsi, [rbp + {LABEL_TEXT}]
-    mov rdx, [rbp + {LABEL_LENGTH}]
+    test dword ptr [rbp + {CALL_FLAGS}], {CALL_KEEPS}
+    jz .Lskep_not_kept
+    mov [rsp + 152], rax
+.Lskep_not_kept:
+    cmp dword ptr [rbp + {CALL_NUMBER}], {CLONE}
+    lea rbp, [rbp + {CALL_SIZE}]
+    jne .Lskep_call
+    test rax, rax
+    jz .Lskep_child
+    // write(fd, (header, pid), 12), and exit_group(0): the process that was made goes on.
+    mov rcx, [r12 + {FORKED}]
+    mov [rsp], rcx
+    mov [rsp + 8], rax
+    mov edi, ebx
+    mov rsi, rsp
+    mov edx, 12
     mov eax, 1
     syscall
-    test rax, rax
-    js .Lskep_failed
-    mov eax, 3
+    xor edi, edi
+    mov eax, 231
     syscall
-    add rbp, {LABEL_SIZE}
-    jmp .Lskep_label
-    // close(procfs): a container that waits for `start` does not have the host's. Then the socket.
-.Lskep_labelled:
-    mov edi, [r12 + {PROCFS}]
-    mov eax, 3
+    hlt
+    // read(fd, on the stack, 4): the parent knows of us now, or is gone.
+.Lskep_child:
+    mov edi, ebx
+    mov rsi, rsp
+    mov edx, 4
+    xor eax, eax
     syscall
+    cmp rax, -4
+    je .Lskep_child
+    cmp rax, 4
+    je .Lskep_call
+    jmp .Lskep_exit
+    // Without a listener to come the socket has been closed by the calls.
+.Lskep_called:
     cmp dword ptr [r12 + {LISTENS}], 0
     jne .Lskep_has_filter
-    mov edi, [rsp + 144]
     mov dword ptr [rsp + 144], -1
-    test edi, edi
-    js .Lskep_has_filter
-    mov eax, 3
-    syscall
 .Lskep_has_filter:
     cmp word ptr [r12 + {PROGRAM}], 0
     je .Lskep_wait
@@ -244,6 +253,7 @@ skep_trampoline_begin:
     mov edx, 12
     mov eax, 1
     syscall
+.Lskep_exit:
     mov edi, 1
     mov eax, 231
     syscall

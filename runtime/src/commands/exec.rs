@@ -12,13 +12,12 @@ use crate::failure::{Failure, Result};
 use crate::foreground::{Attached, Foreground};
 use crate::relay::Relay;
 use crate::terminal::{self, HostTerminal};
-use crate::{exec_process, launch, logger, own_binary, pidfd_socket, sys};
+use crate::{exec_process, launch, logger, pidfd_socket, sys};
 
 /// Runs a process in a container and, unless detached, stays until its end.
 pub(crate) fn run(line: &CommandLine) -> Result<u8> {
     let args = &line.args;
     let container = line.root()?.open(args.id())?;
-    own_binary::protect_from_container(container.config()?.spec());
     let mut process = process(args, &container)?;
     let detached = args.switch(&flags::DETACH);
     let options = options(args, &process, detached)?;

@@ -6,6 +6,7 @@
 //! that is none the worse, except where the class is about what must be refused.
 
 pub(crate) mod image;
+pub(crate) mod neighbours;
 pub(crate) mod processes;
 pub(crate) mod races;
 pub(crate) mod requests;

@@ -1,6 +1,7 @@
 //! The same at each single system call of a process that is being set up, by stopping it there.
 
 use std::collections::BTreeMap;
+use std::fs::read_link;
 
 use nix::sys::ptrace::{self, Options};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -16,7 +17,7 @@ use crate::result::{Doing, Res, holds};
 /// A process at one of its stops.
 struct Stop {
     pid: i32,
-    /// How often it has executed a program since it was made.
+    /// How often it has executed a program in the container's pid namespace.
     programs: usize,
     /// How many stops it had before.
     before: usize,
@@ -24,6 +25,8 @@ struct Stop {
     /// How many pid namespaces see it.
     depth: usize,
     owner: u32,
+    /// The path of what it executes.
+    program: String,
 }
 
 /// Runs it to the end, and what it makes until that has executed so many programs; gives what all processes
@@ -54,11 +57,15 @@ fn stops(call: Call, last: usize) -> Res<Vec<Stop>> {
                 continue;
             }
             WaitStatus::Exited(..) | WaitStatus::Signaled(..) => continue,
-            WaitStatus::PtraceEvent(_, _, libc::PTRACE_EVENT_EXEC) => *programs += 1,
             _ => (),
         }
         if pid != runtime {
-            let stop = look(pid.as_raw(), *programs, *before);
+            let executes = matches!(status, WaitStatus::PtraceEvent(_, _, libc::PTRACE_EVENT_EXEC));
+            let mut stop = look(pid.as_raw(), *programs, *before);
+            if let Some(stop) = stop.as_mut().filter(|stop| executes && stop.depth > 1) {
+                *programs += 1;
+                stop.programs = *programs;
+            }
             found.extend(stop);
             *before += 1;
         }
@@ -73,7 +80,8 @@ fn stops(call: Call, last: usize) -> Res<Vec<Stop>> {
 fn look(pid: i32, programs: usize, before: usize) -> Option<Stop> {
     let status = status(pid).ok()?;
     let (descriptors, owner) = (descriptors(pid).ok()?, owner(pid).ok()?);
-    Some(Stop { pid, programs, before, descriptors, depth: depth(&status), owner })
+    let program = read_link(format!("/proc/{pid}/exe")).ok()?.display().to_string();
+    Some(Stop { pid, programs, before, descriptors, depth: depth(&status), owner, program })
 }
 
 /// So many stops it takes at most to close what was open in the runtime: two for each call, and that of its birth.
@@ -98,7 +106,8 @@ fn has_shed(stop: &Stop, most: usize) -> Res {
     Ok(())
 }
 
-/// Whoever is in the container cannot look into what enters it before that is one of them.
+/// Whoever is in the container sees nothing of what enters it but the trampoline, and that with nothing open but
+/// what the program will have, and one socket.
 pub(super) fn steps_of_exec(ctx: &Ctx) -> Res {
     const FIRST: u32 = 100_000;
     let mut container = sleeper(ctx)?;
@@ -106,21 +115,21 @@ pub(super) fn steps_of_exec(ctx: &Ctx) -> Res {
     std::os::unix::fs::chown(container.rootfs(), Some(FIRST), Some(FIRST)).doing("chown")?;
     container.run_detached()?;
     let _stray = stray(ctx)?;
-    let stops = stops(container.exec_call(&["--detach"], &["/bin/sleep", "100"]), 2)?;
+    let stops = stops(container.exec_call(&["--detach"], &["/bin/sleep", "100"]), 1)?;
     let inside = |stop: &&Stop| stop.depth > 1;
     holds!(stops.iter().filter(inside).count() > 2, "too few of {} stops", stops.len());
     for stop in &stops {
         keeps_to_itself(ctx, stop)?;
     }
     for stop in stops.iter().filter(inside) {
-        let closed = stop.owner == 0;
-        holds!(stop.programs > 1 || closed, "open to the container at stop {}", stop.before);
-        if stop.programs > 1 {
-            has_shed(stop, 3)?;
-            holds!(stop.owner == FIRST, "the program itself is closed, for {}", stop.owner);
-        }
+        let entered = stop.programs > 0;
+        has_shed(stop, if entered { 3 } else { 4 })?;
+        let owner = if entered { FIRST } else { 0 };
+        holds!(stop.owner == owner, "it is {}'s at stop {}", stop.owner, stop.before);
+        let ours = stop.program.starts_with("/memfd:");
+        holds!(ours != entered, "{} at stop {}", stop.program, stop.before);
     }
-    holds!(stops.iter().any(|stop| stop.programs == 2), "no program was executed");
+    holds!(stops.iter().any(|stop| stop.programs == 1), "no program was executed");
     Ok(())
 }
 
