@@ -57,17 +57,17 @@ pub(super) fn orders(plan: &Plan, start_fifo: Option<&OwnedFd>, socket: &OwnedFd
 }
 
 /// The calls that it makes first: the labels, and what only the child itself can do, if it makes that.
-pub(super) fn calls(plan: &Plan, procfs: Option<&OwnedFd>, socket: &OwnedFd) -> Vec<Call> {
+pub(super) fn calls(plan: &Plan, procfs: Option<&OwnedFd>, orders: &Orders) -> Vec<Call> {
     let mut calls = Vec::new();
     if let Some(procfs) = procfs.filter(|_| plan.has_labels()) {
         for (at, labelled, value) in plan.labels() {
             let write = Call::write_proc(procfs.as_raw_fd(), labelled.attribute(), value);
             calls.extend(write.map(|call| call.or(failed(at))));
         }
-        // A container that waits for `start` does not have the host's.
+        // A container that waits for `start` has neither.
         calls.push(Call::close(procfs.as_raw_fd()));
-        if !plan.spawns() && !plan.listens() {
-            calls.push(Call::close(socket.as_raw_fd()));
+        if orders.socket >= 0 && !plan.listens() {
+            calls.push(Call::close(orders.socket));
         }
     }
     let spawn = plan.numbered().skip_while(|(_, step)| !matches!(step.op, Op::Spawn));

@@ -179,7 +179,7 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
     let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
     let orders = filter::orders(launch.plan, launch.start_fifo.as_ref(), &theirs);
-    let calls = filter::calls(launch.plan, procfs.as_ref(), &theirs);
+    let calls = filter::calls(launch.plan, procfs.as_ref(), &orders);
     let filter = launch.plan.filter.as_ref().map_or(&[][..], Filter::instructions);
     let trampoline =
         trampoline::open(orders, filter, &calls, launch.plan.unreadable).map_err(no_trampoline)?;
