@@ -38,6 +38,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(no_new_privs_is_the_containers).only_runc("crun exec sets it only when told to"),
         either!(paths_of_the_process_itself),
         either!(process_file),
+        either!(process_file_without_capabilities_has_the_containers),
         either!(process_file_with_flags).only_runc("crun ignores the flags beside --process"),
         either!(process_file_bad_refused),
         either!(detached),
@@ -288,6 +289,23 @@ fn process_file(ctx: &Ctx) -> Res {
         same!(report["caps"]["effective"], KILL);
         same!(report["caps"]["bounding"], KILL);
         same!(report["limits"]["Max open files"], json!(["100", "200"]));
+    }
+    Ok(())
+}
+
+fn process_file_without_capabilities_has_the_containers(ctx: &Ctx) -> Res {
+    let mut container = ctx.sleeper()?;
+    for set in ["bounding", "effective", "permitted"] {
+        container.set(&format!("/process/capabilities/{set}"), ["CAP_KILL"]);
+    }
+    container.run_until("ready")?;
+    let process =
+        json!({"cwd": "/", "args": ["/bin/probe", "report"], "user": {"uid": 0, "gid": 0}});
+    let file = ctx.make_file("process.json", &process.to_string())?;
+    let report =
+        ctx.runtime().args(["exec", "--process", &shown(&file), &container.id]).ok()?.json()?;
+    for set in ["bounding", "effective", "permitted"] {
+        same!(report["caps"][set], KILL);
     }
     Ok(())
 }

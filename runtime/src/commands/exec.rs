@@ -54,10 +54,13 @@ fn process(args: &Args, container: &Container) -> Result<Process> {
     }
 }
 
-/// The labels that confine the container confine whoever enters it, if the file says nothing of that. All else is
-/// the file's, as with runc and crun.
+/// What confines the container confines whoever enters it, if the file says nothing of that: labels, and
+/// capabilities. All else is the file's, as with runc and crun.
 fn confine(process: &mut Process, spec: &Spec) {
     let Some(own) = spec.process() else { return };
+    if process.capabilities().is_none() {
+        process.set_capabilities(own.capabilities().clone());
+    }
     if process.apparmor_profile().is_none() {
         process.set_apparmor_profile(own.apparmor_profile().clone());
     }
