@@ -32,12 +32,17 @@ pub(crate) const FEATURE: Feature = Feature {
 
 const OWN_CALLS: &str = "the peers load the filter and then make calls of their own that it denies";
 
-/// From `create` on: whatever makes the process go on has the filter that the program will have.
+/// Before `start`: whatever makes the process go on has the filter that the program will have. It is loaded when
+/// `create` has let the process go.
 fn created_container_is_filtered(ctx: &Ctx) -> Res {
     let mut container = ctx.sleeper()?;
     container.set("/linux/seccomp", all_but([mark(json!([]))]));
     container.create()?;
-    same!(filters(&container.pid()?.to_string())?, filters("self")? + 1);
+    let pid = container.pid()?.to_string();
+    let wanted = filters("self")? + 1;
+    ctx.eventually("the process waits under its filter", || {
+        (filters(&pid) == Ok(wanted)).then_some(())
+    })?;
     container.start()?;
     container.until_output("ready")?;
     same!(filters(&container.pid()?.to_string())?, filters("self")? + 1);
