@@ -2,11 +2,12 @@
 //! and what a hostile image may try.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use serde_json::json;
 
 use super::shell;
@@ -33,6 +34,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(configured_device_in_new_directory),
         either!(default_links),
         either!(ptmx_is_of_the_containers_devpts),
+        root!(ptmx_of_the_image_stays).ours("the peers put a link in its place"),
         either!(masked_file),
         either!(masked_directory),
         either!(masked_missing_path_is_no_error),
@@ -186,6 +188,21 @@ fn default_links(ctx: &Ctx) -> Res {
 fn ptmx_is_of_the_containers_devpts(ctx: &Ctx) -> Res {
     let target = shell(ctx, "readlink /dev/ptmx || stat -c %F /dev/ptmx")?;
     holds!(target == "pts/ptmx" || target == "/dev/pts/ptmx", "/dev/ptmx is {target}");
+    Ok(())
+}
+
+/// Which may be the host's, where its root is the container's.
+fn ptmx_of_the_image_stays(ctx: &Ctx) -> Res {
+    let script = "stat -c %t:%T /dev/ptmx; exec 3<>/dev/ptmx; ls /dev/pts";
+    let mut container = ctx.container_of(&["/bin/sh", "-c", script])?;
+    container.drop_mount("/dev");
+    let dev = container.inside("/dev");
+    fs::create_dir_all(dev.join("pts")).doing("make /dev")?;
+    let mode = Mode::from_bits_truncate(0o666);
+    let ptmx = dev.join("ptmx");
+    mknod(&ptmx, SFlag::S_IFCHR, mode, makedev(5, 2)).doing("mknod")?;
+    fs::set_permissions(&ptmx, fs::Permissions::from_mode(0o666)).doing("chmod")?;
+    container.run()?.is(0)?.prints("5:2\n0\nptmx")?;
     Ok(())
 }
 

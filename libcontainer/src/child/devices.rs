@@ -44,7 +44,7 @@ impl Context<'_> {
     ) -> Result<()> {
         let directory = self.directory(place)?;
         match file::symlinkat(target, directory, name) {
-            Err(Errno(libc::EEXIST)) if replace => {
+            Err(Errno(libc::EEXIST)) if replace && !is_ptmx(directory, name)? => {
                 file::unlinkat(directory, name)?;
                 file::symlinkat(target, directory, name)
             }
@@ -64,6 +64,14 @@ fn same_node(directory: RawFd, node: &MakeNode) -> Result<()> {
     } else {
         Err(Errno(libc::EEXIST))
     }
+}
+
+/// The device itself, which is of the devpts at `pts` beside it: linux, Documentation/filesystems/devpts.rst. It
+/// may be the host's, where that is the container's root.
+fn is_ptmx(directory: RawFd, name: &CStr) -> Result<bool> {
+    let stat = file::fstatat(directory, name)?;
+    let is_device = stat.st_mode & libc::S_IFMT == libc::S_IFCHR;
+    Ok(is_device && stat.st_rdev == libc::makedev(5, 2))
 }
 
 /// A mount point that the image has; a link is none.
