@@ -74,11 +74,12 @@ fn is_ptmx(directory: RawFd, name: &CStr) -> Result<bool> {
     Ok(is_device && stat.st_rdev == libc::makedev(5, 2))
 }
 
-/// A mount point that the image has; a link is none.
+/// A mount point that the image has; a link is none, nor is what a link further up found on a procfs.
 pub(super) fn existing_file(directory: RawFd, name: &CStr) -> Result<RawFd> {
     let fd = file::openat(directory, name, libc::O_PATH, 0)?;
     match file::fstat(fd)?.st_mode & libc::S_IFMT {
         libc::S_IFLNK | libc::S_IFDIR => Err(Errno(libc::EEXIST)),
+        _ if file::filesystem_magic(fd)? == file::PROC_SUPER_MAGIC => Err(Errno(libc::EMEDIUMTYPE)),
         _ => Ok(fd),
     }
 }

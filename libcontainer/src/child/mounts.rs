@@ -4,7 +4,7 @@
 //! the mount point, then move_mount(2) onto that very descriptor. Nothing looks the mount point up
 //! a second time, so it cannot be exchanged in between (CVE-2021-30465).
 
-use super::filesystem::{Make, make, make_new, open_or_make};
+use super::filesystem::{Make, make, make_new};
 use super::{Context, Kind};
 use crate::plan::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind, read_only};
 use crate::sys::file::{self, PROC_SUPER_MAGIC, Resolve};
@@ -131,30 +131,18 @@ impl Context<'_> {
             return make_new(self.directory(*place)?, name, kind);
         }
         let root = self.root()?;
-        let path = plan.target.as_c_str();
-        if plan.no_follow {
-            let flags = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW;
-            match file::openat2(root, path, flags, Resolve::InRoot) {
-                Err(Errno(libc::ENOENT)) => {}
-                other => return other,
-            }
-        }
-        let kind = match plan.target_kind {
-            TargetKind::Existing => {
-                return file::openat2(root, path, libc::O_PATH, Resolve::InRoot);
-            }
-            TargetKind::Directory => Make::Directory,
-            TargetKind::LikeSource => return self.target_like(root, path, source),
-        };
-        open_or_make(root, path, kind)
-    }
-
-    fn target_like(&mut self, root: RawFd, path: &CStr, source: RawFd) -> Result<RawFd> {
-        match file::openat2(root, path, libc::O_PATH, Resolve::InRoot) {
-            Err(Errno(libc::ENOENT)) => {}
+        match existing(root, plan, source) {
+            Err(Errno(libc::ENOENT)) if plan.target_kind != TargetKind::Existing => {}
             other => return other,
         }
-        make(root, path, if is_directory(source)? { Make::Directory } else { Make::File })
+        let directory = plan.target_kind == TargetKind::Directory || is_directory(source)?;
+        let kind = if directory { Make::Directory } else { Make::File };
+        let made = make(root, plan.target.as_c_str(), kind)?;
+        // Somebody may have put something there in between.
+        if plan.may_stray {
+            not_on_procfs(made, source)?;
+        }
+        Ok(made)
     }
 
     /// A filesystem of its own or, where the kernel allows none, the host's, read-only.
@@ -291,6 +279,33 @@ fn make_parent_private(path: &CStr) -> Result<()> {
         file::close(directory);
         directory = above;
     }
+}
+
+/// The mount point, if it is there. Where no link is on the way it is what the config says; else it may be
+/// on the container's procfs.
+fn existing(root: RawFd, plan: &MountPlan, source: RawFd) -> Result<RawFd> {
+    let path = plan.target.as_c_str();
+    let no_follow = if plan.no_follow { libc::O_DIRECTORY | libc::O_NOFOLLOW } else { 0 };
+    let flags = libc::O_PATH | no_follow;
+    if !plan.may_stray {
+        return file::openat2(root, path, flags, Resolve::InRoot);
+    }
+    match file::openat2(root, path, flags, Resolve::InRootNoLinks) {
+        Err(Errno(libc::ELOOP)) => {}
+        other => return other,
+    }
+    let found = file::openat2(root, path, flags, Resolve::InRoot)?;
+    not_on_procfs(found, source)?;
+    Ok(found)
+}
+
+/// Nothing but a procfs covers a procfs, or a part of one.
+fn not_on_procfs(target: RawFd, source: RawFd) -> Result<()> {
+    let is_procfs = |fd| file::filesystem_magic(fd).map(|magic| magic == PROC_SUPER_MAGIC);
+    if is_procfs(target)? && (source < 0 || !is_procfs(source)?) {
+        return Err(Errno(libc::EMEDIUMTYPE));
+    }
+    Ok(())
 }
 
 fn is_directory(fd: RawFd) -> Result<bool> {

@@ -76,9 +76,9 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::Mount(_), libc::ENOTDIR) => Some(
             "the mount point or the source is not a directory: a directory goes onto a directory, a file onto a file, and procfs and sysfs onto no link",
         ),
-        (Op::Mount(_), libc::EMEDIUMTYPE) => {
-            Some("only a procfs goes onto /proc: mount this somewhere else")
-        }
+        (Op::Mount(_) | Op::Node(_) | Op::Terminal { .. }, libc::EMEDIUMTYPE) => Some(
+            "only a procfs goes onto /proc, also where a link of the image or a volume leads there: mount this somewhere else",
+        ),
         (Op::Mount(_) | Op::OpenDirectory { .. } | Op::WorkingDirectory(_), libc::EROFS) => Some(
             "the mount point is missing and the root filesystem is read-only: make it in the image",
         ),

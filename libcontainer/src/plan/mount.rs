@@ -61,6 +61,8 @@ pub(crate) struct MountPlan {
     /// It is on `/proc`, where programs of the container trust in what they find: nothing but a procfs may be
     /// bound there (CVE-2019-19921).
     pub(crate) on_proc: bool,
+    /// The destination is not on `/proc` by its name, but a link could lead there: the same holds for that.
+    pub(crate) may_stray: bool,
     pub(crate) source: Source,
     /// For messages: what config.json calls the source.
     pub(crate) source_name: String,
@@ -120,10 +122,12 @@ pub(crate) fn plan(mount: &Mount, given: &Given) -> Result<Told> {
     if bind == Some(true) && target.lexical() == "sys" {
         options.read_only_throughout();
     }
-    let base = |source, target_kind, name| MountPlan {
-        no_follow: bind.is_none() && matches!(fstype, "proc" | "sysfs"),
-        label_root,
-        ..MountPlan::new(target.clone(), target_kind, source, name, &options)
+    let base = |source, target_kind, name| {
+        let mut plan = MountPlan::new(target.clone(), target_kind, source, name, &options);
+        plan.no_follow = bind.is_none() && matches!(fstype, "proc" | "sysfs");
+        plan.may_stray &= fstype != "proc";
+        plan.label_root = label_root;
+        plan
     };
     if options.remount {
         let parameters = parameters(&options, None)?;
@@ -209,6 +213,7 @@ impl MountPlan {
             fresh: None,
             no_follow: false,
             on_proc: target.lexical() == "proc",
+            may_stray: !matches!(source, Source::Remount(_)) && !target.is_named_below("proc"),
             target,
             source,
             source_name,

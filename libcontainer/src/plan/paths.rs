@@ -36,6 +36,13 @@ impl RootPath {
         }
     }
 
+    /// Whether the text says that it is `top` of the root directory, or below it.
+    pub(crate) fn is_named_below(&self, top: &str) -> bool {
+        let text = self.0.to_string_lossy();
+        let mut parts = text.split('/');
+        parts.next() == Some(top) && parts.all(|part| part != "..")
+    }
+
     /// The components that matter, for comparing what two paths of the config name.
     pub(crate) fn lexical(&self) -> String {
         let text = String::from_utf8_lossy(self.0.to_bytes()).into_owned();
@@ -92,6 +99,13 @@ mod tests {
         }
         assert_eq!(RootPath::new("/a/../b").unwrap().lexical(), "b");
         assert_eq!(RootPath::new("/dev").unwrap().to_string(), "/dev");
+    }
+
+    #[test]
+    fn what_is_named_below_does_not_go_up_again() {
+        let below = |path| RootPath::new(path).unwrap().is_named_below("proc");
+        assert!(below("/proc") && below("proc/sys/") && !below("/process"));
+        assert!(!below("/proc/../x") && !below("/x/../proc") && !below("/"));
     }
 
     #[test]

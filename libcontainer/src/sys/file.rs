@@ -9,6 +9,8 @@ use std::os::fd::RawFd;
 pub(crate) enum Resolve {
     /// Every link, also an absolute one, stays below the directory; no magic links.
     InRoot,
+    /// The same, and a link anywhere on the way is an error (ELOOP).
+    InRootNoLinks,
     /// One new component: no link at all, nothing upwards.
     Component,
     /// Below the directory, on the same mount, no magic links: for procfs.
@@ -19,6 +21,7 @@ impl Resolve {
     pub(super) const fn bits(self) -> u64 {
         match self {
             Self::InRoot => libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_MAGICLINKS,
+            Self::InRootNoLinks => libc::RESOLVE_IN_ROOT | libc::RESOLVE_NO_SYMLINKS,
             Self::Component => libc::RESOLVE_BENEATH | libc::RESOLVE_NO_SYMLINKS,
             Self::SameMount => {
                 libc::RESOLVE_BENEATH | libc::RESOLVE_NO_XDEV | libc::RESOLVE_NO_MAGICLINKS

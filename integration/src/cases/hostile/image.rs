@@ -21,6 +21,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(cve_2019_16884_proc_of_the_image_is_a_link),
         either!(cve_2019_16884_sys_of_the_image_is_a_link),
         either!(cve_2019_19921_volume_on_proc_is_refused).only_runc("crun mounts it"),
+        either!(cve_2019_19921_volume_led_onto_proc_is_refused).only_runc("crun mounts it"),
         root!(cve_2025_31133_null_of_a_volume_is_a_link),
         root!(cve_2025_31133_null_of_the_image_is_a_link),
         either!(cve_2025_52565_console_is_a_link),
@@ -128,6 +129,41 @@ fn cve_2019_19921_volume_on_proc_is_refused(ctx: &Ctx) -> Res {
         container.gone()?;
     }
     Ok(())
+}
+
+/// Nor does a link of the image make it one, be it to a part of it; and what is named there is meant.
+fn cve_2019_19921_volume_led_onto_proc_is_refused(ctx: &Ctx) -> Res {
+    let volume = ctx.make_dir("volume")?;
+    let file = ctx.make_file("file", "uptime of a volume\n")?;
+    let rows = [
+        ("/x", "/x", "/proc"),
+        ("/x", "/x", "../../proc/self/attr"),
+        ("/x/sys", "/x", "proc"),
+        ("/dev", "/dev", "/proc"),
+    ];
+    for (destination, link, target) in rows {
+        for tmpfs in [true, false] {
+            let mut container = ctx.container_of(&["/bin/cat", "/proc/uptime"])?;
+            replace_by_link(&container, link, Path::new(target))?;
+            match (tmpfs, destination) {
+                (_, "/dev") => &mut container,
+                (true, _) => container.mount(destination, "tmpfs", "straw", &[]),
+                (false, _) => container.bind(&volume, destination, &["rbind"]),
+            };
+            container.set("/linux/maskedPaths", json!([])).set("/linux/readonlyPaths", json!([]));
+            container.run()?.refused(&[destination])?;
+            container.gone()?;
+        }
+    }
+    let mut container = ctx.container_of(&["/bin/cat", "/proc/uptime"])?;
+    replace_by_link(&container, "/x", Path::new("/proc/version"))?;
+    container.bind(&file, "/x", &["bind"]);
+    container.run()?.refused(&["/x"])?;
+    container.gone()?;
+    let mut container = ctx.container_of(&["/bin/cat", "/proc/uptime"])?;
+    container.bind(&file, "/proc/uptime", &["bind"]);
+    container.run()?.is(0)?.prints("uptime of a volume")?;
+    container.gone()
 }
 
 /// What masks is bound from it, so the host's setting would be there to be written to.
