@@ -34,11 +34,17 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(exec_resize_is_passed_on).only_runc("crun may pass the old size on"),
         either!(exec_output_is_complete).only_runc("crun loses some of it"),
         either!(exec_console_socket),
+        either!(exec_terminal_is_not_taken_by_others)
+            .takes(60)
+            .ours("the peers fail when it is taken before the program has it"),
         either!(exec_process_file_terminal),
         either!(exec_process_file_console_size).only_runc("crun may set it too late"),
         either!(exec_detached_without_socket_refused).only_runc("crun names the system call alone"),
     ],
 };
+
+/// So often an `exec` is to get its terminal from others.
+const ROUNDS: usize = 40;
 
 fn with_terminal<'a>(ctx: &'a Ctx, line: &str) -> Res<Container<'a>> {
     let mut container = ctx.container()?;
@@ -324,6 +330,27 @@ fn exec_output_is_complete(ctx: &Ctx) -> Res {
     let text = terminal.until_end()?;
     exec.wait()?.is(0)?;
     whole_flood(&text)
+}
+
+/// A session of the container's own takes whatever terminal it can open, another opens all there are, and
+/// neither spoils them.
+fn exec_terminal_is_not_taken_by_others(ctx: &Ctx) -> Res {
+    let open = "for n in 0 1 2 3; do true <>/dev/pts/$n; done 2>/dev/null";
+    let line = format!(
+        "trap '' HUP; (while :; do {open}; done) & setsid sh -c 'trap \"\" HUP; while :; do {open}; done' & \
+         echo ready; while :; do {open}; done"
+    );
+    let container = ctx.container_of(&["/bin/sh", "-c", &line])?;
+    container.run_until("ready")?;
+    for _ in 0..ROUNDS {
+        let mut terminal = Terminal::open(24, 80)?;
+        let exec = exec_on(&container, &mut terminal, "stty -F /dev/tty size; echo done")?;
+        terminal.until("24 80")?;
+        terminal.until("done")?;
+        exec.wait()?.is(0)?;
+    }
+    container.force_delete()?;
+    container.gone()
 }
 
 fn exec_console_socket(ctx: &Ctx) -> Res {

@@ -6,14 +6,16 @@ use crate::sys::file::{self, Resolve};
 use crate::sys::{Errno, Result, mount, tty};
 use std::os::fd::RawFd;
 
+/// Sessions of a container that lie in wait for new terminals have as many before we give up.
+const MOST_TAKEN: usize = 8;
+
 const DEVPTS_SUPER_MAGIC: libc::c_long = 0x1cd1;
 
 impl Context<'_> {
     /// Opens a pty, binds its container side to `/dev/console` if wanted, and sends the other side
     /// to the parent.
     pub(super) fn terminal(&mut self, console: bool, size: Option<(u16, u16)>) -> Result<()> {
-        let master = self.open_ptmx()?;
-        let slave = tty::open_peer(master)?;
+        let (master, slave) = self.open_pty()?;
         if let Some((rows, columns)) = size {
             tty::set_size(slave, rows, columns)?;
         }
@@ -24,6 +26,22 @@ impl Context<'_> {
         self.send(Kind::Terminal, 0, Some(master))?;
         file::close(master);
         Ok(())
+    }
+
+    /// A pty that nobody else can open, until the parent unlocks it: by then it is the controlling terminal
+    /// of the process, where others cannot take it. Whoever was quicker than the lock keeps what he has, and
+    /// cannot take another.
+    fn open_pty(&mut self) -> Result<(RawFd, RawFd)> {
+        for _ in 0..MOST_TAKEN {
+            let master = self.open_ptmx()?;
+            let slave = tty::open_peer(master)?;
+            if !tty::is_taken(master)? {
+                return Ok((master, slave));
+            }
+            self.state.scratch.push(master);
+            self.state.scratch.push(slave);
+        }
+        Err(Errno(libc::EBUSY))
     }
 
     fn open_ptmx(&mut self) -> Result<RawFd> {

@@ -94,6 +94,9 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::Terminal { .. }, libc::ENOENT) => {
             Some("a terminal needs a devpts at /dev/pts in mounts")
         }
+        (Op::Terminal { .. }, libc::EBUSY) | (Op::ControllingTerminal, libc::EPERM) => Some(
+            "processes of the container take each new terminal as their own before this one has it",
+        ),
         (Op::Label { labelled, .. }, errno) => label_hint(*labelled, errno),
         (Op::LoadFilter { .. }, libc::EACCES) => {
             Some("loading a filter takes CAP_SYS_ADMIN or process.noNewPrivileges")

@@ -6,7 +6,7 @@ use crate::child::{Kind, Message};
 use crate::plan::{At, Op, Plan, Step, permits};
 use crate::sys::calls::Call;
 use crate::sys::trampoline::{Admin, Header, Orders};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 /// The only flag of a filter that is newer than the oldest kernel for skep is one for listeners.
 pub(super) fn check_flags(plan: &Plan) -> Result<()> {
@@ -72,15 +72,20 @@ pub(super) fn calls(plan: &Plan, procfs: Option<&OwnedFd>, orders: &Orders) -> V
     }
     let spawn = plan.numbered().skip_while(|(_, step)| !matches!(step.op, Op::Spawn));
     for (at, step) in spawn {
-        calls.extend(call(step).into_iter().map(|call| call.or(failed(at))));
+        calls.extend(made_for(step, orders.fd).into_iter().map(|call| call.or(failed(at))));
     }
     calls
 }
 
 /// None for what the trampoline does anyhow, or the parent.
-fn call(step: &Step) -> Vec<Call> {
+fn made_for(step: &Step, socket: RawFd) -> Vec<Call> {
     match &step.op {
         Op::Spawn => vec![Call::spawn()],
+        Op::AwaitParent => vec![Call::await_answer()],
+        Op::Ready => {
+            let ready = Message::begin(Kind::Ready, At::EXEC);
+            vec![Call::tell(socket, &ready), Call::await_answer()]
+        }
         Op::NewSession => vec![Call::new_session()],
         Op::ControllingTerminal => vec![Call::controlling_terminal()],
         Op::Scheduler(scheduler) => vec![Call::scheduler(scheduler.attr())],

@@ -23,7 +23,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Plan};
 use crate::procfs::Stat;
 use crate::sys::process::Ended;
-use crate::sys::{self, clone, socket, trampoline};
+use crate::sys::{self, clone, socket, trampoline, tty};
 use filter::Listening;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -346,7 +346,10 @@ impl Conversation<'_> {
                     self.born(midwife)?;
                     if self.launch.plan.spawns() {
                         attributes::give_scheduler(self.launch.plan, self.child.pid)?;
-                        break;
+                        if !self.launch.plan.has_more_to_say() {
+                            break;
+                        }
+                        self.answer()?;
                     }
                 }
                 Kind::AttachRoot => {
@@ -360,7 +363,7 @@ impl Conversation<'_> {
                 }
                 Kind::Terminal => self.terminal = fd,
                 Kind::Note => self.notes.push(explain::note(self.launch.plan, &message)),
-                Kind::Ready => break,
+                Kind::Ready => break self.unlock_terminal()?,
                 Kind::Listener => return Err(out_of_turn(&message)),
                 Kind::Failed => return Err(explain::failed(self.launch.plan, &message)),
             }
@@ -372,6 +375,12 @@ impl Conversation<'_> {
             socket: self.socket,
             answered: self.answered,
         })
+    }
+
+    /// The process has its terminal, and nobody can take it any more.
+    fn unlock_terminal(&self) -> Result<()> {
+        let unlocked = self.terminal.as_ref().map_or(Ok(()), |fd| tty::unlock_peer(fd.as_fd()));
+        unlocked.map_err(|errno| Error::system("unlock the terminal", errno))
     }
 
     /// The maps of the container's user namespace, and the mounts that have the same.

@@ -162,6 +162,8 @@ fn show(plan: &mut Plan, terminal: bool, host: &Host, last: Last) {
     plan.steps.extend(own);
     if terminal {
         plan.steps.push(Step { op: Op::ControllingTerminal, field: "process.terminal".into() });
+        // Now nobody can take it any more, and the parent may unlock it.
+        plan.steps.push(step(Op::Ready));
     }
     filter::add_steps(plan, last.carries);
 }

@@ -228,9 +228,14 @@ impl Plan {
         self.numbered().find(|(_, step)| kind(&step.op)).map(|(at, _)| at)
     }
 
-    /// Whether the child is made by the trampoline, and is ready as soon as it is there.
+    /// Whether the child is made by the trampoline.
     pub(crate) fn spawns(&self) -> bool {
         self.joiner.iter().any(|step| matches!(step.op, Op::Spawn))
+    }
+
+    /// Whether a child that is there is not ready yet.
+    pub(crate) fn has_more_to_say(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.op, Op::Ready))
     }
 
     /// The steps that label the program, where they are among the joiner's or the child's own.

@@ -9,6 +9,8 @@ use std::os::fd::RawFd;
 
 /// The call behind which there are two processes.
 pub(crate) const CLONE: u32 = libc::SYS_clone as u32;
+/// Waits for an answer of the parent's: without one, the process ends.
+pub(crate) const AWAIT: u32 = libc::SYS_recvfrom as u32;
 
 /// An argument of a call.
 #[derive(Clone, Debug)]
@@ -74,6 +76,17 @@ impl Call {
     /// Makes a sibling, which goes on with the calls behind this one.
     pub(crate) fn spawn() -> Self {
         Self::new(libc::SYS_clone, [Argument::Number(libc::CLONE_PARENT as u64)])
+    }
+
+    pub(crate) fn await_answer() -> Self {
+        Self::new(libc::SYS_recvfrom, [])
+    }
+
+    /// Sends the beginning of a message.
+    pub(crate) fn tell(socket: RawFd, message: &[u8; 12]) -> Self {
+        let length = Argument::Number(message.len() as u64);
+        let text = Argument::Bytes(message.to_vec());
+        Self::new(libc::SYS_write, [Argument::Number(socket as u64), text, length])
     }
 
     pub(crate) fn new_session() -> Self {

@@ -37,7 +37,7 @@
 use super::Result;
 use super::calls::Call;
 #[cfg(target_arch = "x86_64")]
-use super::calls::{CLONE, CallOrder};
+use super::calls::{AWAIT, CLONE, CallOrder};
 #[cfg(target_arch = "x86_64")]
 use super::{check, identity::ADMIN};
 use skep_seccomp::Instruction;
@@ -79,6 +79,7 @@ std::arch::global_asm!(
     CALL_KEEPS = const CallOrder::KEEPS,
     CALL_TAKES_KEPT = const CallOrder::TAKES_KEPT,
     CLONE = const CLONE,
+    AWAIT = const AWAIT,
 );
 
 /// The first eight bytes of a message.

@@ -61,6 +61,8 @@ skep_trampoline_begin:
     mov eax, [rbp + {CALL_NUMBER}]
     test eax, eax
     jz .Lskep_called
+    cmp eax, {AWAIT}
+    je .Lskep_await
     lea r14, [rbp + {CALL_FAILED}]
     mov rdi, [rbp + {CALL_ARGUMENTS}]
     mov rsi, [rbp + {CALL_ARGUMENTS} + 8]
@@ -80,7 +82,7 @@ skep_trampoline_begin:
     lea rbp, [rbp + {CALL_SIZE}]
     jne .Lskep_call
     test rax, rax
-    jz .Lskep_child
+    jz .Lskep_call
     // write(fd, (header, pid), 12), and exit_group(0): the process that was made goes on.
     mov rcx, [r12 + {FORKED}]
     mov [rsp], rcx
@@ -94,16 +96,17 @@ skep_trampoline_begin:
     mov eax, 231
     syscall
     hlt
-    // read(fd, on the stack, 4): the parent knows of us now, or is gone.
-.Lskep_child:
+    // read(fd, on the stack, 4): the parent has answered, or is gone.
+.Lskep_await:
     mov edi, ebx
     mov rsi, rsp
     mov edx, 4
     xor eax, eax
     syscall
     cmp rax, -4
-    je .Lskep_child
+    je .Lskep_await
     cmp rax, 4
+    lea rbp, [rbp + {CALL_SIZE}]
     je .Lskep_call
     jmp .Lskep_exit
     // Without a listener to come the socket has been closed by the calls.
