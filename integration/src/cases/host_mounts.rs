@@ -3,7 +3,7 @@
 //! Each case makes a mount namespace for itself first, so that the machine's is left alone.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -20,6 +20,7 @@ pub(crate) const FEATURE: Feature = Feature {
     cases: &[
         root!(namespace_is_the_callers).ours(LEFT),
         root!(gone_with_the_container).ours(LEFT),
+        root!(gone_where_the_root_is_a_link).ours(LEFT),
         root!(gone_after_a_creation_that_fails).ours(LEFT),
         root!(what_the_rootfs_is_on_stays).ours(LEFT),
         root!(what_lies_on_it_stays).ours("they unmount nothing at all"),
@@ -80,12 +81,22 @@ fn namespace_is_the_callers(ctx: &Ctx) -> Res {
 }
 
 fn gone_with_the_container(ctx: &Ctx) -> Res {
-    let container = sleeper(ctx)?;
+    mounted_and_gone(&sleeper(ctx)?)
+}
+
+fn gone_where_the_root_is_a_link(ctx: &Ctx) -> Res {
+    let mut container = sleeper(ctx)?;
+    symlink("rootfs", container.bundle.join("link")).doing("link")?;
+    container.set("/root/path", "link");
+    mounted_and_gone(&container)
+}
+
+fn mounted_and_gone(container: &Container) -> Res {
     container.create()?.is(0)?;
     let proc = container.inside("/proc").display().to_string();
-    holds!(mounted(&container).contains(&proc), "no mounts: {:?}", mounted(&container));
+    holds!(mounted(container).contains(&proc), "no mounts: {:?}", mounted(container));
     container.force_delete()?.is(0)?;
-    same!(mounted(&container), Vec::<String>::new());
+    same!(mounted(container), Vec::<String>::new());
     Ok(())
 }
 

@@ -23,6 +23,7 @@ pub(crate) const FEATURE: Feature = Feature {
     name: "rootfs",
     cases: &[
         either!(is_the_root),
+        either!(path_is_a_link).only_crun("runc refuses it"),
         either!(old_root_is_gone),
         either!(readonly),
         either!(readonly_leaves_mounts_writable),
@@ -75,6 +76,15 @@ fn is_the_root(ctx: &Ctx) -> Res {
 }
 
 /// No mount of the host is left in the container's table, and `..` of the root is the root.
+fn path_is_a_link(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    symlink(container.rootfs(), container.bundle.join("link")).doing("link")?;
+    container.set("/root/path", "link").sh("echo made >/made");
+    container.run()?.is(0)?;
+    same!(fs::read_to_string(container.inside("/made")).doing("read")?, "made\n");
+    container.gone()
+}
+
 fn old_root_is_gone(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     let report = container.report()?;

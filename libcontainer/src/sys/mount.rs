@@ -16,6 +16,7 @@ const FSCONFIG_CMD_RECONFIGURE: c_uint = 7;
 const FSPICK_CLOEXEC: c_uint = 1;
 const FSPICK_EMPTY_PATH: c_uint = 8;
 const MOVE_MOUNT_F_EMPTY_PATH: c_uint = 0x04;
+const MOVE_MOUNT_T_SYMLINKS: c_uint = 0x10;
 const MOVE_MOUNT_T_EMPTY_PATH: c_uint = 0x40;
 const SYS_OPEN_TREE_ATTR: libc::c_long = 467;
 
@@ -89,9 +90,9 @@ pub(crate) fn move_mount(from: RawFd, to: RawFd) -> Result<()> {
     attach(from, to, c"", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH)
 }
 
-/// The same on top of a path that the caller trusts (of the host).
+/// The same on top of a path that the caller trusts (of the host), also where it is a link.
 pub(crate) fn move_mount_to(from: RawFd, path: &CStr) -> Result<()> {
-    attach(from, libc::AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH)
+    attach(from, libc::AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS)
 }
 
 fn attach(from: RawFd, dir: RawFd, path: &CStr, flags: c_uint) -> Result<()> {
