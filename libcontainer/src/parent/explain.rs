@@ -2,7 +2,7 @@
 
 use crate::child::{EXEC_STEP, Message};
 use crate::error::{Error, ErrorKind, describe};
-use crate::plan::{Host, Labelled, Op, Plan, Step};
+use crate::plan::{Host, Labelled, Op, Plan, Scheduler, Step};
 use crate::sys::Errno;
 use std::io;
 
@@ -54,17 +54,8 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::Processors(_), libc::EINVAL) => {
             Some("none of them is there and allowed by the cpuset, linux.resources.cpu.cpus")
         }
-        (Op::Scheduler(_) | Op::GivenScheduler(_), libc::EPERM) => Some(
-            "it takes CAP_SYS_NICE of the host or limits that allow it (RLIMIT_NICE, RLIMIT_RTPRIO); SCHED_DEADLINE takes all CPUs too; a kernel that shares realtime out among cgroups gives none on v2, and on v1 what linux.resources.cpu.realtimeRuntime says",
-        ),
-        (Op::Scheduler(_) | Op::GivenScheduler(_), libc::EBUSY) => Some(
-            "the CPUs have not so much time left for SCHED_DEADLINE: see sysctl kernel.sched_rt_runtime_us",
-        ),
-        (Op::Scheduler(_) | Op::GivenScheduler(_), libc::EINVAL) => Some(
-            "a time of SCHED_DEADLINE is beyond sysctl kernel.sched_deadline_period_min_us or kernel.sched_deadline_period_max_us, or the kernel lacks a flag",
-        ),
-        (Op::Scheduler(_) | Op::GivenScheduler(_), libc::EOPNOTSUPP) => {
-            Some("the kernel is built without clamps of utilization: leave the flags out")
+        (Op::Scheduler(scheduler) | Op::GivenScheduler(scheduler), errno) => {
+            scheduler_hint(scheduler, errno)
         }
         (Op::IoPriority(_), libc::EPERM) => {
             Some("IOPRIO_CLASS_RT takes CAP_SYS_NICE or CAP_SYS_ADMIN of the host")
@@ -110,6 +101,28 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::Groups(_), libc::EPERM) => Some(
             "groups cannot be set in a user namespace that an ordinary user made without newgidmap: leave process.user.additionalGids empty",
         ),
+        _ => None,
+    }
+}
+
+fn scheduler_hint(scheduler: &Scheduler, errno: i32) -> Option<&'static str> {
+    match errno {
+        libc::EPERM => Some(
+            "it takes CAP_SYS_NICE of the host or limits that allow it (RLIMIT_NICE, RLIMIT_RTPRIO); SCHED_DEADLINE takes all CPUs too; a kernel that shares realtime out among cgroups gives none on v2, and on v1 what linux.resources.cpu.realtimeRuntime says",
+        ),
+        libc::EBUSY => Some(
+            "the CPUs have not so much time left for SCHED_DEADLINE: see sysctl kernel.sched_rt_runtime_us",
+        ),
+        libc::EINVAL if scheduler.keeps_parameters() => Some(
+            "SCHED_FLAG_KEEP_PARAMS keeps the caller's priority, nice value or times, which do not go with this policy: take the flag out, or give process.scheduler.priority",
+        ),
+        libc::EINVAL => Some(
+            "a time of SCHED_DEADLINE is beyond sysctl kernel.sched_deadline_period_min_us or kernel.sched_deadline_period_max_us, or the kernel lacks a flag",
+        ),
+        libc::EOPNOTSUPP => {
+            Some("the kernel is built without clamps of utilization: leave the flags out")
+        }
+        libc::ENOSYS => Some(OLD_KERNEL),
         _ => None,
     }
 }

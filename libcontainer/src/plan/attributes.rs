@@ -126,6 +126,12 @@ impl Scheduler {
         self.attr.policy != deadline && self.attr.flags & reset == 0
     }
 
+    /// Whether the numbers are to be those that the process has already.
+    pub(crate) fn keeps_parameters(&self) -> bool {
+        let keep = number(SCHEDULER_FLAGS, &LinuxSchedulerFlag::SchedFlagKeepParams);
+        self.attr.flags & keep != 0
+    }
+
     /// Sets it for a process; 0 is the calling one.
     pub(crate) fn set(&self, pid: i32) -> sys::Result<()> {
         kernel::set_scheduler(pid, &self.attr)

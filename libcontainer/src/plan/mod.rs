@@ -27,6 +27,7 @@ mod net_devices;
 mod op;
 mod paths;
 
+pub(crate) use attributes::Scheduler;
 pub use attributes::{memory_policy_flags, memory_policy_modes};
 pub use host::Host;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -18,6 +18,8 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(is_there_at_start),
         root!(fifo).needs(&[Need::Realtime]),
         root!(round_robin).needs(&[Need::Realtime]),
+        root!(kept_priority).needs(&[Need::Realtime]),
+        root!(nothing_to_keep_is_named).ours(NO_FIELD),
         root!(deadline),
         root!(in_a_user_namespace).only_crun("runc sets it with too few rights"),
         either!(of_exec).only_runc(RACY),
@@ -105,6 +107,28 @@ fn round_robin(ctx: &Ctx) -> Res {
     let got = scheduled(ctx, json!({"policy": "SCHED_RR", "priority": 5}))?;
     same!(head(&got), [ROUND_ROBIN, 0, 0, 5]);
     Ok(())
+}
+
+/// No priority need be given to keep that of the caller.
+fn kept_priority(ctx: &Ctx) -> Res {
+    let mut container = ctx.container_of(&["/bin/probe", "report"])?;
+    allow_realtime(&mut container);
+    let flags = json!(["SCHED_FLAG_KEEP_PARAMS"]);
+    container.set("/process/scheduler", json!({"policy": "SCHED_FIFO", "flags": flags}));
+    let run = container.run_call(&[])?.through(&["/usr/bin/chrt", "--fifo", "7"]);
+    same!(head(&run.ok()?.json()?["scheduler"]), [FIFO, 0, 0, 7]);
+    Ok(())
+}
+
+fn nothing_to_keep_is_named(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    allow_realtime(&mut container);
+    let flags = json!(["SCHED_FLAG_KEEP_PARAMS"]);
+    container.set("/process/scheduler", json!({"policy": "SCHED_FIFO", "flags": flags}));
+    container
+        .run()?
+        .refused(&["process.scheduler", "SCHED_FLAG_KEEP_PARAMS keeps the caller's"])?;
+    container.gone()
 }
 
 fn deadline(ctx: &Ctx) -> Res {
