@@ -6,7 +6,8 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 
-use nix::mount::{MsFlags, mount};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
 use serde_json::{Value, json};
 
 use super::namespaces;
@@ -43,6 +44,9 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(mapping_in_the_option).needs(MAPPED).only_crun("runc knows no such value"),
         root!(new_tmpfs).needs(MAPPED).ours("the peers map binds alone"),
         root!(new_tmpfs_of_the_containers_ids).only_crun("runc maps binds alone"),
+        root!(new_tmpfs_of_mount2_options_refused).ours("the peers map binds alone"),
+        root!(in_a_chroot_is_told)
+            .ours("where the peers are run the chroot is one of another kind"),
         root!(filesystem_without_support_refused).only_runc(CRUN_LEAVES),
         root!(ridmap_over_one_without_support_refused).only_runc(CRUN_LEAVES),
         root!(without_a_namespace_refused).only_runc("crun does not say why"),
@@ -322,6 +326,41 @@ fn new_tmpfs_of_the_containers_ids(ctx: &Ctx) -> Res {
     container.sh("touch /mnt/x; stat -c %u:%g /mnt /mnt/x");
     container.run()?.is(0)?.prints("0:0\n0:0")?;
     Ok(())
+}
+
+fn mapped_tmpfs<'a>(ctx: &'a Ctx, option: &str) -> Res<Container<'a>> {
+    let mut container = container(ctx, &["/mnt"])?;
+    let mapping = map(0, FIRST, 1);
+    container.push(
+        "/mounts",
+        json!({"destination": "/mnt", "type": "tmpfs", "options": [option],
+            "uidMappings": mapping, "gidMappings": mapping}),
+    );
+    Ok(container)
+}
+
+fn new_tmpfs_of_mount2_options_refused(ctx: &Ctx) -> Res {
+    let long = format!("mpol=bind:{}0", "0,".repeat(150));
+    for option in [long.as_str(), "iversion", "silent"] {
+        let container = mapped_tmpfs(ctx, option)?;
+        container.run()?.refused(&["mounts[", "/mnt", "255 bytes", "iversion"])?;
+        container.gone()?;
+    }
+    Ok(())
+}
+
+/// There the kernel makes no user namespace, not for root either.
+fn in_a_chroot_is_told(ctx: &Ctx) -> Res {
+    unshare(CloneFlags::CLONE_NEWNS).doing("unshare")?;
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).doing("private")?;
+    let top = ctx.make_dir("chroot")?;
+    mount(Some("/"), &top, none, MsFlags::MS_REC | MsFlags::MS_BIND, none).doing("bind")?;
+    let container = mapped_tmpfs(ctx, "size=1m")?;
+    let chroot = ["/usr/sbin/chroot", &top.to_string_lossy()];
+    container.run_call(&[])?.through(&chroot).done()?.refused(&["mounts[", "chroot"])?;
+    umount2(&top, MntFlags::MNT_DETACH).doing("unmount")?;
+    container.gone()
 }
 
 /// sysfs is one of those that never have mapped ids.

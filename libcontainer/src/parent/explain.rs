@@ -220,7 +220,7 @@ pub(super) fn clone_failed(plan: &Plan, host: &Host, errno: Errno) -> Error {
         libc::EPERM if user => hinted(
             error,
             source,
-            "user namespaces are not allowed to this user: see sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns",
+            "user namespaces are not made in a chroot, or not allowed to this user: see sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns",
         ),
         libc::EPERM if host.is_rootless() => hinted(
             error,

@@ -72,6 +72,8 @@ pub(super) fn by_container(plan: &Plan, inputs: &[RawFd], pid: i32) -> Result<()
     Ok(())
 }
 
+const NO_NAMESPACE: &str = "; the kernel makes none in a chroot, and where a sysctl forbids them";
+
 fn make(maps: &IdMaps, host: &Host) -> Result<OwnedFd> {
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
     let others = descriptors_between(0, [theirs.as_raw_fd()].into_iter());
@@ -79,7 +81,12 @@ fn make(maps: &IdMaps, host: &Host) -> Result<OwnedFd> {
     if matches!(cloned, Ok(None)) {
         child::hold(theirs.as_raw_fd(), &others);
     }
-    let failed = |errno| Error::system("clone3 (new namespaces: user)", errno);
+    let failed = |errno: Errno| {
+        let hint = if errno.0 == libc::EPERM { NO_NAMESPACE } else { "" };
+        let source = io::Error::from(errno);
+        let text = format!("make a user namespace for an id mapping: {}{hint}", describe(&source));
+        Error::new(ErrorKind::Setup, text).hide(source)
+    };
     let Some(cloned) = cloned.map_err(failed)? else {
         return Err(Error::new(ErrorKind::System, "clone3 returned twice"));
     };

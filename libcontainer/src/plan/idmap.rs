@@ -87,12 +87,19 @@ fn containers(planner: &Planner) -> Ids {
 
 /// A new file system is made by the parent, so that it belongs to the caller's user namespace.
 pub(super) fn filesystem(mount: &MountPlan, idmap: IdMapping, field: &str) -> Result<Input> {
-    let Source::Filesystem(Filesystem { fstype, parameters, .. }) = &mount.source else {
+    let Source::Filesystem(Filesystem { fstype, parameters, only_classic, .. }) = &mount.source
+    else {
         return Err(unsupported());
     };
+    if *only_classic {
+        return Err(Error::new(ErrorKind::Unsupported, NOT_DETACHED));
+    }
     let (fstype, parameters) = (fstype.clone(), parameters.clone());
     Ok(Input::Filesystem { fstype, parameters, idmap, field: field.to_owned() })
 }
+
+const NOT_DETACHED: &str = "a new file system that is id-mapped takes no option of more than 255 \
+    bytes, and neither iversion nor silent; take the option or the mapping out";
 
 pub(super) fn unsupported() -> Error {
     Error::new(ErrorKind::Unsupported, "an id mapping is for binds and new file systems")

@@ -130,6 +130,9 @@ pub(crate) fn plan(mount: &Mount, given: &Given) -> Result<Told> {
         plan
     };
     if options.remount {
+        if let Some(name) = options.of_mount2() {
+            return Err(invalid(&format!("{name} is for a new mount; take it out")));
+        }
         let parameters = parameters(&options, None)?;
         let mount = base(Source::Remount(parameters), TargetKind::Existing, String::new());
         return Ok((Planned::Ready(mount), None));
@@ -155,6 +158,11 @@ pub(crate) fn plan(mount: &Mount, given: &Given) -> Result<Told> {
         return cgroup_view::plan(&target, &options, given);
     }
     let mut filesystem = filesystem(fstype, source.as_deref(), &options, given)?;
+    if label_root && filesystem.only_classic {
+        return Err(invalid(
+            "linux.mountLabel does not go with options of more than 255 bytes, iversion or silent here; take the option out",
+        ));
+    }
     // The label goes onto what is not attached yet.
     filesystem.classic = filesystem.classic.filter(|_| !label_root);
     let name = filesystem.fstype.to_string_lossy().into_owned();
@@ -186,7 +194,7 @@ fn for_binds(options: &MountOptions) -> Result<Option<String>> {
         );
         return Err(invalid(&text));
     }
-    let flags: Vec<&str> = options.parameters().collect();
+    let flags = &options.superblock;
     let flags = (!flags.is_empty())
         .then(|| format!("{}: stays as it is on the host, as with every bind", flags.join(", ")));
     let letters: Vec<&str> = options.data.iter().map(|(key, _)| key.as_str()).collect();

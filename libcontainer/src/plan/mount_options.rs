@@ -192,9 +192,9 @@ impl MountOptions {
         self.superblock.iter().copied().filter(|name| !MOUNT2_ONLY.contains(name))
     }
 
-    /// Asks for what mount(2) alone can do.
-    pub(crate) fn needs_mount2(&self) -> bool {
-        self.superblock.contains(&"iversion")
+    /// What is asked for that mount(2) alone can do: the rest of [`MOUNT2_ONLY`] is how each is made.
+    pub(crate) fn of_mount2(&self) -> Option<&'static str> {
+        self.superblock.iter().copied().find(|name| matches!(*name, "iversion" | "silent"))
     }
 
     pub(crate) fn is_read_only(&self) -> bool {

@@ -16,6 +16,8 @@ pub(crate) struct Filesystem {
     pub(crate) parameters: Vec<(CString, Option<CString>)>,
     /// For mount(2), which does in one call what takes fsopen(2) and its like six to ten.
     pub(crate) classic: Option<Classic>,
+    /// It cannot be made without that.
+    pub(crate) only_classic: bool,
     /// The host's directory to bind, read-only, when the kernel does not allow a new one.
     pub(crate) fallback: Option<CString>,
     /// Made by the parent: place among the inputs.
@@ -76,20 +78,28 @@ impl Filesystem {
         if options.is_read_only() && !shared {
             parameters.push((c"ro".to_owned(), None));
         }
-        let is_long = |value: &CString| value.count_bytes() > LONGEST_VALUE;
-        let long = parameters.iter().any(|(_, value)| value.as_ref().is_some_and(is_long));
+        let is_long = |text: &CString| text.count_bytes() > LONGEST_VALUE;
+        let long = parameters
+            .iter()
+            .any(|(key, value)| is_long(key) || value.as_ref().is_some_and(is_long));
+        if let Some(name) = options.of_mount2().filter(|_| options.copy_up) {
+            return Err(invalid(&format!(
+                "{name} does not go with tmpcopyup; take one of them out"
+            )));
+        }
         // Only a mount that is still detached can be filled, or given more than mount(2) knows of.
         let detached = options.copy_up
             || !options.propagation.is_empty()
             || !options.recursive_attr.is_empty();
-        let by_flags = options.needs_mount2() && !options.copy_up;
-        let classic = if long || by_flags || !detached { classic(options, source)? } else { None };
-        if long && classic.is_none() {
+        let only_classic = long || options.of_mount2().is_some();
+        let classic = if only_classic || !detached { classic(options, source)? } else { None };
+        if only_classic && classic.is_none() {
             return Err(invalid(
                 "options are longer than the page that mount(2) takes; shorten them",
             ));
         }
-        Ok(Self { fstype: c_string(fstype)?, parameters, classic, fallback: None, made: None })
+        let fstype = c_string(fstype)?;
+        Ok(Self { fstype, parameters, classic, only_classic, fallback: None, made: None })
     }
 }
 

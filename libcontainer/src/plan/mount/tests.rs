@@ -79,6 +79,25 @@ fn iversion_is_a_flag_of_mount2() {
 }
 
 #[test]
+fn what_mount2_alone_can_do_is_done_by_it_or_refused() {
+    let of = |options: &str| {
+        mount(&format!(r#"{{"destination":"/d","type":"tmpfs","options":[{options}]}}"#))
+    };
+    let Ok((Planned::Ready(mount), None)) = of(r#""silent","rnodev""#) else { panic!("planned") };
+    let Source::Filesystem(filesystem) = mount.source else { panic!("filesystem") };
+    assert_eq!(filesystem.classic.map(|classic| classic.flags), Some(libc::MS_SILENT));
+    for refused in [r#""tmpcopyup","iversion""#, r#""silent","tmpcopyup""#, r#""remount","silent""#]
+    {
+        assert!(of(refused).is_err(), "{refused}");
+    }
+    let long = format!(r#""{}","nosuid""#, "x".repeat(300));
+    let Ok((Planned::Ready(mount), None)) = of(&long) else { panic!("planned") };
+    assert!(matches!(mount.source, Source::Filesystem(Filesystem { only_classic: true, .. })));
+    // What is so anyhow.
+    assert!(of(r#""tmpcopyup","loud","noiversion""#).is_ok());
+}
+
+#[test]
 fn a_label_is_quoted_for_mount2_and_plain_for_fsconfig() {
     let label = "system_u:object_r:container_file_t:s0:c1,c2";
     let of = |options: &str| {
