@@ -849,7 +849,6 @@ fn network_devices() {
             json!({"a": {"name": ""}, "b": {"name": "lo"}, "c": {"name": ".."}, "d": {"name": "x y"},
                 "e": {"name": "%d%d"}, "f%d": {"name": "eth%s"}}),
             &[
-                "linux.netDevices.a.name: is empty; leave it out to keep the name",
                 "linux.netDevices.b.name: lo is in every network namespace, and none can be moved",
                 "linux.netDevices.c.name: \"..\" is no name of a network device",
                 "linux.netDevices.d.name: \"x y\" may have no space, / or : in it, nor % but in one %d",

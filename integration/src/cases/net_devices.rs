@@ -18,6 +18,9 @@ pub(crate) const FEATURE: Feature = Feature {
     cases: &[
         root!(moved_with_address_and_mtu).needs(&[Need::Veth]).only_crun(NO_DEVICES),
         root!(renamed).needs(&[Need::Veth]).only_crun(NO_DEVICES),
+        root!(empty_name_is_none)
+            .needs(&[Need::Veth])
+            .ours("runc 1.3 ignores linux.netDevices, crun looks for a device without a name"),
         root!(renamed_with_its_labels)
             .needs(&[Need::Veth])
             .ours("runc 1.3 ignores linux.netDevices, crun keeps the old name in the label"),
@@ -38,6 +41,9 @@ pub(crate) const FEATURE: Feature = Feature {
             .needs(&[Need::Veth])
             .ours("runc 1.3 ignores linux.netDevices, crun gives nothing back"),
         root!(failed_creation_gives_them_back)
+            .needs(&[Need::Veth])
+            .ours("runc 1.3 ignores linux.netDevices, crun gives nothing back"),
+        root!(failed_creation_gives_back_what_was_not_given)
             .needs(&[Need::Veth])
             .ours("runc 1.3 ignores linux.netDevices, crun gives nothing back"),
         root!(what_does_not_come_back_is_told)
@@ -150,6 +156,12 @@ fn renamed(ctx: &Ctx) -> Res {
     is_whole(&seen, "fifteen-bytes15", "10.9.8.7/24")?;
     holds!(about(&seen, "lan").is_err(), "it has both names: {seen}");
     Ok(())
+}
+
+fn empty_name_is_none(ctx: &Ctx) -> Res {
+    leave_the_host()?;
+    make(ctx, "lan", "10.9.8.7/24")?;
+    is_whole(&inside(ctx, json!({"lan": {"name": ""}}))?, "lan", "10.9.8.7/24")
 }
 
 fn renamed_with_its_labels(ctx: &Ctx) -> Res {
@@ -347,6 +359,40 @@ fn failed_creation_gives_them_back(ctx: &Ctx) -> Res {
     Ok(())
 }
 
+/// What the container does not get: addresses that end or are the link's, the bridge; and what is lost.
+fn failed_creation_gives_back_what_was_not_given(ctx: &Ctx) -> Res {
+    leave_the_host()?;
+    make(ctx, "lan", "10.9.8.7/24")?;
+    ip(ctx, "addr add 10.9.6.7/24 dev lan valid_lft 3000 preferred_lft 2000")?;
+    ip(ctx, "addr add 169.254.8.7/16 dev lan scope link")?;
+    let bridge = ip(ctx, "link add name br7 type bridge").is_ok();
+    if bridge {
+        ip(ctx, "link set lan master br7")?;
+    }
+    for routes in [0, 1] {
+        if routes == 1 {
+            ip(ctx, "link set lanx up")?;
+            ip(ctx, "route add 10.7.0.0/16 dev lan")?;
+        }
+        let mut container = given(ctx, json!({"lan": {"name": "eth0"}}))?;
+        container.set("/hooks", json!({"createRuntime": [{"path": "/bin/false"}]}));
+        let out = container.run()?.failed()?;
+        let told = out
+            .err
+            .contains("linux.netDevices.lan is not as it was: the routes over it are gone (1)");
+        same!(told, routes == 1);
+        let text = ip(ctx, "addr")?;
+        is_whole(&text, "lan", "10.9.8.7/24")?;
+        let about = about(&text, "lan")?;
+        let parts = ["10.9.6.7/24 scope global dynamic lan", "169.254.8.7/16 scope link lan"];
+        for part in parts.into_iter().chain(bridge.then_some("master br7")) {
+            holds!(about.contains(part), "no {part}: {about}");
+        }
+        container.gone()?;
+    }
+    Ok(())
+}
+
 /// A hook takes the name that the device had, and fails.
 fn what_does_not_come_back_is_told(ctx: &Ctx) -> Res {
     leave_the_host()?;
@@ -415,7 +461,6 @@ fn wrong_ones_refused(ctx: &Ctx) -> Res {
         (json!({"lo": {}}), "linux.netDevices.lo: lo is in every network namespace"),
         (json!({"a": {"name": "lo"}}), "linux.netDevices.a.name: lo is in every"),
         (json!({"": {}}), "linux.netDevices[\"\"]: has no name"),
-        (json!({"a": {"name": ""}}), "linux.netDevices.a.name: is empty"),
         (json!({"a/b": {}}), "linux.netDevices[\"a/b\"]"),
         (
             json!({"a": {"name": "sixteen-bytes-16"}}),

@@ -15,7 +15,7 @@ const FLAGS: u16 = libc::IFA_FLAGS;
 
 /// What is taken over as it is, besides those two. Of linux/if_addr.h: broadcast address, lifetimes (how
 /// long it is preferred), priority of its route, origin.
-const KEPT: [u16; 6] = [ADDRESS, LOCAL, libc::IFA_BROADCAST, libc::IFA_CACHEINFO, 9, 11];
+const KEPT: [u16; 6] = [ADDRESS, LOCAL, libc::IFA_BROADCAST, libc::IFA_CACHEINFO, 9, PROTOCOL];
 
 /// The flags that were asked for. The others say what has become of the address, or follow from its
 /// lifetimes: `IFA_F_PERMANENT` and the like.
@@ -26,11 +26,19 @@ const ASKED_FOR: u32 = libc::IFA_F_NODAD
     | libc::IFA_F_NOPREFIXROUTE
     | libc::IFA_F_MCAUTOJOIN;
 
-/// An address that a device keeps when it moves.
+/// `IFA_PROTO` of linux/if_addr.h since Linux 5.18, and the addresses that the kernel makes by itself: those
+/// of the loopback device, of routers' advertisements, of the link.
+const PROTOCOL: u16 = 11;
+const OF_THE_KERNEL: std::ops::RangeInclusive<u8> = 1..=3;
+
+/// An address of a device.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Address {
+    /// Made to stay, of global scope: the specification wants it to be kept.
+    pub(crate) lasts: bool,
     family: u8,
     prefix: u8,
+    scope: u8,
     flags: u32,
     label: Option<String>,
     /// The attributes of [`KEPT`].
@@ -38,10 +46,9 @@ pub(crate) struct Address {
 }
 
 impl Rtnetlink {
-    /// The addresses of a device that were made to stay, of any family and of global scope: those that the
-    /// specification wants to be kept. The others (link-local ones, those of an autoconfiguration) are
-    /// made anew where the device goes.
-    pub(crate) fn lasting_addresses(&mut self, index: i32) -> Result<Vec<Address>> {
+    /// The addresses of a device, of any family, but for those that the kernel makes by itself wherever the
+    /// device is.
+    pub(crate) fn addresses(&mut self, index: i32) -> Result<Vec<Address>> {
         let all = || Request::new(libc::RTM_GETADDR, libc::NLM_F_DUMP, &[0; HEADER]);
         self.list(all, |body| parse(body, index))
     }
@@ -66,18 +73,24 @@ fn parse(body: &[u8], wanted: i32) -> std::result::Result<Option<Address>, Damag
     let attributes = message::attributes(body, HEADER)?;
     let get = |kind| attributes.iter().find(|(other, _)| *other == kind).map(|(_, value)| *value);
     let flags = get(FLAGS).map_or(Ok(u32::from(low_flags)), |value| message::u32_at(value, 0))?;
-    if scope != libc::RT_SCOPE_UNIVERSE || flags & libc::IFA_F_PERMANENT == 0 {
+    let protocol = get(PROTOCOL).and_then(|value| value.first()).copied().unwrap_or_default();
+    // Before there was a protocol, this told. The flag of temporary ones means another thing in IPv4.
+    let of_ipv6 = i32::from(family) == libc::AF_INET6
+        && (scope == libc::RT_SCOPE_LINK || flags & libc::IFA_F_TEMPORARY != 0);
+    if OF_THE_KERNEL.contains(&protocol) || of_ipv6 {
         return Ok(None);
     }
+    let lasts = scope == libc::RT_SCOPE_UNIVERSE && flags & libc::IFA_F_PERMANENT != 0;
     let kept = KEPT.into_iter().filter_map(|kind| Some((kind, get(kind)?.to_vec()))).collect();
-    Ok(Some(Address { family, prefix, flags, label: get(LABEL).map(message::text), kept }))
+    let label = get(LABEL).map(message::text);
+    Ok(Some(Address { lasts, family, prefix, scope, flags, label, kept }))
 }
 
 impl Address {
     fn request(&self, index: i32, (former, name): (&str, &str)) -> Request {
         let flags = libc::NLM_F_ACK | libc::NLM_F_CREATE | libc::NLM_F_EXCL;
         let [a, b, c, d] = index.to_ne_bytes();
-        let header = [self.family, self.prefix, 0, libc::RT_SCOPE_UNIVERSE, a, b, c, d];
+        let header = [self.family, self.prefix, 0, self.scope, a, b, c, d];
         let mut request = Request::new(libc::RTM_NEWADDR, flags, &header)
             .attribute(FLAGS, &(self.flags & ASKED_FOR).to_ne_bytes());
         for (kind, value) in &self.kept {
@@ -152,9 +165,14 @@ mod tests {
 
     #[test]
     fn others_do_not() {
-        let none = |body: &[u8]| assert_eq!(parse(body, 7), Ok(None));
-        none(&body(libc::RT_SCOPE_LINK, PERMANENT, "eth0"));
-        none(&body(0, 0, "eth0"));
+        let lasts = |body: &[u8]| parse(body, 7).unwrap().unwrap().lasts;
+        assert!(lasts(&body(0, PERMANENT, "eth0")));
+        assert!(!lasts(&body(libc::RT_SCOPE_LINK, PERMANENT, "eth0")));
+        assert!(!lasts(&body(0, 0, "eth0")));
+        assert!(lasts(&body(0, PERMANENT | libc::IFA_F_SECONDARY, "eth0")));
+        let mut temporary = body(0, libc::IFA_F_TEMPORARY, "eth0");
+        temporary[0] = libc::AF_INET6 as u8;
+        assert_eq!(parse(&temporary, 7), Ok(None));
         assert_eq!(parse(&body(0, PERMANENT, "eth0"), 8), Ok(None));
     }
 

@@ -7,6 +7,7 @@ use super::message::{self, Damaged, Request};
 const HEADER: usize = 16;
 
 const NAME: u16 = libc::IFLA_IFNAME;
+const MASTER: u16 = libc::IFLA_MASTER;
 const NET_NS_PID: u16 = libc::IFLA_NET_NS_PID;
 const NET_NS_FD: u16 = libc::IFLA_NET_NS_FD;
 /// Of linux/if_link.h since Linux 5.13.
@@ -21,6 +22,8 @@ pub(crate) struct Link {
     pub(crate) name: String,
     pub(crate) is_up: bool,
     pub(crate) is_loopback: bool,
+    /// The bridge, or the like, that it is a port of.
+    pub(crate) master: Option<i32>,
 }
 
 /// Where a device goes.
@@ -72,6 +75,13 @@ impl Rtnetlink {
         self.call(request).map(drop)
     }
 
+    /// Makes a device a port of another.
+    pub(crate) fn enslave(&mut self, index: i32, master: i32) -> Result<()> {
+        let request = Request::new(libc::RTM_SETLINK, libc::NLM_F_ACK, &header(index, 0))
+            .attribute(MASTER, &master.to_ne_bytes());
+        self.call(request).map(drop)
+    }
+
     /// Brings a device up.
     pub(crate) fn link_up(&mut self, index: i32) -> Result<()> {
         let request = Request::new(libc::RTM_SETLINK, libc::NLM_F_ACK, &header(index, UP));
@@ -94,10 +104,12 @@ fn header(index: i32, flags: u32) -> [u8; HEADER] {
 fn parse(body: &[u8]) -> std::result::Result<Link, Damaged> {
     let (index, flags) = (message::i32_at(body, 4)?, message::u32_at(body, 8)?);
     let attributes = message::attributes(body, HEADER)?;
-    let (_, name) = attributes.into_iter().find(|(kind, _)| *kind == NAME).ok_or(Damaged)?;
+    let get = |kind| attributes.iter().find(|(other, _)| *other == kind).map(|(_, value)| *value);
+    let master = get(MASTER).map(|value| message::i32_at(value, 0)).transpose()?;
     Ok(Link {
         index,
-        name: message::text(name),
+        name: message::text(get(NAME).ok_or(Damaged)?),
+        master: master.filter(|master| *master != 0),
         is_up: flags & UP != 0,
         is_loopback: flags & libc::IFF_LOOPBACK as u32 != 0,
     })
@@ -108,13 +120,22 @@ mod tests {
     use super::*;
 
     fn body() -> Vec<u8> {
-        let request = Request::new(0, 0, &header(7, UP)).attribute(1, &[6; 6]).text(NAME, "eth0");
+        let request = Request::new(0, 0, &header(7, UP))
+            .attribute(MASTER, &3i32.to_ne_bytes())
+            .attribute(1, &[6; 6])
+            .text(NAME, "eth0");
         request.finish(1).split_off(16)
     }
 
     #[test]
     fn a_device_has_a_number_a_name_and_flags() {
-        let expected = Link { index: 7, name: "eth0".into(), is_up: true, is_loopback: false };
+        let expected = Link {
+            index: 7,
+            name: "eth0".into(),
+            is_up: true,
+            is_loopback: false,
+            master: Some(3),
+        };
         assert_eq!(parse(&body()), Ok(expected));
     }
 

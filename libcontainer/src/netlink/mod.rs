@@ -11,6 +11,7 @@ mod address;
 mod client;
 mod link;
 mod message;
+mod route;
 
 pub(crate) use address::Address;
 pub(crate) use client::{Refusal, Rtnetlink};

@@ -9,7 +9,8 @@
 //! Whoever has the network namespace has the devices from then on: nothing is taken out of it when the
 //! container is deleted. The kernel gives physical devices to the host's first network namespace when
 //! theirs ends, by the names that they have then, and destroys virtual ones. But a creation that fails
-//! has given nobody anything: what it has moved goes back, with its name, number and addresses.
+//! has given nobody anything: what it has moved goes back, with its name, number and addresses, into the
+//! bridge that it was a port of. Routes over it, which may hang on other devices and routes, are only told.
 
 use super::{Child, Process};
 use crate::error::{Error, ErrorKind, Result};
@@ -45,6 +46,7 @@ struct Device {
     /// As it was.
     former: Link,
     addresses: Vec<Address>,
+    routes: usize,
     /// Its number in the container.
     index: i32,
 }
@@ -102,12 +104,14 @@ impl Sides {
         let former = self.find(&device.name)?;
         let name = device.new_name.as_deref().unwrap_or(&former.name);
         self.check_free(name)?;
-        let addresses = self.ours.lasting_addresses(former.index);
+        let addresses = self.ours.addresses(former.index);
         let addresses = addresses.map_err(|no| no.error("read its addresses"))?;
+        let routes = self.ours.count_routes(former.index);
+        let routes = routes.map_err(|no| no.error("count its routes"))?;
         let index = self.free_number(former.index)?;
         let to = Namespace::OfProcess(pid);
         let moved = self.ours.move_link(former.index, to, name, index);
-        let device = Device { field: device.field.clone(), former, addresses, index };
+        let device = Device { field: device.field.clone(), former, addresses, routes, index };
         let Err(no) = moved else { return Ok(device) };
         let error = not_moved(&no);
         // Moved, and then not renamed: it must not stay there.
@@ -162,7 +166,11 @@ impl Sides {
         let link = link.map_err(|no| no.error("look for it in the container"))?;
         let vanished = || Error::new(ErrorKind::Setup, "it has vanished from the container");
         let name = link.ok_or_else(vanished)?.name;
-        add_addresses(&mut self.theirs, device, device.index, &name)?;
+        let names = (device.former.name.as_str(), name.as_str());
+        for address in device.addresses.iter().filter(|address| address.lasts) {
+            let added = self.theirs.add_address(address, device.index, names);
+            added.map_err(|no| not_added(&no, address))?;
+        }
         self.theirs.link_up(device.index).map_err(|no| no.error("bring it up in the container"))
     }
 
@@ -175,14 +183,27 @@ impl Sides {
     }
 
     fn restore(&mut self, device: &Device) -> Result<()> {
-        let Link { index, name, is_up, .. } = &device.former;
+        let Link { index, name, is_up, master, .. } = &device.former;
         let home = Namespace::Open(self.home.as_raw_fd());
         let moved = self.theirs.move_link(device.index, home, name, *index);
         moved.map_err(|no| no.error("move it back"))?;
-        add_addresses(&mut self.ours, device, *index, name)?;
-        match is_up {
-            true => self.ours.link_up(*index).map_err(|no| no.error("bring it up again")),
-            false => Ok(()),
+        for address in &device.addresses {
+            let added = self.ours.add_address(address, *index, (name, name));
+            added.map_err(|no| not_added(&no, address))?;
+        }
+        if let Some(master) = master {
+            let enslaved = self.ours.enslave(*index, *master);
+            enslaved.map_err(|no| no.error("make it a port of its bridge again"))?;
+        }
+        if *is_up {
+            self.ours.link_up(*index).map_err(|no| no.error("bring it up again"))?;
+        }
+        match device.routes {
+            0 => Ok(()),
+            routes => {
+                let text = format!("the routes over it are gone ({routes}); add them again");
+                Err(Error::new(ErrorKind::Setup, text))
+            }
         }
     }
 }
@@ -221,12 +242,8 @@ fn open_there(others: &[(u32, u32)], process: RawFd, to: RawFd) -> ! {
     sys::process::exit(i32::from(sent.is_err()))
 }
 
-fn add_addresses(side: &mut Rtnetlink, device: &Device, index: i32, name: &str) -> Result<()> {
-    let names = (device.former.name.as_str(), name);
-    device.addresses.iter().try_for_each(|address| {
-        let added = side.add_address(address, index, names);
-        added.map_err(|no| no.error(&format!("give it its address {address} again")))
-    })
+fn not_added(no: &Refusal, address: &Address) -> Error {
+    no.error(&format!("give it its address {address} again"))
 }
 
 /// What the kernel's answer to a move means, where it does not say so.

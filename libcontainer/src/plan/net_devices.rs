@@ -38,7 +38,8 @@ pub(super) fn plan(linux: &Linux, host: &Host) -> Result<Vec<NetDevice>> {
 impl NetDevice {
     fn new((name, device): (&String, &oci_spec::runtime::LinuxNetDevice)) -> Self {
         let field = crate::config::field_of(FIELD, name);
-        Self { name: name.clone(), new_name: device.name().clone(), field }
+        let new_name = device.name().clone().filter(|name| !name.is_empty());
+        Self { name: name.clone(), new_name, field }
     }
 }
 

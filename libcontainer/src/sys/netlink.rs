@@ -8,7 +8,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A socket for rtnetlink in the network namespace of the calling thread. The kernel puts its errors
-/// in words on it, and does not send a request back with them.
+/// in words on it, does not send a request back with them, and lists what was asked for alone.
 ///
 /// <https://man7.org/linux/man-pages/man7/netlink.7.html>
 pub(crate) fn open() -> Result<OwnedFd> {
@@ -17,7 +17,7 @@ pub(crate) fn open() -> Result<OwnedFd> {
     let fd = check_int(unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_ROUTE) })?;
     // SAFETY: the kernel has just opened this descriptor for us.
     let socket = unsafe { OwnedFd::from_raw_fd(fd) };
-    for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK] {
+    for option in [libc::NETLINK_EXT_ACK, libc::NETLINK_CAP_ACK, libc::NETLINK_GET_STRICT_CHK] {
         set(&socket, libc::SOL_NETLINK, option, &1_i32)?;
     }
     let patience = libc::timeval { tv_sec: PATIENCE.as_secs() as _, tv_usec: 0 };

@@ -31,10 +31,12 @@ pub(super) fn check(linux: &Linux, findings: &mut Findings) {
             findings.add(&field, wrong);
         }
         let field = format!("{field}.name");
-        if let Some(wrong) = device.name().as_ref().and_then(|name| wrong_name(name, true)) {
+        // An empty one is none.
+        let new_name = device.name().as_ref().filter(|name| !name.is_empty());
+        if let Some(wrong) = new_name.and_then(|name| wrong_name(name, true)) {
             findings.add(&field, wrong);
         }
-        let name = device.name().as_ref().unwrap_or(host_name);
+        let name = new_name.unwrap_or(host_name);
         match taken.insert(name, host_name) {
             Some(other) if !name.contains(NUMBER) => {
                 let text = format!("{name:?} is the name of {} already", join(FIELD, other));
@@ -52,7 +54,6 @@ fn wrong_name(name: &str, may_be_pattern: bool) -> Option<String> {
     let separator =
         |byte: u8| matches!(byte, b'/' | b':' | b'%') || byte.is_ascii_whitespace() || byte == 0x0b;
     match name {
-        "" if may_be_pattern => Some("is empty; leave it out to keep the name".into()),
         "" => Some("has no name; the key is what the host calls the device".into()),
         "lo" => Some("lo is in every network namespace, and none can be moved".into()),
         "." | ".." => Some(format!("{name:?} is no name of a network device")),
