@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use serde_json::json;
+use nix::sched::{CloneFlags, unshare};
+use serde_json::{Value, json};
 
 use super::shell;
 use crate::container::Container;
@@ -28,6 +29,8 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(join_pid),
         root!(join_pid_and_net_and_ipc),
         root!(join_user_and_all),
+        root!(sysctl_in_the_callers_own_refused).only_runc("crun sets it"),
+        root!(other_settings_in_the_callers_own_refused).ours("the peers set them"),
         root!(join_mount).only_runc("crun leaves its cgroup behind"),
         root!(join_pid_of_exited_refused).only_runc("crun leaves its cgroup behind"),
         root!(host_pid),
@@ -85,6 +88,42 @@ fn left_out_ones_are_the_callers(ctx: &Ctx) -> Res {
         same!(report["namespaces"][kind], own(kind)?);
     }
     Ok(())
+}
+
+/// A namespace of the caller's that is named by its path: what is set there is set for the caller.
+fn refused_in_own(ctx: &Ctx, kind: (&str, &str), pointer: &str, value: Value, set: &str) -> Res {
+    let before = fs::read_to_string(set).doing(set)?;
+    let mut container = ctx.container()?;
+    container.remove("/hostname").set(pointer, value);
+    container.namespace(kind.1, Some(&format!("/proc/{}/ns/{}", std::process::id(), kind.0)));
+    let field = pointer.split('/').next_back().unwrap_or_default();
+    container.run()?.refused(&[field])?;
+    same!(fs::read_to_string(set).doing(set)?, before);
+    container.gone()
+}
+
+fn leave(flags: CloneFlags) -> Res {
+    unshare(flags).doing("unshare")
+}
+
+fn sysctl_in_the_callers_own_refused(ctx: &Ctx) -> Res {
+    leave(CloneFlags::CLONE_NEWNET)?;
+    let value = json!({"net.ipv4.ip_default_ttl": "77"});
+    let set = "/proc/sys/net/ipv4/ip_default_ttl";
+    refused_in_own(ctx, ("net", "network"), "/linux/sysctl", value, set)
+}
+
+fn other_settings_in_the_callers_own_refused(ctx: &Ctx) -> Res {
+    leave(CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC)?;
+    let uts = ("uts", "uts");
+    let hostname = "/proc/sys/kernel/hostname";
+    refused_in_own(ctx, uts, "/hostname", "straw".into(), hostname)?;
+    let domainname = "/proc/sys/kernel/domainname";
+    refused_in_own(ctx, uts, "/domainname", "straw".into(), domainname)?;
+    let value = json!({"kernel.domainname": "straw"});
+    refused_in_own(ctx, uts, "/linux/sysctl", value, domainname)?;
+    let value = json!({"kernel.msgmax": "4000"});
+    refused_in_own(ctx, ("ipc", "ipc"), "/linux/sysctl", value, "/proc/sys/kernel/msgmax")
 }
 
 fn cgroup(ctx: &Ctx) -> Res {

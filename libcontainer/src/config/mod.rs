@@ -41,7 +41,8 @@ pub use validate::{
     validate_resources,
 };
 pub(crate) use validate::{
-    MountIds, MountMappings, device_rule_problem, mounts_are_the_callers, validate_schemata,
+    MountIds, MountMappings, device_rule_problem, mounts_are_the_callers, namespace_of_sysctl,
+    validate_schemata,
 };
 
 /// What `config.json` says

@@ -3,7 +3,7 @@
 use super::idmap::Namespaces;
 use crate::config::namespaces;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Host, Input, Namespace};
+use crate::plan::{Host, Input, Namespace, Plan};
 use crate::sys::mount::MountAttr;
 use crate::sys::{file, mount, process};
 use std::ffi::{CStr, CString};
@@ -27,11 +27,12 @@ impl AsRawFd for Opened {
     }
 }
 
-pub(super) fn open(inputs: &[Input], host: &Host) -> Result<Vec<Opened>> {
+pub(super) fn open(plan: &Plan, host: &Host) -> Result<Vec<Opened>> {
+    let inputs = &plan.inputs;
     let mut namespaces = Namespaces::new(host);
     let mut all: Vec<Opened> = Vec::with_capacity(inputs.len());
     for input in inputs {
-        let opened = open_one(input)?;
+        let opened = open_one(plan, input)?;
         if let Opened::Owned(tree) = &opened {
             namespaces.map(tree.as_fd(), input, |place| all.get(place).map(Opened::as_raw_fd))?;
         }
@@ -40,10 +41,16 @@ pub(super) fn open(inputs: &[Input], host: &Host) -> Result<Vec<Opened>> {
     Ok(all)
 }
 
-fn open_one(input: &Input) -> Result<Opened> {
+fn open_one(plan: &Plan, input: &Input) -> Result<Opened> {
     match input {
         Input::Namespace { kind, path, field } => {
-            namespace(*kind, path).map_err(|error| error.field(field.clone())).map(Opened::Owned)
+            let opened = namespace(*kind, path).map_err(|error| error.field(field.clone()))?;
+            if let Some(setting) = plan.changed_in(*kind)
+                && is_our_own(*kind, &opened)?
+            {
+                return Err(of_the_caller(setting, *kind, field));
+            }
+            Ok(Opened::Owned(opened))
         }
         Input::Tree { path, recursive, propagation, field, .. } => {
             tree(path, *recursive, propagation.as_ref())
@@ -81,7 +88,7 @@ fn namespace(kind: Namespace, path: &CStr) -> Result<OwnedFd> {
     if !is_namespace || file::namespace_type(fd.as_raw_fd()) != Ok(kind.flag) {
         return Err(wrong());
     }
-    if kind == namespaces::MOUNT && is_our_own(&fd)? {
+    if kind == namespaces::MOUNT && is_our_own(kind, &fd)? {
         // Nothing would take away what is mounted in it.
         let text = format!(
             "path {name} is the caller's own mount namespace; leave the entry out to use that, or path to make another"
@@ -91,12 +98,21 @@ fn namespace(kind: Namespace, path: &CStr) -> Result<OwnedFd> {
     Ok(fd)
 }
 
-fn is_our_own(mounts: &OwnedFd) -> Result<bool> {
-    const OURS: &str = "/proc/thread-self/ns/mnt";
-    let named = file::fstat(mounts.as_raw_fd())
-        .map_err(|errno| Error::system("look at the mount namespace", errno))?;
+/// What is set there would be set for the caller, too, and whoever else has the namespace.
+fn of_the_caller(setting: &str, kind: Namespace, field: &str) -> Error {
+    let text = format!(
+        "would be set for the caller, whose own {} namespace {field} names; take it out, or name another namespace",
+        kind.name
+    );
+    Error::new(ErrorKind::InvalidConfig, text).field(setting)
+}
+
+fn is_our_own(kind: Namespace, named: &OwnedFd) -> Result<bool> {
+    let ours = format!("/proc/thread-self/ns/{}", kind.file);
+    let named = file::fstat(named.as_raw_fd())
+        .map_err(|errno| Error::system(format!("look at the {} namespace", kind.name), errno))?;
     let ours =
-        std::fs::metadata(OURS).map_err(|error| Error::system(format!("stat {OURS}"), error))?;
+        std::fs::metadata(&ours).map_err(|error| Error::system(format!("stat {ours}"), error))?;
     Ok((named.st_dev, named.st_ino) == (ours.dev(), ours.ino()))
 }
 

@@ -174,7 +174,7 @@ impl Drop for Child {
 /// Starts the child and answers it until it is ready.
 pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready> {
     filter::check_flags(launch.plan)?;
-    let inputs = inputs::open(&launch.plan.inputs, launch.host)?;
+    let inputs = inputs::open(launch.plan, launch.host)?;
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
     let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;

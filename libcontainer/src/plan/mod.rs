@@ -254,6 +254,12 @@ impl Plan {
         (0..).zip(&self.joiner).map(at(true)).chain((0..).zip(&self.steps).map(at(false)))
     }
 
+    /// The field that first changes a setting of the container's namespace of this kind.
+    pub(crate) fn changed_in(&self, kind: Namespace) -> Option<&str> {
+        let changing = self.steps.iter().find(|step| step.op.changes() == Some(kind));
+        changing.map(|step| step.field.as_str())
+    }
+
     /// Whether the program is to have a label of AppArmor or SELinux.
     pub(crate) fn has_labels(&self) -> bool {
         self.labels().next().is_some()

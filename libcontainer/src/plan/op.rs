@@ -3,7 +3,7 @@
 use super::attributes::{IoPriority, MemoryPolicy, Scheduler};
 use super::labels::Labelled;
 use super::mount::{BindSource, MountPlan};
-use super::namespaces::Flags;
+use super::namespaces::{self, Flags, Namespace};
 use super::paths::RootPath;
 use crate::config::List;
 use crate::sys::identity::CapabilitySets;
@@ -247,6 +247,20 @@ impl fmt::Display for Step {
         match self.field.as_str() {
             "" => write!(f, "{:#}", self.op),
             field => write!(f, "{:#}  <- {field}", self.op),
+        }
+    }
+}
+
+impl Op {
+    /// The kind of namespace of which it changes a setting.
+    pub(crate) fn changes(&self) -> Option<Namespace> {
+        match self {
+            Self::Hostname(_) | Self::Domainname(_) => Some(namespaces::UTS),
+            Self::Sysctl { path, .. } => {
+                let path = path.to_str().ok()?.strip_prefix("sys/")?;
+                crate::config::namespace_of_sysctl(path).map(Namespace::of)
+            }
+            _ => None,
         }
     }
 }

@@ -31,6 +31,7 @@ mod version;
 use oci_spec::runtime::{Linux, Process, Spec};
 
 pub use resources::validate_resources;
+pub(crate) use sysctl::namespace_of_sysctl;
 pub use sysctl::sysctl_path;
 
 pub(super) use capabilities::names as capability_names;

@@ -50,6 +50,12 @@ fn swapped(character: char) -> char {
     }
 }
 
+/// The kind of namespace for which the kernel keeps the sysctl of this path; `None` for the whole machine.
+pub(crate) fn namespace_of_sysctl(path: &str) -> Option<LinuxNamespaceType> {
+    let keeps = |known: &str| known == path || (known.ends_with('/') && path.starts_with(known));
+    NAMESPACED.iter().find(|(known, _)| keeps(known)).map(|row| row.1)
+}
+
 pub(super) fn check(spec: &Spec, linux: &Linux, findings: &mut Findings) {
     // In the order of the names, since a hash map has none and messages should not change places.
     let mut names = linux.sysctl().iter().flat_map(HashMap::keys).collect::<Vec<_>>();
@@ -70,11 +76,8 @@ fn one(name: &str, spec: &Spec, linux: &Linux) -> Result<(), String> {
         }
         _ => (),
     }
-    let namespace = NAMESPACED
-        .iter()
-        .find(|(known, _)| *known == path || (known.ends_with('/') && path.starts_with(known)))
-        .ok_or("belongs to the whole machine; only sysctls of a namespace can be set")?
-        .1;
+    let namespace = namespace_of_sysctl(&path)
+        .ok_or("belongs to the whole machine; only sysctls of a namespace can be set")?;
     match origin(Some(linux), namespace) {
         Origin::Host => {
             Err(format!("needs a namespace of type {} in linux.namespaces", word(namespace)))
