@@ -1,9 +1,10 @@
 //! The mounts of the config: what is mounted, where, and with which options.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
 
 use crate::container::Container;
 use crate::ctx::Ctx;
@@ -51,6 +52,8 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(proc_is_the_containers),
         root!(sysfs_is_read_only),
         either!(sys_without_network_namespace),
+        root!(sys_bind_read_only_is_so_below).ours("the peers leave what is below writable"),
+        root!(sys_bind_read_only_of_who_may_change_it),
         either!(devpts),
         either!(mqueue),
         either!(shm),
@@ -496,6 +499,38 @@ fn sysfs_is_read_only(ctx: &Ctx) -> Res {
     let out = container.run()?.failed()?;
     same!(out.text(), "lo");
     Ok(())
+}
+
+/// The host's `/sys`, read-only, with something of the host's mounted below it.
+fn sys_bind<'a>(ctx: &'a Ctx) -> Res<Container<'a>> {
+    unshare(CloneFlags::CLONE_NEWNS).doing("unshare")?;
+    let none = None::<&str>;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).doing("private")?;
+    mount(Some("straw"), "/sys/bus", Some("tmpfs"), MsFlags::empty(), none).doing("mount")?;
+    let mut container = ctx.container()?;
+    container.bind(Path::new("/sys"), "/sys", &["rbind", "ro"]);
+    container.sh("mkdir /sys/x; echo written >/sys/bus/x && cat /sys/bus/x");
+    Ok(container)
+}
+
+fn sys_bind_read_only_is_so_below(ctx: &Ctx) -> Res {
+    let container = sys_bind(ctx)?;
+    let out = container.run()?.is(1)?;
+    same!(out.err.matches("Read-only file system").count(), 2);
+    container.gone()
+}
+
+fn sys_bind_read_only_of_who_may_change_it(ctx: &Ctx) -> Res {
+    let mut container = sys_bind(ctx)?;
+    container.all_capabilities();
+    let out = container.run()?.is(0)?.prints("written")?;
+    same!(out.err.matches("Read-only file system").count(), 1);
+    // In a user namespace it is over that alone.
+    container.map_ids(100_000, 65_536);
+    if ctx.runtime.ends_with("skep") {
+        container.run()?.is(1)?.says_one_of(&["read-only file system"])?;
+    }
+    container.gone()
 }
 
 /// Root: the host's network, sysfs all the same. Ordinary user: `/sys` bound.

@@ -10,7 +10,7 @@ use super::op::{Op, Step};
 use super::paths::{RootPath, c_path, c_string};
 use crate::error::{Error, ErrorKind, Result};
 use crate::sys::mount::MountAttr;
-use oci_spec::runtime::Mount;
+use oci_spec::runtime::{Capability, Mount};
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::path::Path;
@@ -72,6 +72,7 @@ fn entries(planner: &mut Planner) -> Result<Entries> {
         own_pid_namespace: planner.namespaces.has(namespaces::PID),
         new_cgroup_namespace: planner.namespaces.is_new(namespaces::CGROUP),
         cgroup: planner.cgroup,
+        privileged: is_privileged(planner),
         label: label.as_deref(),
     };
     let mut entries = Entries { trees: vec![root(planner)?], mounts: Vec::new() };
@@ -87,6 +88,15 @@ fn entries(planner: &mut Planner) -> Result<Entries> {
         entries.add(planned.map_err(|error| error.field(field.clone()))?, field);
     }
     Ok(entries)
+}
+
+/// Whether the process may change all mounts, also those of the host that the container is given.
+fn is_privileged(planner: &Planner) -> bool {
+    let sets = planner.process.capabilities().as_ref();
+    let bounding = sets.and_then(|sets| sets.bounding().as_ref());
+    !planner.namespaces.has(namespaces::USER)
+        && !planner.host.in_user_namespace
+        && bounding.is_some_and(|bounding| bounding.contains(&Capability::SysAdmin))
 }
 
 impl Entries {

@@ -87,6 +87,8 @@ pub(crate) struct Given<'a> {
     pub(crate) new_cgroup_namespace: bool,
     /// The container's cgroup, if it is to have one.
     pub(crate) cgroup: Option<&'a Place>,
+    /// The process has CAP_SYS_ADMIN on the host.
+    pub(crate) privileged: bool,
     /// `linux.mountLabel`
     pub(crate) label: Option<&'a str>,
 }
@@ -118,8 +120,10 @@ pub(crate) fn plan(mount: &Mount, given: &Given) -> Result<Told> {
     let label = label(&options, bind.is_some() || options.remount, fstype, given);
     options.context = label.filter(|label| label.0 == Way::Option).map(|label| label.1.to_owned());
     let label_root = label.is_some_and(|label| label.0 == Way::Attribute);
-    // The host's cgroups are mounted below its /sys, and an ordinary user's own are his to write to (CVE-2023-25809).
-    if bind == Some(true) && target.lexical() == "sys" {
+    // The host's cgroups are mounted below its /sys, and an ordinary user's own are his to write to
+    // (CVE-2023-25809). Nobody is kept out who may mount it all again; what the engine gives him to write to
+    // is below that, too (/sys/fs/bpf).
+    if bind == Some(true) && target.lexical() == "sys" && !given.privileged {
         options.read_only_throughout();
     }
     let base = |source, target_kind, name| {

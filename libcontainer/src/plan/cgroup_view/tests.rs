@@ -39,6 +39,7 @@ fn planned(
         own_pid_namespace: true,
         new_cgroup_namespace: new,
         cgroup,
+        privileged: false,
         label: None,
     };
     let target = RootPath::new("/sys/fs/cgroup").expect("path");

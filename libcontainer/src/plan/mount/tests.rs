@@ -12,6 +12,7 @@ fn labelled(json: &str, label: Option<&str>) -> Result<Told> {
         own_pid_namespace: true,
         new_cgroup_namespace: true,
         cgroup: None,
+        privileged: false,
         label,
     };
     plan(&mount, &given)
