@@ -121,6 +121,7 @@ impl<'a> Hooks<'a> {
         let mut numbered = hooks.iter().enumerate();
         numbered.try_for_each(|(number, hook)| {
             let name = name(kind, number, hook);
+            check_exit_status(&name)?;
             let (stdin, output) = (memory_file(&state)?, memory_file(b"")?);
             let wanted = HookPlan {
                 hook,
@@ -215,6 +216,7 @@ fn memory_file(bytes: &[u8]) -> Result<OwnedFd> {
 }
 
 fn run_outside(name: &str, hook: &Hook, state: &[u8]) -> Result<()> {
+    check_exit_status(name)?;
     let mut command = Command::new(hook.path());
     if let [first, rest @ ..] = hook.args().as_deref().unwrap_or_default() {
         command.arg0(first).args(rest);
@@ -230,6 +232,10 @@ fn run_outside(name: &str, hook: &Hook, state: &[u8]) -> Result<()> {
     let pidfd = sys::process::pidfd_open(child.id() as i32)
         .map_err(|errno| Error::system("pidfd_open", errno))?;
     finish(name, hook, &pidfd, output)
+}
+
+fn check_exit_status(name: &str) -> Result<()> {
+    parent::check_exit_status().map_err(|error| failed(name, &error.to_string()))
 }
 
 /// Waits for a hook, no longer than it may take; then it is killed. What it has printed is not the

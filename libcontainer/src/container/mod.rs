@@ -76,7 +76,8 @@ impl Spawned {
     ///
     /// # Errors
     ///
-    /// Those of waitid(2): ECHILD when somebody else has reaped it.
+    /// Those of waitid(2): ECHILD when somebody else has reaped it, be it the kernel, since the caller
+    /// ignores SIGCHLD.
     pub fn wait(&self) -> io::Result<ExitStatus> {
         match sys::process::wait(self.pidfd.as_raw_fd(), true)? {
             Some(sys::process::Ended::Exited(code)) => Ok(ExitStatus::from_raw((code & 0xff) << 8)),

@@ -45,6 +45,7 @@ fn put(pid: i32, file: &str, text: &str, field: &str) -> Result<()> {
 
 /// Both helpers at the same time: each is a program that reads the user database.
 fn through_helpers(pid: i32, maps: &IdMaps) -> Result<()> {
+    super::check_exit_status().map_err(|error| error.field(UID_FIELD))?;
     let uids = helper("newuidmap", pid, &maps.uids, UID_FIELD)?;
     let gids = helper("newgidmap", pid, &maps.gids, GID_FIELD);
     let uids = finish("newuidmap", uids, "/etc/subuid", UID_FIELD);

@@ -513,6 +513,13 @@ impl Ready {
 /// The first process, and the other side of its terminal.
 type Started = (i32, OwnedFd, Option<OwnedFd>);
 
+/// What a program says by its exit status is lost on a caller that ignores SIGCHLD.
+pub(crate) fn check_exit_status() -> Result<()> {
+    let text = "the caller ignores SIGCHLD, so the kernel keeps no exit status of what runs here; set it to SIG_DFL, or to a handler";
+    let error = || Error::new(ErrorKind::Setup, text);
+    if sys::signal::keeps_exit_status() { Ok(()) } else { Err(error()) }
+}
+
 fn out_of_turn(message: &Message) -> Error {
     let text = format!("the container's process said {:?} out of turn", message.kind);
     Error::new(ErrorKind::Setup, text)

@@ -29,6 +29,18 @@ pub(crate) fn reset(signal: i32) -> Result<()> {
     done(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) })
 }
 
+/// Whether the kernel keeps the exit status of children that execute a program: not for who ignores SIGCHLD.
+///
+/// <https://man7.org/linux/man-pages/man2/wait.2.html>
+pub(crate) fn keeps_exit_status() -> bool {
+    // SAFETY: sigaction is plain numbers.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: `action` is valid for writing; nothing is changed.
+    let asked = done(unsafe { libc::sigaction(libc::SIGCHLD, std::ptr::null(), &raw mut action) });
+    asked.is_err()
+        || (action.sa_sigaction != libc::SIG_IGN && action.sa_flags & libc::SA_NOCLDWAIT == 0)
+}
+
 fn empty_set() -> libc::sigset_t {
     // SAFETY: sigset_t is plain numbers; all zero is the empty set on Linux.
     unsafe { std::mem::zeroed() }
