@@ -41,7 +41,7 @@ fn joins_processes(spec: &Spec) -> bool {
 /// Returns where nothing is to be done, or nothing can be: on a kernel or in a sandbox that forbids the mount.
 fn protect() {
     const SELF: &std::ffi::CStr = c"/proc/self/exe";
-    if sys::is_on_read_only_mount(SELF) {
+    if sys::is_read_only_copy(SELF) {
         return;
     }
     let args = std::env::args_os().map(|arg| CString::new(arg.into_vec()));

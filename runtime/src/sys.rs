@@ -111,12 +111,16 @@ fn wait(which: libc::idtype_t, id: libc::id_t, flags: i32) -> i32 {
     unsafe { info.si_pid() }
 }
 
-/// Whether the file at `path` cannot be written to for the mount that it is on.
+/// Whether the magic link at `path` leads to what [`read_only_copy`] made: a file that is a mount by itself,
+/// attached nowhere, has no name but that of a root directory. A mount of the host's that is read-only does not
+/// do: it may become writable (`mount -o remount,rw`), and with it whatever was opened through it.
 ///
 /// <https://man7.org/linux/man-pages/man3/statvfs.3.html>
-pub(crate) fn is_on_read_only_mount(path: &CStr) -> bool {
+pub(crate) fn is_read_only_copy(path: &CStr) -> bool {
+    let name = nix::fcntl::readlink(path);
     let found = nix::sys::statvfs::statvfs(path);
-    found.is_ok_and(|found| found.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
+    name.is_ok_and(|name| name.as_encoded_bytes().ends_with(b"/"))
+        && found.is_ok_and(|found| found.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
 }
 
 /// A mount of the file at `path`, read-only and attached nowhere.
@@ -186,3 +190,18 @@ pub(crate) const STDIO: [BorrowedFd<'static>; 3] = [
     // SAFETY: as above.
     unsafe { BorrowedFd::borrow_raw(2) },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_read_only_copy_is_told_from_the_file() {
+        const SELF: &CStr = c"/proc/self/exe";
+        assert!(!is_read_only_copy(SELF));
+        // It takes CAP_SYS_ADMIN.
+        let Ok(copy) = read_only_copy(SELF) else { return };
+        let link = CString::new(format!("/proc/self/fd/{}", copy.as_raw_fd())).unwrap();
+        assert!(is_read_only_copy(&link));
+    }
+}
