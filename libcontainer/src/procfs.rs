@@ -1,7 +1,10 @@
 //! Small files of procfs and sysfs, in as few system calls as they take.
 
+use crate::error::{Error, Result};
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Larger than any file that is read here, so that one read(2) gives all of it: procfs makes the
@@ -22,6 +25,15 @@ pub(crate) fn read_all(mut file: File) -> io::Result<String> {
         file.read_to_end(&mut text)?;
     }
     String::from_utf8(text).map_err(|_| io::ErrorKind::InvalidData.into())
+}
+
+/// What tells a namespace of a process from others: the inode of its file, since all namespaces are in
+/// one file system. `process` is a name in `/proc`, and `file` one in its `ns`.
+pub(crate) fn namespace(process: impl Display, file: &str) -> Result<u64> {
+    let path = format!("/proc/{process}/ns/{file}");
+    let metadata = std::fs::metadata(&path);
+    let inode = metadata.map(|metadata| metadata.ino());
+    inode.map_err(|error| Error::system(format!("stat {path}"), error))
 }
 
 /// Of proc_pid_stat(5), what is asked for here.
@@ -60,6 +72,15 @@ mod tests {
         let stat = Stat::parse(&format!("7 (a) R (b) S {numbers}\n"));
         assert_eq!(stat, Some(Stat { state: 'S', start_time: 22, ignored: 33 }));
         assert_eq!(Stat::parse("7 (a) S 1 2"), None);
+    }
+
+    #[test]
+    fn namespaces_are_told_apart() {
+        let of = |process: &str, file| super::namespace(process, file).unwrap();
+        assert_eq!(of("self", "user"), of("thread-self", "user"));
+        assert_ne!(of("self", "user"), of("self", "mnt"));
+        let missing = super::namespace(0, "mnt").unwrap_err().to_string();
+        assert!(missing.starts_with("stat /proc/0/ns/mnt: "), "{missing}");
     }
 
     #[test]

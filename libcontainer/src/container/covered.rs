@@ -8,10 +8,10 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::c_path;
+use crate::procfs;
 use crate::sys::{self, file, mount};
 use serde::{Deserialize, Serialize};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -27,7 +27,14 @@ pub(super) struct Covered {
 
 impl Covered {
     pub(super) fn at(rootfs: &Path) -> Result<Self> {
-        let found = || Ok(Self { namespace: namespace()?, mount: look(rootfs)?.1, root: None });
+        let found = || {
+            check_coverable(rootfs)?;
+            Ok(Self {
+                namespace: procfs::namespace("thread-self", "mnt")?,
+                mount: look(rootfs)?.1,
+                root: None,
+            })
+        };
         found().map_err(|error: Error| error.field("root.path"))
     }
 
@@ -47,7 +54,7 @@ impl Covered {
         let left = |why: &str| {
             Err(Error::new(ErrorKind::System, format!("{}: {why}; unmount it", rootfs.display())))
         };
-        if namespace()? != self.namespace {
+        if procfs::namespace("thread-self", "mnt")? != self.namespace {
             return left("it was mounted in another mount namespace than this");
         }
         let (directory, number) = look(rootfs)?;
@@ -63,6 +70,16 @@ impl Covered {
     }
 }
 
+/// What is mounted over the caller's `/` cannot be reached from there any more, nor taken away.
+fn check_coverable(rootfs: &Path) -> Result<()> {
+    let is_root = rootfs.canonicalize().is_ok_and(|path| path == Path::new("/"));
+    let text = format!(
+        "{} is the caller's root, which the container's mounts would cover for good; add a mount namespace to linux.namespaces",
+        rootfs.display()
+    );
+    if is_root { Err(Error::new(ErrorKind::InvalidConfig, text)) } else { Ok(()) }
+}
+
 /// What is at the path now, and the number of the mount that it is on.
 fn look(rootfs: &Path) -> Result<(OwnedFd, u64)> {
     let path = c_path(rootfs)?;
@@ -70,10 +87,4 @@ fn look(rootfs: &Path) -> Result<(OwnedFd, u64)> {
     directory
         .and_then(|fd| mount::mount_id(fd.as_raw_fd()).map(|number| (fd, number)))
         .map_err(|errno| Error::system(rootfs.display().to_string(), errno))
-}
-
-fn namespace() -> Result<u64> {
-    let metadata = std::fs::metadata("/proc/thread-self/ns/mnt");
-    let inode = metadata.map(|metadata| metadata.ino());
-    inode.map_err(|error| Error::system("look at the mount namespace", error))
 }

@@ -336,7 +336,6 @@ impl<'a> Planner<'a> {
         let hooks = crate::hooks::run_before_pivot(self.spec);
         let on_host = crate::config::mounts_are_the_callers(self.spec);
         if on_host {
-            filesystem::check_coverable(&self.bundle.rootfs())?;
             self.plan.warnings.push(ON_HOST.into());
         }
         let has_mounts = on_host || self.namespaces.has(namespaces::MOUNT);

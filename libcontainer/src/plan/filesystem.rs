@@ -8,12 +8,11 @@ use super::mount_options;
 use super::namespaces;
 use super::op::{Op, Step};
 use super::paths::{RootPath, c_path, c_string};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::sys::mount::MountAttr;
 use oci_spec::runtime::{Capability, Mount};
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::path::Path;
 
 /// Where a host path's tree is opened.
 struct Opened {
@@ -309,17 +308,6 @@ pub(super) fn restrict(planner: &mut Planner) -> Result<()> {
         planner.push(Op::Mask(RootPath::new(path)?), &format!("linux.maskedPaths[{number}]"));
     }
     Ok(())
-}
-
-/// What is mounted over the caller's `/` cannot be reached from there any more, nor taken away.
-pub(super) fn check_coverable(rootfs: &Path) -> Result<()> {
-    let is_root = rootfs.canonicalize().is_ok_and(|path| path == Path::new("/"));
-    let text = format!(
-        "{} is the caller's root, which the container's mounts would cover for good; add a mount namespace to linux.namespaces",
-        rootfs.display()
-    );
-    let error = || Error::new(ErrorKind::InvalidConfig, text).field("root.path");
-    if is_root { Err(error()) } else { Ok(()) }
 }
 
 /// Where nothing is to be mounted, and there is no mount namespace: the directory is the root as it is.
