@@ -21,7 +21,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use oci_spec::runtime::{Hook, Spec};
 use serde_json::{Value, json};
 use std::cell::Cell;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
@@ -316,15 +316,11 @@ pub(crate) fn namespaces_of(spec: &Spec, pid: i32, host: &Host) -> Result<u64> {
     for kind in ALL_NAMESPACES {
         let named = configured.iter().any(|namespace| namespace_of(namespace.typ()) == kind);
         let compare = host.is_rootless() || kind.flag == libc::CLONE_NEWUSER as u64;
-        let own = || Ok(link(&pid.to_string(), kind.file)? == link("self", kind.file)?);
+        let own =
+            || Ok(procfs::namespace(pid, kind.file)? == procfs::namespace("self", kind.file)?);
         if named && !(compare && own()?) {
             flags |= kind.flag;
         }
     }
     Ok(flags)
-}
-
-fn link(pid: &str, file: &str) -> Result<std::path::PathBuf> {
-    let path = format!("/proc/{pid}/ns/{file}");
-    fs::read_link(&path).map_err(|error| Error::system(format!("read {path}"), error))
 }

@@ -4,7 +4,7 @@ use super::directory::Directory;
 use super::record::{Init, Record};
 use crate::cgroup::Place;
 use crate::error::{Error, Result};
-use crate::procfs::Stat;
+use crate::procfs::{self, Stat};
 use crate::sys::process;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -117,14 +117,14 @@ pub(super) fn open_init(record: &Record) -> Option<(i32, OwnedFd)> {
 
 /// Without a cgroup, the processes of a container are those of its pid namespace, if that is its own.
 pub(super) fn processes_of(pid: i32) -> Result<Vec<i32>> {
-    let namespace = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
-    let own = fs::read_link("/proc/self/ns/pid").ok();
-    let Some(wanted) = namespace(pid).filter(|wanted| Some(wanted) != own.as_ref()) else {
+    let namespace = |pid: i32| procfs::namespace(pid, "pid").ok();
+    let own = procfs::namespace("self", "pid").ok();
+    let Some(wanted) = namespace(pid).filter(|&wanted| Some(wanted) != own) else {
         return Ok(vec![pid]);
     };
     let entries = fs::read_dir("/proc").map_err(|error| Error::system("read /proc", error))?;
     let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let mut pids: Vec<i32> = pids.filter(|pid| namespace(*pid).as_ref() == Some(&wanted)).collect();
+    let mut pids: Vec<i32> = pids.filter(|pid| namespace(*pid) == Some(wanted)).collect();
     pids.sort_unstable();
     Ok(pids)
 }

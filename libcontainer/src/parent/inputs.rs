@@ -4,11 +4,11 @@ use super::idmap::Namespaces;
 use crate::config::namespaces;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Input, Namespace, Plan};
+use crate::procfs;
 use crate::sys::mount::MountAttr;
 use crate::sys::{file, mount, process};
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::MetadataExt;
 
 const NSFS_MAGIC: libc::c_long = 0x6e73_6673;
 
@@ -108,12 +108,9 @@ fn of_the_caller(setting: &str, kind: Namespace, field: &str) -> Error {
 }
 
 fn is_our_own(kind: Namespace, named: &OwnedFd) -> Result<bool> {
-    let ours = format!("/proc/thread-self/ns/{}", kind.file);
     let named = file::fstat(named.as_raw_fd())
         .map_err(|errno| Error::system(format!("look at the {} namespace", kind.name), errno))?;
-    let ours =
-        std::fs::metadata(&ours).map_err(|error| Error::system(format!("stat {ours}"), error))?;
-    Ok((named.st_dev, named.st_ino) == (ours.dev(), ours.ino()))
+    Ok(named.st_ino == procfs::namespace("thread-self", kind.file)?)
 }
 
 /// A copy of a host tree.

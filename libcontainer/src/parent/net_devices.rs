@@ -16,11 +16,10 @@ use super::{Child, Process};
 use crate::error::{Error, ErrorKind, Result};
 use crate::netlink::{Address, Link, Namespace, Refusal, Rtnetlink};
 use crate::plan::NetDevice;
-use crate::procfs::Stat;
+use crate::procfs::{self, Stat};
 use crate::sys::{self, Errno, clone, file, netlink, socket};
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::MetadataExt;
 
 /// A network namespace with more devices in a row than that has no place for ours.
 const MOST_NUMBERS: i32 = 4096;
@@ -79,13 +78,10 @@ impl Sides {
     fn open(process: Process) -> Result<Self> {
         const FIELD: &str = "linux.netDevices";
         const HOME: &str = "/proc/thread-self/ns/net";
-        let failed =
-            |doing: String| |error: std::io::Error| Error::system(doing, error).field(FIELD);
-        let home = File::open(HOME).map_err(failed(format!("open {HOME}")))?;
-        let there = format!("/proc/{}/ns/net", process.pid);
-        let there = std::fs::metadata(&there).map_err(failed(format!("stat {there}")))?;
-        let here = home.metadata().map_err(failed(format!("stat {HOME}")))?;
-        if (here.dev(), here.ino()) == (there.dev(), there.ino()) {
+        let failed = |error| Error::system(format!("open {HOME}"), error).field(FIELD);
+        let home = File::open(HOME).map_err(failed)?;
+        let net = |of: &str| procfs::namespace(of, "net").map_err(|error| error.field(FIELD));
+        if net("thread-self")? == net(&process.pid.to_string())? {
             let text = "the container's network namespace is the caller's own, where the devices are already; leave them out, or name another namespace in linux.namespaces";
             return Err(Error::new(ErrorKind::InvalidConfig, text).field(FIELD));
         }

@@ -2,6 +2,7 @@
 
 use crate::cgroup::{Layout, Mounted};
 use crate::error::{Error, Result};
+use crate::procfs;
 use crate::sys;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
@@ -44,7 +45,7 @@ impl Host {
         let capabilities = sys::identity::capabilities()
             .map(|sets| sets.effective)
             .map_err(|errno| Error::system("capget", errno))?;
-        let in_user_namespace = user_namespace()? != INITIAL_USER_NAMESPACE;
+        let in_user_namespace = procfs::namespace("self", "user")? != INITIAL_USER_NAMESPACE;
         let owns_mounts = !in_user_namespace || owns_mounts().unwrap_or(false);
         Ok(Self {
             euid,
@@ -86,18 +87,12 @@ impl Host {
 /// kernel's interface since Linux 3.8.
 const INITIAL_USER_NAMESPACE: u64 = 0xEFFF_FFFD;
 
-fn user_namespace() -> Result<u64> {
-    const PATH: &str = "/proc/self/ns/user";
-    let metadata = std::fs::metadata(PATH);
-    metadata.map(|file| file.ino()).map_err(|error| Error::system(format!("stat {PATH}"), error))
-}
-
 /// Compares the user namespace that owns our mount namespace with our own.
 fn owns_mounts() -> std::io::Result<bool> {
     let mounts = std::fs::File::open("/proc/self/ns/mnt")?;
     let owner =
         std::fs::File::from(sys::file::owning_user_namespace(mounts.as_raw_fd())?).metadata()?;
-    Ok(user_namespace().is_ok_and(|own| owner.ino() == own))
+    Ok(procfs::namespace("self", "user").is_ok_and(|own| owner.ino() == own))
 }
 
 #[cfg(test)]
