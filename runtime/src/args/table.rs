@@ -110,7 +110,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         details: "Those that are given, and all of them or, if the kernel refuses one, none. A 0 leaves a limit as it \
             is, but for --cpu-quota (none), --cpu-period (the kernel's default), --cpu-burst and --cpu-idle. SIZE is \
             -1 (no limit) or a number of bytes, with b, k, m, g, t or p if you like. FILE is JSON like config.json's \
-            linux.resources, and - is stdin; then the other flags are ignored.",
+            linux.resources, and - is stdin; then the other flags are ignored, but for --l3-cache-schema and \
+            --mem-bw-schema, for which it has no field.",
         operands: &[ID],
         flags: commands::update::FLAGS,
         run: commands::update::run,

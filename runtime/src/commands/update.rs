@@ -37,7 +37,7 @@ pub(crate) const FLAGS: &[Flag] = &[
     f::MEM_BW_SCHEMA,
 ];
 
-/// Those that `--resources` stands for.
+/// Those that `--resources` stands for, and the help says so: all but the last two.
 fn limits() -> &'static [Flag] {
     &FLAGS[1..FLAGS.len() - 2]
 }
