@@ -1,9 +1,9 @@
 //! `create` and `run`.
 //!
 //! The order, so that whatever is left after a SIGKILL can be found and removed: the directory,
-//! locked; state.json with the names of the cgroup and the resctrl group; those; the child; state.json with its pid; only
-//! then may the child go on to wait for `start`, or to its program. A child whose parent is gone
-//! before that ends by itself.
+//! locked; state.json with the names of the cgroup and the resctrl group; those; the child; state.json
+//! with its pid; only then may the child go on to wait for `start`, or to its program. A child whose
+//! parent is gone before that ends by itself.
 
 use super::agent::Agent;
 use super::covered::Covered;

@@ -1,4 +1,6 @@
-//! What a child in a user namespace is refused and its parent is not.
+//! Attributes that a child may not give itself and its parent may give it: one in a user namespace is
+//! refused them, and one that enters a container has no capabilities any more when a scheduler that children
+//! do not inherit is set.
 
 use super::explain;
 use crate::child::Message;

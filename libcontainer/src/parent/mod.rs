@@ -525,7 +525,8 @@ fn out_of_turn(message: &Message) -> Error {
     Error::new(ErrorKind::Setup, text)
 }
 
-/// The socket closes when the child executes its program, or has its labels and waits for `start`; before that a message says what failed.
+/// The socket closes when the child executes its program, or has its labels and waits for `start`;
+/// before that a message says what failed.
 fn await_exec(socket: &OwnedFd, plan: &Plan) -> Result<()> {
     match receive(socket)?.0 {
         Some(message) if message.kind == Kind::Failed => Err(explain::failed(plan, &message)),
