@@ -1,5 +1,6 @@
 //! What a hostile process inside a container does, over and over, until it is killed.
 
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
@@ -9,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
+use serde_json::json;
 
-use crate::{say, sys};
+use crate::{field, say, sys};
 
 /// Exchanges pairs of paths as fast as the kernel does it.
 pub(crate) fn exchange(paths: &[String]) -> ! {
@@ -76,11 +78,15 @@ fn pids() -> impl Iterator<Item = String> {
         .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Looks into what each new process has open, as long as it is not a program of the image's; prints what it
-/// could see there, and once for each process the error where it could see nothing.
+/// Looks into each new process as long as it is there; prints what it saw of it, as one line of JSON. The first
+/// line is about itself.
 pub(crate) fn loot() -> ! {
+    let own = std::process::id();
+    let mut itself = Seen::default();
+    itself.look(own);
+    itself.print(own);
     say("ready");
-    let mut next = std::process::id() + 1;
+    let mut next = own + 1;
     loop {
         match (next..next + 8).find(|&pid| look_into(pid)) {
             Some(pid) => next = pid + 1,
@@ -91,35 +97,58 @@ pub(crate) fn loot() -> ! {
 
 /// False when nobody is there.
 fn look_into(pid: u32) -> bool {
-    let (mut seen, mut refused) = (Vec::new(), None);
+    let mut seen = Seen::default();
     let begin = Instant::now();
-    let mut there = false;
-    while begin.elapsed() < Duration::from_secs(1) {
-        match fs::read_dir(format!("/proc/{pid}/fd")) {
-            Ok(entries) => {
-                for entry in entries.flatten() {
-                    note(&mut seen, &entry.path());
-                }
-            }
-            Err(error) => match error.raw_os_error().map(Errno::from_raw) {
-                Some(Errno::ENOENT | Errno::ESRCH) => break,
-                errno => refused = errno,
-            },
-        }
-        there = true;
-    }
+    while seen.look(pid) && begin.elapsed() < Duration::from_secs(1) {}
+    let there = seen != Seen::default();
     if there {
-        let list: Vec<String> = seen.iter().map(|path| path.display().to_string()).collect();
-        say(&format!("looked into {pid}: saw [{}], refused {refused:?}", list.join(" ")));
+        seen.print(pid);
     }
     there
 }
 
-fn note(seen: &mut Vec<PathBuf>, fd: &Path) {
-    if let Ok(target) = fs::read_link(fd)
-        && !seen.contains(&target)
-    {
-        seen.push(target);
+/// All that was ever seen of a process.
+#[derive(Default, PartialEq)]
+struct Seen {
+    /// What it executed, or why that was not to be seen.
+    programs: BTreeSet<String>,
+    descriptors: BTreeSet<String>,
+    /// Its user ids, and permitted and effective capabilities.
+    credentials: BTreeSet<(String, String, String)>,
+}
+
+impl Seen {
+    /// First what is there for the shortest time. False when it has ended.
+    fn look(&mut self, pid: u32) -> bool {
+        let program = match fs::read_link(format!("/proc/{pid}/exe")) {
+            Ok(program) => program.display().to_string(),
+            Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::ENOENT | Errno::ESRCH) => return false,
+                Some(errno) => format!("{errno:?}"),
+                None => error.to_string(),
+            },
+        };
+        self.programs.insert(program);
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let [uid, permitted, effective] =
+            ["Uid", "CapPrm", "CapEff"].map(|name| field(&status, name).to_string());
+        if !uid.is_empty() {
+            self.credentials.insert((uid, permitted, effective));
+        }
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        let targets = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+        self.descriptors.extend(targets.map(|target| target.display().to_string()));
+        true
+    }
+
+    fn print(&self, pid: u32) {
+        let line = json!({
+            "pid": pid,
+            "programs": self.programs,
+            "descriptors": self.descriptors,
+            "credentials": self.credentials,
+        });
+        say(&line.to_string());
     }
 }
 

@@ -38,7 +38,7 @@ const USAGE: &str = "usage: skep-probe MODE [ARG]
   threads CALL    the same, each in a thread: prints 'killed' when it did not come back
   exchange A B    print 'ready' and exchange the two paths, and those of further pairs, all the time
   open-programs   open what processes execute that is not of /bin, and write to it once nobody executes it
-  loot            print what each new process has open, as far as it may be seen
+  loot            print of itself, 'ready', and of each new process: programs, descriptors, credentials
   device MAJ MIN  make a block device /disk, open it, print what came of both
   writable DIR    print what can be written to in or below it, then 'looked'
 

@@ -22,6 +22,9 @@ pub(crate) const FEATURE: Feature = Feature {
             .ours("runc and crun make a number beyond 32 bits uid 0"),
         root!(cve_2016_9962_joining_process_is_not_looked_into)
             .only_crun("runc has pipes of its own open"),
+        root!(cve_2016_9962_joining_process_is_no_more_than_the_container)
+            .needs(&[Need::Quick])
+            .ours("the peers take the user and give up capabilities where they are seen"),
         root!(cve_2016_9962_joining_process_shows_nothing_of_the_host)
             .needs(&[Need::Quick, Need::Ptrace])
             .ours("the peers set it up where it is seen"),
@@ -71,61 +74,96 @@ fn attacker<'a>(ctx: &'a Ctx, mode: &str, capabilities: &[&str]) -> Res<Containe
     Ok(container)
 }
 
-/// Executes programs in the container, with an open directory of the host's each time.
-fn joined(container: &Container<'_>, count: usize) -> Res {
+/// So many enter, and more until the attacker has seen so many of them before they executed their program: else it is
+/// too late for what it is there for.
+const ROUNDS: usize = 40;
+const ENOUGH: usize = 15;
+const MOST: usize = 400;
+
+/// Executes programs in the container, with an open directory of the host's each time, until the attacker has seen
+/// enough. Gives what it saw, of each process in a value of its own; the first is the attacker itself.
+fn entered(attacker: &Container<'_>) -> Res<Vec<Value>> {
     let host = fs::File::open("/").doing("open")?;
     inherit(&host)?;
-    for _ in 0..count {
-        container.exec(&[], &["/bin/sleep", "0.01"])?.is(0)?;
+    attacker.run_until("ready")?;
+    let mut seen = Vec::new();
+    for round in 1..=MOST {
+        attacker.exec(&[], &["/bin/sleep", "0.01"])?.is(0)?;
+        let output = attacker.output();
+        seen = output.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let early = seen.iter().filter(|it| was_on_its_way(it)).count();
+        if round >= ROUNDS && early >= ENOUGH {
+            return Ok(seen);
+        }
     }
-    Ok(())
+    Err(format!("of {MOST} that entered it saw too few on their way in: {seen:?}"))
 }
 
-/// What the attacker has said of each process that it looked into.
-fn looked_into(attacker: &Container<'_>, at_least: usize) -> Res<Vec<String>> {
-    attacker.ctx.eventually("the attacker has looked into processes", || {
-        let output = attacker.output();
-        (output.matches("looked into").count() >= at_least).then_some(())
-    })?;
-    Ok(attacker
-        .output()
-        .lines()
-        .filter(|line| line.starts_with("looked"))
-        .map(str::to_string)
-        .collect())
+/// It was seen in a program that is not of the image, or one that was not to be seen.
+fn was_on_its_way(seen: &Value) -> bool {
+    texts(seen, "programs").any(|program| !program.starts_with("/bin/"))
+}
+
+/// What it says of a program that is not to be seen.
+const REFUSED: &str = "EACCES";
+
+fn texts<'a>(seen: &'a Value, what: &str) -> impl Iterator<Item = &'a str> {
+    seen[what].as_array().into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// Nothing of what was seen may lead to the host: only the standard three, which are files of this test, and the
-/// runtime's socket and trampoline, which lead nowhere.
-fn nothing_of_the_host(lines: &[String]) -> Res {
+/// runtime's socket and trampoline, which lead nowhere. Nor may what was executed, where that was to be seen.
+fn nothing_of_the_host(seen: &[Value]) -> Res {
     let harmless = |target: &&str| {
         target.ends_with(".out")
             || target.ends_with(".err")
             || ["/dev/null", "/null"].contains(target)
             || ["socket:", "/memfd:", "/bin/"].iter().any(|start| target.starts_with(start))
     };
-    for line in lines {
-        let (_, list) = line.split_once('[').doing("what it saw")?;
-        let (list, _) = list.split_once(']').doing("what it saw")?;
+    for each in &seen[1..] {
         let strange: Vec<&str> =
-            list.split(' ').filter(|target| !target.is_empty() && !harmless(target)).collect();
+            texts(each, "descriptors").filter(|target| !harmless(target)).collect();
         holds!(strange.is_empty(), "it saw {strange:?}");
+        let ours = |program: &&str| harmless(program) || *program == REFUSED;
+        let program = texts(each, "programs").find(|program| !ours(program));
+        holds!(program.is_none(), "it saw {program:?} executed");
     }
     Ok(())
 }
 
+/// Nobody was more than the attacker is, at any time.
+fn nobody_is_more(seen: &[Value]) -> Res {
+    let most = &seen[0]["credentials"][0];
+    let all = seen.iter().flat_map(|each| each["credentials"].as_array().into_iter().flatten());
+    for credentials in all {
+        holds!(is_no_more(credentials, most)?, "it saw {credentials}, and is {most}");
+    }
+    Ok(())
+}
+
+/// Of the same user, with no capability besides.
+fn is_no_more(credentials: &Value, most: &Value) -> Res<bool> {
+    let mask = |of: &Value, at: usize| {
+        u64::from_str_radix(of[at].as_str().unwrap_or_default(), 16).doing("a set of capabilities")
+    };
+    let permitted = mask(credentials, 1)? & !mask(most, 1)?;
+    let effective = mask(credentials, 2)? & !mask(most, 2)?;
+    Ok(credentials[0] == most[0] && permitted == 0 && effective == 0)
+}
+
 /// In a user namespace of its own, in which it may trace whatever belongs to it.
-fn cve_2016_9962_joining_process_is_not_looked_into(ctx: &Ctx) -> Res {
-    const ROUNDS: usize = 40;
+fn seen_in_a_user_namespace(ctx: &Ctx) -> Res<Vec<Value>> {
     let mut attacker = attacker(ctx, "loot", crate::config::ALL_CAPABILITIES)?;
     attacker.map_ids(100_000, 65_536);
-    attacker.run_until("ready")?;
-    joined(&attacker, ROUNDS)?;
-    let lines = looked_into(&attacker, ROUNDS / 4)?;
-    nothing_of_the_host(&lines)?;
-    let refused = lines.iter().filter(|line| line.contains("refused Some(EACCES)")).count();
-    holds!(refused > 0, "it was never refused: {lines:?}");
-    Ok(())
+    entered(&attacker)
+}
+
+fn cve_2016_9962_joining_process_is_no_more_than_the_container(ctx: &Ctx) -> Res {
+    nobody_is_more(&seen_in_a_user_namespace(ctx)?)
+}
+
+fn cve_2016_9962_joining_process_is_not_looked_into(ctx: &Ctx) -> Res {
+    nothing_of_the_host(&seen_in_a_user_namespace(ctx)?)
 }
 
 /// As root of the host's user namespace with CAP_SYS_PTRACE, to which nothing is refused.
@@ -142,10 +180,9 @@ fn cve_2016_9962_scheduled_process_shows_nothing_of_the_host(ctx: &Ctx) -> Res {
 }
 
 fn shows_nothing_of_the_host(attacker: &Container<'_>) -> Res {
-    const ROUNDS: usize = 40;
-    attacker.run_until("ready")?;
-    joined(attacker, ROUNDS)?;
-    nothing_of_the_host(&looked_into(attacker, ROUNDS / 4)?)
+    let seen = entered(attacker)?;
+    nobody_is_more(&seen)?;
+    nothing_of_the_host(&seen)
 }
 
 /// A copy of the runtime, and calls of it.
