@@ -7,6 +7,7 @@ mod cgroup_v1;
 mod delegation;
 mod events;
 mod exec;
+mod exec_hidepid;
 mod explain;
 mod features;
 mod hooks;
@@ -48,6 +49,7 @@ pub(crate) const FEATURES: &[Feature] = &[
     state::FEATURE,
     list::FEATURE,
     exec::FEATURE,
+    exec_hidepid::FEATURE,
     process::FEATURE,
     attributes::scheduler::FEATURE,
     attributes::io_priority::FEATURE,
