@@ -54,14 +54,25 @@ pub(super) fn has_only(pid: i32, numbers: &[i32]) -> Res {
 pub(super) type Line<'a> = (&'a str, &'a str);
 
 pub(super) fn says(pid: i32, lines: &[Line<'_>]) -> Res {
-    let status = status(pid)?;
+    shows(&status(pid)?, lines)
+}
+
+pub(super) fn shows(status: &str, lines: &[Line<'_>]) -> Res {
     for (name, wanted) in lines {
         // Kernels differ in what they show.
-        if let Some(value) = text::field(&status, name) {
+        if let Some(value) = text::field(status, name) {
             let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
             holds!(value == *wanted, "{name} is {value}, wanted {wanted}");
         }
     }
+    Ok(())
+}
+
+/// Of the set of capabilities of that name, all are in `most`.
+pub(super) fn has_no_more(status: &str, name: &str, most: &str) -> Res {
+    let mask = |text: &str| u64::from_str_radix(text, 16).doing(name);
+    let has = text::field(status, name).doing(name)?;
+    holds!(mask(has)? & !mask(most)? == 0, "{name} is {has}, more than {most}");
     Ok(())
 }
 

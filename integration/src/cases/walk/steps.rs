@@ -1,14 +1,14 @@
 //! The same at each single system call of a process that is being set up, by stopping it there.
 
 use std::collections::BTreeMap;
-use std::fs::read_link;
+use std::fs;
 
 use nix::sys::ptrace::{self, Options};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::seen::{Descriptors, depth, descriptors, owner, status};
-use super::{sleeper, stray};
+use super::seen::{Descriptors, depth, descriptors, has_no_more, owner, shows, status};
+use super::{CAPABILITIES, NONE, sleeper, stray};
 use crate::call::Call;
 use crate::ctx::Ctx;
 use crate::harness::procs;
@@ -17,21 +17,22 @@ use crate::result::{Doing, Res, holds};
 /// A process at one of its stops.
 struct Stop {
     pid: i32,
-    /// How often it has executed a program in the container's pid namespace.
-    programs: usize,
+    /// The program that it executes.
+    program: String,
     /// How many stops it had before.
     before: usize,
     descriptors: Descriptors,
-    /// How many pid namespaces see it.
-    depth: usize,
+    status: String,
     owner: u32,
-    /// The path of what it executes.
-    program: String,
 }
 
-/// Runs it to the end, and what it makes until that has executed so many programs; gives what all processes
+/// What the container's processes execute, and what waits for `start`.
+const PROGRAM: &str = "/bin/busybox";
+const TRAMPOLINE: &str = "/memfd:skep (deleted)";
+
+/// Runs it to the end, and what it makes until that executes the last program; gives what all processes
 /// that it made looked like at each of their stops.
-fn stops(call: Call, last: usize) -> Res<Vec<Stop>> {
+fn stops(call: Call, last: &str) -> Res<Vec<Stop>> {
     let running = call.traced().spawn()?;
     let runtime = Pid::from_raw(running.pid());
     waitpid(runtime, Some(WaitPidFlag::__WALL)).doing("wait for the runtime")?;
@@ -43,12 +44,12 @@ fn stops(call: Call, last: usize) -> Res<Vec<Stop>> {
         | Options::PTRACE_O_TRACEEXEC;
     ptrace::setoptions(runtime, options).doing("trace the runtime")?;
     ptrace::syscall(runtime, None).doing("let the runtime begin")?;
-    let (mut found, mut known) = (Vec::new(), BTreeMap::<i32, (usize, usize)>::new());
+    let (mut found, mut known) = (Vec::new(), BTreeMap::<i32, usize>::new());
     let (mut ended, mut executed) = (false, false);
     while !(ended && executed) {
         let status = waitpid(None, Some(WaitPidFlag::__WALL)).doing("wait for a stop")?;
         let Some(pid) = status.pid() else { continue };
-        let (programs, before) = known.entry(pid.as_raw()).or_default();
+        let before = known.entry(pid.as_raw()).or_default();
         match status {
             WaitStatus::Exited(..) | WaitStatus::Signaled(..) if pid == runtime => {
                 procs::waited_for(runtime.as_raw());
@@ -59,29 +60,24 @@ fn stops(call: Call, last: usize) -> Res<Vec<Stop>> {
             WaitStatus::Exited(..) | WaitStatus::Signaled(..) => continue,
             _ => (),
         }
+        // Where there is nothing more to see it is let go. Somebody may have killed it meanwhile.
+        let mut done = false;
         if pid != runtime {
-            let executes = matches!(status, WaitStatus::PtraceEvent(_, _, libc::PTRACE_EVENT_EXEC));
-            let mut stop = look(pid.as_raw(), *programs, *before);
-            if let Some(stop) = stop.as_mut().filter(|stop| executes && stop.depth > 1) {
-                *programs += 1;
-                stop.programs = *programs;
-            }
+            let stop = look(pid.as_raw(), *before);
+            done = stop.as_ref().is_some_and(|stop| stop.program == last);
             found.extend(stop);
             *before += 1;
         }
-        // Where there is nothing more to see it is let go. Somebody may have killed it meanwhile.
-        let done = pid != runtime && *programs == last;
         executed |= done;
         let _gone = if done { ptrace::detach(pid, None) } else { ptrace::syscall(pid, None) };
     }
     Ok(found)
 }
 
-fn look(pid: i32, programs: usize, before: usize) -> Option<Stop> {
-    let status = status(pid).ok()?;
-    let (descriptors, owner) = (descriptors(pid).ok()?, owner(pid).ok()?);
-    let program = read_link(format!("/proc/{pid}/exe")).ok()?.display().to_string();
-    Some(Stop { pid, programs, before, descriptors, depth: depth(&status), owner, program })
+fn look(pid: i32, before: usize) -> Option<Stop> {
+    let (status, descriptors) = (status(pid).ok()?, descriptors(pid).ok()?);
+    let program = fs::read_link(format!("/proc/{pid}/exe")).ok()?.display().to_string();
+    Some(Stop { pid, program, before, descriptors, status, owner: owner(pid).ok()? })
 }
 
 /// So many stops it takes at most to close what was open in the runtime: two for each call, and that of its birth.
@@ -102,12 +98,12 @@ fn keeps_to_itself(ctx: &Ctx, stop: &Stop) -> Res {
 fn has_shed(stop: &Stop, most: usize) -> Res {
     let found = &stop.descriptors;
     let standard = [0, 1, 2].iter().all(|number| found.contains_key(number));
-    holds!(standard && found.len() <= most, "after execve {}: {found:?}", stop.programs);
+    holds!(standard && found.len() <= most, "in {}: {found:?}", stop.program);
     Ok(())
 }
 
 /// Whoever is in the container sees nothing of what enters it but the trampoline, and that with nothing open but
-/// what the program will have, and one socket.
+/// what the program will have, and one socket, and with no more rights than the program's.
 pub(super) fn steps_of_exec(ctx: &Ctx) -> Res {
     const FIRST: u32 = 100_000;
     let mut container = sleeper(ctx)?;
@@ -115,34 +111,47 @@ pub(super) fn steps_of_exec(ctx: &Ctx) -> Res {
     std::os::unix::fs::chown(container.rootfs(), Some(FIRST), Some(FIRST)).doing("chown")?;
     container.run_detached()?;
     let _stray = stray(ctx)?;
-    let stops = stops(container.exec_call(&["--detach"], &["/bin/sleep", "100"]), 1)?;
-    let inside = |stop: &&Stop| stop.depth > 1;
-    holds!(stops.iter().filter(inside).count() > 2, "too few of {} stops", stops.len());
+    let stops = stops(container.exec_call(&["--detach"], &["/bin/sleep", "100"]), PROGRAM)?;
     for stop in &stops {
         keeps_to_itself(ctx, stop)?;
     }
-    for stop in stops.iter().filter(inside) {
-        let entered = stop.programs > 0;
-        has_shed(stop, if entered { 3 } else { 4 })?;
-        let owner = if entered { FIRST } else { 0 };
-        holds!(stop.owner == owner, "it is {}'s at stop {}", stop.owner, stop.before);
-        let ours = stop.program.starts_with("/memfd:");
-        holds!(ours != entered, "{} at stop {}", stop.program, stop.before);
+    let inside: Vec<&Stop> = stops.iter().filter(|stop| depth(&stop.status) > 1).collect();
+    let id = format!("{FIRST} {FIRST} {FIRST} {FIRST}");
+    for stop in &inside {
+        shows(&stop.status, &[("Uid", &id), ("Gid", &id), ("CapInh", NONE), ("CapAmb", NONE)])?;
+        for set in ["CapPrm", "CapEff", "CapBnd"] {
+            has_no_more(&stop.status, set, CAPABILITIES)?;
+        }
     }
-    holds!(stops.iter().any(|stop| stop.programs == 1), "no program was executed");
+    let (after, before): (Vec<&Stop>, Vec<&Stop>) =
+        inside.into_iter().partition(|stop| stop.program == PROGRAM);
+    holds!(before.len() > 2, "too few of {} stops", stops.len());
+    for stop in before {
+        let (at, program) = (stop.before, &stop.program);
+        holds!(stop.owner == 0, "open to the container at stop {at}");
+        holds!(program == TRAMPOLINE, "it is {program} at stop {at}");
+        has_shed(stop, 4)?;
+        let other = stop.descriptors.range(3..).find(|(_, target)| !target.starts_with("socket:"));
+        holds!(other.is_none(), "at stop {at} it has {other:?}");
+    }
+    holds!(!after.is_empty(), "no program was executed");
+    for stop in after {
+        has_shed(stop, 3)?;
+        holds!(stop.owner == FIRST, "the program itself is closed, for {}", stop.owner);
+    }
     Ok(())
 }
 
 pub(super) fn steps_of_create(ctx: &Ctx) -> Res {
     let container = sleeper(ctx)?;
     let _stray = stray(ctx)?;
-    let stops = stops(container.create_call(&[])?, 1)?;
+    let stops = stops(container.create_call(&[])?, TRAMPOLINE)?;
     for stop in &stops {
         keeps_to_itself(ctx, stop)?;
-        if stop.programs > 0 {
+        if stop.program == TRAMPOLINE {
             has_shed(stop, 4)?;
         }
     }
-    holds!(stops.iter().any(|stop| stop.programs == 1), "nobody waits for start");
+    holds!(stops.iter().any(|stop| stop.program == TRAMPOLINE), "nobody waits for start");
     Ok(())
 }
