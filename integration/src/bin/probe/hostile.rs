@@ -5,6 +5,7 @@ use std::ffi::CString;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -34,41 +35,56 @@ pub(crate) fn exchange(paths: &[String]) -> ! {
 /// as soon as nobody executes it any more. Prints what was found, and 'wrote' when something was written.
 pub(crate) fn open_programs() -> ! {
     say("ready");
-    let mut held: Vec<(PathBuf, File)> = Vec::new();
+    let mut held: Vec<Held> = Vec::new();
     loop {
         for program in strange_programs() {
-            let known = held.iter().any(|(name, _)| *name == program.0);
-            if !known && held.len() < 64 {
-                say(&format!("found {}", program.0.display()));
+            if held.iter().all(|known| known.inode != program.inode) && held.len() < 64 {
+                say(&format!("found {}", program.words()));
                 held.push(program);
             }
         }
-        held.retain(|(name, file)| !overwritten(name, file));
+        held.retain(|program| !program.overwritten());
         std::thread::yield_now();
     }
 }
 
-fn strange_programs() -> Vec<(PathBuf, File)> {
+/// A program that is open. What its name says depends on who looks, and from where; its device and inode are
+/// those of the host's file.
+struct Held {
+    name: PathBuf,
+    inode: (u64, u64),
+    file: File,
+}
+
+fn strange_programs() -> Vec<Held> {
     let strange = |pid: String| {
         let link = format!("/proc/{pid}/exe");
         let name = fs::read_link(&link).ok()?;
         if name.starts_with("/bin") {
             return None;
         }
-        Some((name, File::open(link).ok()?))
+        let file = File::open(link).ok()?;
+        let stat = file.metadata().ok()?;
+        Some(Held { name, inode: (stat.dev(), stat.ino()), file })
     };
     pids().filter_map(strange).collect()
 }
 
-/// The file may be executed all the time: then it cannot be opened for writing, and stays held.
-fn overwritten(name: &Path, file: &File) -> bool {
-    let again = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let Ok(mut file) = OpenOptions::new().append(true).open(again) else { return false };
-    match file.write_all(b"overwritten") {
-        Ok(()) => say(&format!("wrote {}", name.display())),
-        Err(error) => say(&format!("opened {} for writing: {error}", name.display())),
+impl Held {
+    fn words(&self) -> String {
+        format!("{}:{} {}", self.inode.0, self.inode.1, self.name.display())
     }
-    true
+
+    /// The file may be executed all the time: then it cannot be opened for writing, and stays held.
+    fn overwritten(&self) -> bool {
+        let again = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        let Ok(mut file) = OpenOptions::new().append(true).open(again) else { return false };
+        match file.write_all(b"overwritten") {
+            Ok(()) => say(&format!("wrote {}", self.words())),
+            Err(error) => say(&format!("opened {}: {error}", self.words())),
+        }
+        true
+    }
 }
 
 fn pids() -> impl Iterator<Item = String> {
