@@ -22,7 +22,6 @@ mod harness;
 mod image;
 mod options;
 mod pty;
-mod random;
 mod result;
 mod sys;
 mod text;

@@ -3,12 +3,12 @@
 
 mod support;
 
+use fastrand::Rng;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use support::check::{Outcome, check};
-use support::mutate::mutate;
-use support::random::Random;
+use support::words::words;
 
 /// The profiles of engines that are recorded for the library's tests, each once.
 fn seeds() -> Vec<Value> {
@@ -27,14 +27,14 @@ fn seeds() -> Vec<Value> {
 
 #[test]
 fn changed_profiles_of_engines() {
-    let seeds = seeds();
+    let (seeds, words) = (seeds(), words());
     assert!(seeds.len() > 1, "no samples");
-    let mut random = Random(0);
+    let mut random = Rng::with_seed(0);
     let mut compiled = 0;
     for seed in seeds.iter().cycle().take(3000) {
         let mut profile = seed.clone();
-        for _ in 0..random.below(6) {
-            mutate(&mut profile, &mut random);
+        for _ in 0..random.usize(..6) {
+            words.change(&mut profile, &mut random);
         }
         let outcome = check(&profile, "SCMP_ARCH_X86_64", 20, &mut random);
         compiled += usize::from(matches!(outcome, Outcome::Filter(_)));

@@ -2,6 +2,7 @@
 
 mod support;
 
+use fastrand::Rng;
 use oci_spec::runtime::LinuxSeccomp;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -11,7 +12,6 @@ use std::cell::Cell;
 use support::check::{Outcome, check};
 use support::interpreter::MOST;
 use support::profiles::{Case, case, distinct_rule, meeting_rule, rule};
-use support::random::Random;
 
 /// Checks profiles with so many calls each; how many can be set by PROPTEST_CASES. At least half of them
 /// have to be compiled, or little has been shown.
@@ -21,7 +21,7 @@ fn run(times: u32, calls: usize, strategy: impl Strategy<Value = Case>) -> usize
     let cases = config.cases;
     let (compiled, longest) = (Cell::new(0), Cell::new(0));
     let checked = TestRunner::new(config).run(&strategy, |case| {
-        let mut random = Random(case.seed);
+        let mut random = Rng::with_seed(case.seed);
         match check(&case.profile, case.native, calls, &mut random) {
             Outcome::Filter(filter) => {
                 compiled.set(compiled.get() + 1);

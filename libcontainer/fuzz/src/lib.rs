@@ -3,7 +3,7 @@
 pub use libfuzzer_sys;
 
 use libcontainer::fuzz::mutate::Mutator;
-use libcontainer::fuzz::random::Random;
+use fastrand::Rng;
 use libcontainer::fuzz::target;
 use std::sync::OnceLock;
 
@@ -15,12 +15,12 @@ pub fn run(name: &str, data: &[u8]) {
 /// Mostly as the library's tests do it, and at times as libFuzzer does. The new size.
 pub fn mutate(name: &str, data: &mut [u8], size: usize, max_size: usize, seed: u32) -> usize {
     static MUTATOR: OnceLock<Mutator> = OnceLock::new();
-    let mut random = Random(u64::from(seed));
-    if !random.once_in(4) {
+    let mut random = Rng::with_seed(u64::from(seed));
+    if random.u8(..4) != 0 {
         let mutator = MUTATOR.get_or_init(|| Mutator::new(target(name)));
         // An empty corpus begins with the library's own.
-        let input = match size < 2 || random.once_in(32) {
-            true => random.pick(mutator.seeds()).as_slice(),
+        let input = match size < 2 || random.u8(..32) == 0 {
+            true => random.choice(mutator.seeds()).unwrap().as_slice(),
             false => &data[..size],
         };
         let changed = mutator.change(input, &mut random);

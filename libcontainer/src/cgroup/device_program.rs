@@ -191,20 +191,15 @@ pub(super) mod tests {
 
     #[test]
     fn random_rules_mean_what_they_say() {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut pick = |below: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % below
-        };
+        let mut random = fastrand::Rng::with_seed(0);
+        let mut pick = |below: usize| random.usize(..below);
         for _ in 0..400 {
             let rules: Vec<Rule> = (0..pick(9))
                 .map(|_| Rule {
                     allow: pick(2) == 0,
-                    kind: [None, Some(Kind::Char), Some(Kind::Block)][pick(3) as usize],
-                    major: [None, Some(1), Some(8), Some(u32::MAX)][pick(4) as usize],
-                    minor: [None, Some(3), Some(9), Some(0x8000_0000)][pick(4) as usize],
+                    kind: [None, Some(Kind::Char), Some(Kind::Block)][pick(3)],
+                    major: [None, Some(1), Some(8), Some(u32::MAX)][pick(4)],
+                    minor: [None, Some(3), Some(9), Some(0x8000_0000)][pick(4)],
                     access: pick(7) as u8 + 1,
                 })
                 .collect();

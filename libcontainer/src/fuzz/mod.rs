@@ -4,8 +4,8 @@
 //! the same kinds of changed inputs for a second. Only there and with the feature `fuzzing` is any of this
 //! compiled. What only its own module can see has its target there, in a module `fuzz`.
 
+mod json;
 pub mod mutate;
-pub mod random;
 mod seeds;
 #[cfg(test)]
 mod smoke;

@@ -2,7 +2,7 @@
 
 use super::Target;
 use super::mutate::Mutator;
-use super::random::Random;
+use fastrand::Rng;
 use std::time::{Duration, Instant};
 
 /// More would take longer than anybody waits for, in a build for tests.
@@ -18,10 +18,10 @@ fn smoke(name: &str) {
     let seeds = mutator.seeds();
     assert!(seeds.len() > 3, "{name}: no seeds");
     assert!(seeds.iter().any(|seed| (target.run)(seed)), "{name}: no seed is taken");
-    let (mut random, begin) = (Random(0), Instant::now());
+    let (mut random, begin) = (Rng::with_seed(0), Instant::now());
     let (mut taken, mut refused) = (0, 0);
     while taken + refused < INPUTS && (begin.elapsed() < TIME || taken + refused < LEAST) {
-        let input = mutator.change(&seeds[random.below(seeds.len())], &mut random);
+        let input = mutator.change(&seeds[random.usize(..seeds.len())], &mut random);
         match (target.run)(&input) {
             true => taken += 1,
             false => refused += 1,

@@ -3,8 +3,19 @@
 use super::{ATIME_MASK, MountOptions, describe, find};
 use std::fmt;
 
-pub(crate) const WORDS: &[&str] =
-    &[",", "r", "rro,rw", "rbind", "bind", "remount", "idmap", "tmpcopyup", "size=64k", "x-y=z=,"];
+pub(crate) const WORDS: &[&str] = &[
+    ",",
+    "r",
+    "rro,rw",
+    "rbind",
+    "bind",
+    "remount",
+    "idmap",
+    ",ridmap=uids=0-9-1",
+    ",tmpcopyup",
+    "size=64k",
+    "x-y=z=,",
+];
 
 /// Whether all of them have a meaning of their own.
 pub(crate) fn run(bytes: &[u8]) -> bool {
@@ -20,12 +31,18 @@ pub(crate) fn run(bytes: &[u8]) -> bool {
         assert!(!Described(attr).to_string().contains("norelatime"), "{text:?}");
     }
     let _ = parsed.classic_flags();
-    let known = options().filter(|option| find(option).is_some()).count();
+    // What is mapped is read elsewhere.
+    let known = |option: &&str| find(option).is_some() || is_mapping(option);
+    let known = options().filter(known).count();
     let empty = options().filter(|option| option.is_empty()).count();
     assert_eq!(known + empty + parsed.data.len(), options().count(), "{text:?}");
     let twice = MountOptions::parse(options().chain(options()));
     assert_eq!((twice.attr, twice.bind, twice.remount), (parsed.attr, parsed.bind, parsed.remount));
     parsed.data.is_empty()
+}
+
+fn is_mapping(option: &str) -> bool {
+    ["idmap=", "ridmap="].iter().any(|start| option.starts_with(start))
 }
 
 struct Described<'a>(&'a super::MountAttr);

@@ -9,19 +9,20 @@ mod check;
 mod evaluator;
 #[path = "../../tests/support/interpreter.rs"]
 mod interpreter;
+#[path = "../../../libcontainer/src/fuzz/json.rs"]
+mod json;
 #[path = "../../tests/support/machines.rs"]
 mod machines;
-#[path = "../../tests/support/mutate.rs"]
-mod mutate;
-#[path = "../../tests/support/random.rs"]
-mod random;
 #[path = "../../src/table.rs"]
 mod table;
+#[path = "../../tests/support/words.rs"]
+mod words;
 
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
-use random::Random;
+use fastrand::Rng;
 use serde_json::Value;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::OnceLock;
 
 /// The same input is always tried with the same machine and the same calls.
 fn hash(data: &[u8]) -> u64 {
@@ -41,20 +42,20 @@ fn parse(data: &[u8]) -> Option<Value> {
 
 fuzz_target!(|data: &[u8]| {
     let Some(profile) = parse(data) else { return };
-    let mut random = Random(hash(data));
-    let machine = match random.once_in(2) {
-        true => &machines::MACHINES[0],
-        false => random.pick(&machines::MACHINES),
-    };
+    let mut random = Rng::with_seed(hash(data));
+    let other = random.choice(&machines::MACHINES).filter(|_| random.bool());
+    let machine = other.unwrap_or(&machines::MACHINES[0]);
     check::check(&profile, machine.name, 20, &mut random);
 });
 
 // Mostly as JSON, and at times as bytes.
 fuzz_mutator!(|data: &mut [u8], size: usize, max_size: usize, seed: u32| {
-    let mut random = Random(u64::from(seed));
-    if let (Some(mut profile), false) = (parse(&data[..size]), random.once_in(8)) {
-        for _ in 0..=random.below(4) {
-            mutate::mutate(&mut profile, &mut random);
+    static WORDS: OnceLock<json::Words> = OnceLock::new();
+    let words = WORDS.get_or_init(words::words);
+    let mut random = Rng::with_seed(u64::from(seed));
+    if let (Some(mut profile), false) = (parse(&data[..size]), random.u8(..8) == 0) {
+        for _ in 0..=random.usize(..4) {
+            words.change(&mut profile, &mut random);
         }
         let text = profile.to_string();
         if text.len() <= max_size {

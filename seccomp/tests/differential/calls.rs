@@ -3,7 +3,7 @@
 use crate::profile::{Condition, Profile, Rule};
 use crate::support::interpreter::Call;
 use crate::support::machines::{MACHINES, Machine, X32_BIT};
-use crate::support::random::Random;
+use fastrand::Rng;
 use std::collections::BTreeMap;
 
 /// How many of each architecture's first numbers: more than any has.
@@ -16,7 +16,7 @@ const BASES: [u32; 5] = [X32_BIT, 4000, 5000, 6000, 0x0f_0000];
 const MOST: usize = 256;
 
 /// Calls of all of the profile's architectures, and of one that it does not have.
-pub fn of(profile: &Profile, random: &mut Random) -> Vec<Call> {
+pub fn of(profile: &Profile, random: &mut Rng) -> Vec<Call> {
     let mut calls = Vec::new();
     for machine in &profile.machines {
         let values = values(profile, machine);
@@ -103,7 +103,7 @@ fn add_boundaries(
     arch: u32,
     number: u32,
     values: &Values,
-    random: &mut Random,
+    random: &mut Rng,
     calls: &mut Vec<Call>,
 ) {
     let combinations = values.iter().map(Vec::len).fold(1, usize::saturating_mul);
@@ -112,7 +112,7 @@ fn add_boundaries(
         let args = std::array::from_fn(|index| {
             let values: &Vec<u64> = &values[index];
             if combinations > MOST {
-                return *random.pick(values);
+                return *random.choice(values).unwrap();
             }
             let value = values[rest % values.len()];
             rest /= values.len();

@@ -6,7 +6,7 @@ use crate::profile::Profile;
 use crate::reference::Reference;
 use crate::support::interpreter::{self, Call, Run};
 use crate::support::machines::{Machine, X32_BIT};
-use crate::support::random::Random;
+use fastrand::Rng;
 use serde_json::{Value, json};
 use skep_seccomp::{Arch, Instruction};
 use std::fmt;
@@ -70,7 +70,7 @@ pub fn compare(
     profile: &Value,
     native: &str,
     level: u32,
-    random: &mut Random,
+    random: &mut Rng,
 ) -> Result<Outcome, String> {
     let json = without_unknown(reference, profile);
     let profile = Profile::new(&json, native);

@@ -2,7 +2,7 @@
 
 use crate::compare::{Outcome, compare};
 use crate::reference::Reference;
-use crate::support::random::Random;
+use fastrand::Rng;
 use serde_json::{Value, json};
 
 const SAMPLES: [&str; 5] = ["docker", "podman", "buildkit", "buildah", "cri-security-context"];
@@ -14,7 +14,7 @@ const ARCHITECTURES: [&[&str]; 3] = [&[], &["SCMP_ARCH_X86"], &["SCMP_ARCH_X86",
 const LEVELS: [u32; 2] = [1, 2];
 
 pub fn engines(reference: &mut Reference) {
-    let mut random = Random(1);
+    let mut random = Rng::with_seed(1);
     for name in SAMPLES {
         for architectures in ARCHITECTURES {
             for level in LEVELS {

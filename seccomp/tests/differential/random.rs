@@ -7,7 +7,7 @@ use crate::compare::{Outcome, compare};
 use crate::reference::Reference;
 use crate::support;
 use crate::support::machines::{MACHINES, Machine, Name};
-use crate::support::random::Random;
+use fastrand::Rng;
 use serde_json::{Value, json};
 
 /// How many profiles; SKEP_DIFFERENTIAL_PROFILES can say more.
@@ -44,10 +44,10 @@ pub fn profiles(reference: &mut Reference) {
         MACHINES.iter().filter(|machine| reference.number(machine, "read").is_some()).collect();
     let (mut compared, mut mistakes, mut refused, mut by_both) = (0, 0, 0, 0);
     for seed in 0..count {
-        let mut random = Random(seed);
+        let mut random = Rng::with_seed(seed);
         let (native, architectures) = architectures(&machines, &mut random);
         let profile = profile(&names, &architectures, &mut random);
-        let level = *random.pick(&[1, 2]);
+        let level = *random.choice(&[1, 2]).unwrap();
         match compare(reference, &profile, native, level, &mut random) {
             Ok(Outcome::Compared(calls)) => {
                 compared += calls.compared;
@@ -67,19 +67,19 @@ pub fn profiles(reference: &mut Reference) {
 }
 
 /// The native architecture and some that can be in one filter with it.
-fn architectures(all: &[&Machine], random: &mut Random) -> (&'static str, Vec<&'static str>) {
-    if random.once_in(2) {
-        return (KIN[0], KIN.into_iter().filter(|_| random.once_in(2)).collect());
+fn architectures(all: &[&Machine], random: &mut Rng) -> (&'static str, Vec<&'static str>) {
+    if random.bool() {
+        return (KIN[0], KIN.into_iter().filter(|_| random.bool()).collect());
     }
-    let little = random.once_in(2);
+    let little = random.bool();
     let fits =
         |machine: &&&Machine| machine.little_endian == little && machine.name != "SCMP_ARCH_X32";
     let all: Vec<&str> = all.iter().filter(fits).map(|machine| machine.name).collect();
-    let native = *random.pick(&all);
-    (native, all.into_iter().filter(|_| random.once_in(6)).collect())
+    let native = *random.choice(&all).unwrap();
+    (native, all.into_iter().filter(|_| random.u8(..6) == 0).collect())
 }
 
-fn profile(names: &[&str], architectures: &[&str], random: &mut Random) -> Value {
+fn profile(names: &[&str], architectures: &[&str], random: &mut Rng) -> Value {
     let default = loop {
         let default = action(random);
         if default.0 != "SCMP_ACT_NOTIFY" {
@@ -90,8 +90,8 @@ fn profile(names: &[&str], architectures: &[&str], random: &mut Random) -> Value
     let other = if default.0 == "SCMP_ACT_ALLOW" { "SCMP_ACT_KILL" } else { "SCMP_ACT_ALLOW" };
     let mut rules = vec![rule(&["read"], vec![], (other, None))];
     let mut seen: Vec<&str> = Vec::new();
-    for _ in 0..random.below(60) {
-        let name = *random.pick(names);
+    for _ in 0..random.usize(..60) {
+        let name = *random.choice(names).unwrap();
         if !seen.contains(&name) {
             seen.push(name);
             add_rules(name, names, random, &mut rules);
@@ -107,40 +107,40 @@ fn profile(names: &[&str], architectures: &[&str], random: &mut Random) -> Value
 }
 
 /// Adds rules of one kind about a call.
-fn add_rules(about: &str, names: &[&str], random: &mut Random, rules: &mut Vec<Value>) {
+fn add_rules(about: &str, names: &[&str], random: &mut Rng, rules: &mut Vec<Value>) {
     let makes_or_is_made = matches!(about, "socketcall" | "ipc")
         || Machine::named("SCMP_ARCH_X86").made_by(&Name::new(about)).is_some();
     let about = [about];
     // What is made by one multiplexer meets there: nothing but equalities for these.
-    match random.below(if makes_or_is_made { 4 } else { 6 }) {
+    match random.usize(..if makes_or_is_made { 4 } else { 6 }) {
         // Several calls, without conditions.
         0 | 1 => {
-            let others = (0..random.below(40)).map(|_| *random.pick(names));
+            let others = (0..random.usize(..40)).map(|_| *random.choice(names).unwrap());
             let names: Vec<&str> = others.chain(about).collect();
             rules.push(rule(&names, vec![], action(random)));
         }
         // Any number of equalities.
         2 => {
-            for _ in 0..1 + random.below(4) {
+            for _ in 0..1 + random.usize(..4) {
                 rules.push(rule(&about, together(&["EQ"], random), action(random)));
             }
         }
         // The same argument more than once.
         3 => {
-            let args = (0..2 + random.below(3)).map(|at| condition(at / 2, &["EQ"], random));
+            let args = (0..2 + random.usize(..3)).map(|at| condition(at / 2, &["EQ"], random));
             let args = args.collect();
             rules.push(rule(&about, args, action(random)));
         }
         // Conditions that hold together, and perhaps a rule that makes them void.
         4 => {
             rules.push(rule(&about, together(&OPERATORS, random), action(random)));
-            if random.once_in(4) {
+            if random.u8(..4) == 0 {
                 rules.push(rule(&about, vec![], action(random)));
             }
         }
         // One argument each.
         _ => {
-            for index in (0..6).filter(|_| random.once_in(2)).collect::<Vec<_>>() {
+            for index in (0..6).filter(|_| random.bool()).collect::<Vec<_>>() {
                 let condition = condition(index, &LOWER_BOUNDS, random);
                 rules.push(rule(&about, vec![condition], action(random)));
             }
@@ -148,28 +148,29 @@ fn add_rules(about: &str, names: &[&str], random: &mut Random, rules: &mut Vec<V
     }
 }
 
-fn together(operators: &[&str], random: &mut Random) -> Vec<Value> {
-    let indexes: Vec<usize> = (0..6).filter(|_| random.once_in(3)).collect();
+fn together(operators: &[&str], random: &mut Rng) -> Vec<Value> {
+    let indexes: Vec<usize> = (0..6).filter(|_| random.u8(..3) == 0).collect();
     indexes.into_iter().map(|index| condition(index, operators, random)).collect()
 }
 
-fn condition(index: usize, operators: &[&str], random: &mut Random) -> Value {
-    let operator = *random.pick(operators);
-    let two = (operator == "MASKED_EQ" || random.once_in(10)).then(|| *random.pick(&VALUES));
+fn condition(index: usize, operators: &[&str], random: &mut Rng) -> Value {
+    let operator = *random.choice(operators).unwrap();
+    let two =
+        (operator == "MASKED_EQ" || random.u8(..10) == 0).then(|| *random.choice(&VALUES).unwrap());
     json!({
         "index": index,
         "op": format!("SCMP_CMP_{operator}"),
-        "value": random.pick(&VALUES),
+        "value": random.choice(&VALUES).unwrap(),
         "valueTwo": two,
     })
 }
 
 type Action = (&'static str, Option<u32>);
 
-fn action(random: &mut Random) -> Action {
-    let action = *random.pick(&ACTIONS);
-    let has_errno = matches!(action, "SCMP_ACT_ERRNO" | "SCMP_ACT_TRACE") && random.once_in(2);
-    (action, has_errno.then(|| *random.pick(&ERRNOS)))
+fn action(random: &mut Rng) -> Action {
+    let action = *random.choice(&ACTIONS).unwrap();
+    let has_errno = matches!(action, "SCMP_ACT_ERRNO" | "SCMP_ACT_TRACE") && random.bool();
+    (action, has_errno.then(|| *random.choice(&ERRNOS).unwrap()))
 }
 
 fn rule(names: &[&str], args: Vec<Value>, (action, errno): Action) -> Value {

@@ -5,7 +5,7 @@ use super::aim;
 use super::evaluator::Evaluator;
 use super::interpreter::{self, Call, MOST};
 use super::machines::Machine;
-use super::random::Random;
+use fastrand::Rng;
 use oci_spec::runtime::LinuxSeccomp;
 use serde_json::{Value, json};
 use skep_seccomp::{Arch, Explanation, Filter, Profile, Reason};
@@ -23,7 +23,7 @@ pub enum Outcome {
 /// # Panics
 ///
 /// When the filter is wrong.
-pub fn check(json: &Value, native: &str, calls: usize, random: &mut Random) -> Outcome {
+pub fn check(json: &Value, native: &str, calls: usize, random: &mut Rng) -> Outcome {
     let Ok(oci) = serde_json::from_value::<LinuxSeccomp>(json.clone()) else {
         return Outcome::Unreadable;
     };

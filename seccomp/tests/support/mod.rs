@@ -6,12 +6,13 @@ pub mod aim;
 pub mod check;
 pub mod evaluator;
 pub mod interpreter;
+#[path = "../../../libcontainer/src/fuzz/json.rs"]
+pub mod json;
 pub mod machines;
-pub mod mutate;
 pub mod profiles;
-pub mod random;
 #[path = "../../src/table.rs"]
 pub mod table;
+pub mod words;
 
 /// The names of all system calls.
 pub fn names() -> impl Iterator<Item = &'static str> {

@@ -12,9 +12,9 @@ use super::actions::{ACTIONS, Action, Does, GONE};
 use super::flavours::{self, FLAVOURS};
 use super::{Field, PLACES};
 use crate::harness::procs;
-use crate::random::Random;
 use crate::result::{Doing, Res};
 use crate::text::brief;
+use fastrand::Rng;
 
 /// A call that waits for so long waits for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,7 +23,7 @@ pub(super) struct Worker<'a> {
     field: &'a Field,
     runtime: &'a Path,
     number: usize,
-    random: Random,
+    random: Rng,
     calls: usize,
 }
 
@@ -35,11 +35,11 @@ struct Outcome {
 
 impl<'a> Worker<'a> {
     pub(super) fn new(field: &'a Field, runtime: &'a Path, number: usize, seed: u64) -> Self {
-        let mut random = Random::new(seed);
+        let mut random = Rng::with_seed(seed);
         (0..=number).for_each(|_| {
-            random.next();
+            random.u64(..);
         });
-        let random = Random::new(random.next());
+        let random = random.fork();
         Worker { field, runtime, number, random, calls: 0 }
     }
 
@@ -53,7 +53,7 @@ impl<'a> Worker<'a> {
     }
 
     fn act(&mut self) -> Res {
-        let place = self.random.below(PLACES);
+        let place = self.random.usize(..PLACES);
         let number = self.field.at(place);
         let id = self.field.id(number);
         let action = self.choose();
@@ -82,7 +82,7 @@ impl<'a> Worker<'a> {
 
     fn choose(&mut self) -> &'static Action {
         let all: usize = ACTIONS.iter().map(|action| action.weight).sum();
-        let mut chosen = self.random.below(all);
+        let mut chosen = self.random.usize(..all);
         let found = ACTIONS.iter().find(|action| {
             let here = chosen < action.weight;
             chosen = chosen.wrapping_sub(action.weight);

@@ -310,13 +310,8 @@ mod tests {
 
     #[test]
     fn random_lists_mean_what_they_say_or_are_refused() {
-        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut pick = |below: usize| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state % below as u64) as usize
-        };
+        let mut random = fastrand::Rng::with_seed(0);
+        let mut pick = |below: usize| random.usize(..below);
         let mut taken = 0;
         for _ in 0..3000 {
             let rules: Vec<Rule> = (0..pick(6))

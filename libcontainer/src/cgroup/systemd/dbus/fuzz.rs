@@ -84,21 +84,21 @@ mod tests {
     use super::super::message::{length, parse};
     use super::super::read::Reader;
     use super::super::value::Value;
-    use crate::fuzz::random::Random;
+    use fastrand::Rng;
     use proptest::prelude::*;
     use std::time::{Duration, Instant};
 
     #[test]
     fn a_hundred_thousand_damaged_messages_are_answered_in_time() {
-        let (good, mut random) = (call(&body()), Random(4));
+        let (good, mut random) = (call(&body()), Rng::with_seed(4));
         let (mut refused, begin) = (0, Instant::now());
         for _ in 0..100_000 {
             let mut bytes = good.clone();
-            for _ in 0..=random.below(4) {
-                let at = random.below(bytes.len());
-                bytes[at] = random.below(256) as u8;
+            for _ in 0..=random.usize(..4) {
+                let at = random.usize(..bytes.len());
+                bytes[at] = random.u8(..);
             }
-            bytes.truncate(bytes.len() - random.below(2) * random.below(8));
+            bytes.truncate(bytes.len() - random.usize(..2) * random.usize(..8));
             let answer = parse(&bytes).map(|message| message.map(|message| message.values()));
             refused += usize::from(!matches!(answer, Ok(Some(Ok(_)))));
         }
