@@ -167,65 +167,63 @@ fn bind_relative_source_is_the_bundles(ctx: &Ctx) -> Res {
     prints(&mut container, "cat /mnt/file", "beside the config")
 }
 
-fn bind_without_r_leaves_submounts(ctx: &Ctx) -> Res {
+/// Looks at a container that has a directory with another mount in it at `/mnt`.
+fn with_submount(ctx: &Ctx, options: &[&str], look: impl Fn(&mut Container<'_>) -> Res) -> Res {
     let source = source_with_submount(ctx)?;
     let mut container = ctx.container()?;
-    container.bind(&source, "/mnt", &["bind"]);
-    prints(&mut container, "ls -A /mnt/sub; echo listed", "listed")?;
+    container.bind(&source, "/mnt", options);
+    look(&mut container)?;
     unmount(&source)
+}
+
+/// The same of a script in it.
+fn with_submount_prints(ctx: &Ctx, options: &[&str], script: &str, wanted: &str) -> Res {
+    with_submount(ctx, options, |container| prints(container, script, wanted))
+}
+
+fn bind_without_r_leaves_submounts(ctx: &Ctx) -> Res {
+    with_submount_prints(ctx, &["bind"], "ls -A /mnt/sub; echo listed", "listed")
 }
 
 fn rbind_takes_submounts(ctx: &Ctx) -> Res {
-    let source = source_with_submount(ctx)?;
-    let mut container = ctx.container()?;
-    container.bind(&source, "/mnt", &["rbind"]);
-    prints(&mut container, "cat /mnt/sub/deep", "deep")?;
-    unmount(&source)
+    with_submount_prints(ctx, &["rbind"], "cat /mnt/sub/deep", "deep")
 }
 
 fn ro_leaves_submounts_writable(ctx: &Ctx) -> Res {
-    let source = source_with_submount(ctx)?;
-    let mut container = ctx.container()?;
-    container.bind(&source, "/mnt", &["rbind", "ro"]);
     let script =
         "touch /mnt/x 2>/dev/null || echo top refused; touch /mnt/sub/x && echo sub written";
-    prints(&mut container, script, "top refused\nsub written")?;
-    unmount(&source)
+    with_submount_prints(ctx, &["rbind", "ro"], script, "top refused\nsub written")
 }
 
 fn rro_covers_submounts(ctx: &Ctx) -> Res {
-    let source = source_with_submount(ctx)?;
-    let mut container = ctx.container()?;
-    container.bind(&source, "/mnt", &["rbind", "rro"]);
     let script = "for d in /mnt /mnt/sub; do touch $d/x 2>/dev/null || echo $d refused; done";
-    prints(&mut container, script, "/mnt refused\n/mnt/sub refused")?;
-    unmount(&source)
+    with_submount_prints(ctx, &["rbind", "rro"], script, "/mnt refused\n/mnt/sub refused")
+}
+
+/// The mount and the one in it have these options.
+fn both_have(ctx: &Ctx, given: &[&str], wanted: &[&str]) -> Res {
+    with_submount(ctx, given, |container| {
+        let report = container.report()?;
+        for point in ["/mnt", "/mnt/sub"] {
+            let options = options(&report, point)?;
+            for want in wanted {
+                holds!(
+                    options.iter().any(|each| each == want),
+                    "{point} has {options:?}, no {want}"
+                );
+            }
+        }
+        Ok(())
+    })
 }
 
 fn recursive_options(ctx: &Ctx) -> Res {
-    let source = source_with_submount(ctx)?;
-    let mut container = ctx.container()?;
-    container.bind(&source, "/mnt", &["rbind", "rnosuid", "rnodev", "rnoexec"]);
-    let report = container.report()?;
-    for point in ["/mnt", "/mnt/sub"] {
-        let options = options(&report, point)?;
-        for want in ["nosuid", "nodev", "noexec"] {
-            holds!(options.iter().any(|each| each == want), "{point} has {options:?}, no {want}");
-        }
-    }
-    unmount(&source)
+    let given = ["rbind", "rnosuid", "rnodev", "rnoexec"];
+    both_have(ctx, &given, &["nosuid", "nodev", "noexec"])
 }
 
 fn recursive_atime(ctx: &Ctx) -> Res {
-    let source = source_with_submount(ctx)?;
-    let mut container = ctx.container()?;
-    container.bind(&source, "/mnt", &["rbind", "rnoatime"]);
-    let report = container.report()?;
-    for point in ["/mnt", "/mnt/sub"] {
-        let options = options(&report, point)?;
-        holds!(options.iter().any(|each| each == "noatime"), "{point} has {options:?}");
-    }
-    unmount(&source)
+    both_have(ctx, &["rbind", "rnoatime"], &["noatime"])
 }
 
 fn nosuid_nodev_noexec(ctx: &Ctx) -> Res {
