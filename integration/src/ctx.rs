@@ -10,6 +10,7 @@ use nix::unistd::{User, getegid, geteuid};
 
 use crate::call::Call;
 use crate::container::Container;
+use crate::engines::Engine;
 use crate::harness::procs;
 use crate::result::{Doing, Res};
 
@@ -19,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Ctx {
     pub(crate) runtime: PathBuf,
     pub(crate) dir: PathBuf,
+    /// Which the runtime is plugged into, where it is not called directly.
+    pub(crate) engine: Option<&'static Engine>,
     template: PathBuf,
     serial: Cell<u32>,
     systemd: Cell<bool>,
@@ -27,11 +30,12 @@ pub(crate) struct Ctx {
 
 impl Ctx {
     /// For `runtime` in `dir`, beside which the image of the rootfs is.
-    pub(crate) fn new(runtime: &Path, dir: &Path) -> Res<Ctx> {
+    pub(crate) fn new(runtime: &Path, dir: &Path, engine: Option<&'static Engine>) -> Res<Ctx> {
         let template = dir.with_file_name("rootfs");
         let ctx = Ctx {
             runtime: runtime.to_path_buf(),
             dir: dir.to_path_buf(),
+            engine,
             template,
             serial: Cell::new(0),
             systemd: Cell::new(false),

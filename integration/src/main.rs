@@ -18,6 +18,7 @@ mod config;
 mod conformance;
 mod container;
 mod ctx;
+mod engines;
 mod harness;
 mod image;
 mod options;

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::engines::{self, Engine};
+
 pub(crate) const HELP: &str = "\
 usage: skep-integration --runtime PATH [OPTION]...
 
@@ -14,6 +16,8 @@ usage: skep-integration --runtime PATH [OPTION]...
   --against PEER      instead of the cases: give both runtimes the same limits, and compare what they write
                       into the container's cgroup; may be repeated. --filter then is for the limits' names
   --conformance DIR   instead of the cases: the OCI runtime-tools validation programs in DIR
+  --engine NAME       instead of the cases: the checks of this engine (docker), which is started for them with
+                      the runtime plugged in; in integration/engines/root.sh enter
   --systemd           with --against: systemd makes the containers' cgroups
   --peer              the runtime is a peer (its file name says which: runc or crun): leave out the
                       cases that cannot be proved on it
@@ -47,6 +51,7 @@ pub(crate) struct Options {
     pub(crate) help: bool,
     pub(crate) against: Vec<PathBuf>,
     pub(crate) conformance: Option<PathBuf>,
+    pub(crate) engine: Option<&'static Engine>,
     pub(crate) systemd: bool,
     pub(crate) peer: Option<Peer>,
     pub(crate) jobs: usize,
@@ -75,6 +80,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
         help: false,
         against: Vec::new(),
         conformance: None,
+        engine: None,
         systemd: false,
         peer: None,
         jobs: 2,
@@ -94,6 +100,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Options, Strin
             "--share" => options.share = share(&arg, &value()?)?,
             "--list" => options.list = true,
             "--help" | "-h" => options.help = true,
+            "--engine" => options.engine = Some(engines::named(&value()?)?),
             "--systemd" => options.systemd = true,
             "--peer" => peer = true,
             "--jobs" => options.jobs = number(&arg, &value()?)?,

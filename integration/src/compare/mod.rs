@@ -165,7 +165,7 @@ impl Comparison {
     /// The settings of a container of this runtime.
     fn make(&self, runtime: &Path, resources: &Value) -> Res<Made> {
         let name = runtime.file_name().unwrap_or_default();
-        let ctx = Ctx::new(runtime, &self.work.join(name))?;
+        let ctx = Ctx::new(runtime, &self.work.join(name), None)?;
         if self.systemd {
             ctx.use_systemd();
         }

@@ -16,7 +16,7 @@ use super::{inner, leaks, procs};
 use crate::cases::FEATURES;
 use crate::options::Options;
 use crate::result::{Doing, Res};
-use crate::{ctx, image, text};
+use crate::{ctx, engines, image, text};
 
 /// As `println!`, but a reader that has gone away is no reason to leave the case's things behind.
 macro_rules! say {
@@ -51,19 +51,22 @@ struct Tally {
     skipped: usize,
 }
 
-fn all() -> impl Iterator<Item = Named> {
-    FEATURES
+/// Those of the engine, if there is one.
+fn all(options: &Options) -> impl Iterator<Item = Named> {
+    options
+        .engine
+        .map_or(FEATURES, engines::features)
         .iter()
         .flat_map(|feature| feature.cases.iter().map(move |case| Named { feature, case }))
 }
 
-pub(crate) fn find(name: &str) -> Option<&'static Case> {
-    all().find(|each| each.name() == name).map(|each| each.case)
+pub(crate) fn find(options: &Options, name: &str) -> Option<&'static Case> {
+    all(options).find(|each| each.name() == name).map(|each| each.case)
 }
 
 fn chosen(options: &Options) -> Vec<Named> {
     let (first, step) = options.share;
-    all().filter(|each| options.wants(&each.name())).skip(first).step_by(step).collect()
+    all(options).filter(|each| options.wants(&each.name())).skip(first).step_by(step).collect()
 }
 
 pub(crate) fn list(options: &Options) -> Res<ExitCode> {
@@ -93,7 +96,8 @@ pub(crate) fn run(options: &Options) -> Res<ExitCode> {
         .partition(|each| options.peer.is_none_or(|peer| each.case.unproved(peer).is_none()));
     let work = work_dir()?;
     let template = work.join("rootfs");
-    let outcome = image::build(&template, &options.probe).map(|()| run_all(options, &here, &work));
+    let outcome = image::build(&template, &options.probe)
+        .and_then(|()| run_with_engine(options, &here, &work));
     leaks::remove(&work, &ctx::run_prefix(std::process::id()));
     let tally = outcome?;
     report(&tally, elsewhere.len(), unproved.len());
@@ -124,6 +128,19 @@ pub(crate) fn work_dir() -> Res<PathBuf> {
     Ok(dir)
 }
 
+/// The engine runs while its checks do; what it leaves behind is one more verdict.
+fn run_with_engine(options: &Options, cases: &[Named], work: &Path) -> Res<Tally> {
+    let Some(engine) = options.engine else {
+        return Ok(run_all(options, cases, work));
+    };
+    let begin = Instant::now();
+    let (tally, left) = engines::with(engine, options, work, || run_all(options, cases, work))?;
+    let verdict = left.map_or_else(Verdict::Failed, |()| Verdict::Passed);
+    let tally = Mutex::new(tally);
+    note(&tally, "nothing_is_left", verdict, begin.elapsed());
+    Ok(tally.into_inner().unwrap_or_default())
+}
+
 fn run_all(options: &Options, cases: &[Named], work: &Path) -> Tally {
     let next = AtomicUsize::new(0);
     let tally = Mutex::new(Tally::default());
@@ -133,7 +150,7 @@ fn run_all(options: &Options, cases: &[Named], work: &Path) -> Tally {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let begin = Instant::now();
                     let verdict = run_tries(options, case, work);
-                    note(&tally, case, verdict, begin.elapsed());
+                    note(&tally, &case.name(), verdict, begin.elapsed());
                 }
             });
         }
@@ -144,8 +161,7 @@ fn run_all(options: &Options, cases: &[Named], work: &Path) -> Tally {
 /// From here on the time that a case takes is worth a word.
 const LONG: Duration = Duration::from_secs(10);
 
-fn note(tally: &Mutex<Tally>, case: &Named, verdict: Verdict, took: Duration) {
-    let name = case.name();
+fn note(tally: &Mutex<Tally>, name: &str, verdict: Verdict, took: Duration) {
     let Ok(mut tally) = tally.lock() else { return };
     match verdict {
         Verdict::Passed => {
@@ -205,6 +221,9 @@ fn start(options: &Options, case: &Named, dir: &Path) -> Res<Child> {
     let stderr = fs::File::create(dir.join("stderr")).doing("make the case's stderr")?;
     let mut command = Command::new(std::env::current_exe().doing("own path")?);
     command.arg("--runtime").arg(&options.runtime).arg("--inner").arg(case.name()).arg(dir);
+    if let Some(engine) = options.engine {
+        command.args(["--engine", engine.name]);
+    }
     if options.peer.is_some() {
         command.arg("--peer");
     }

@@ -1,0 +1,224 @@
+#!/bin/sh
+# Debian roots with the engines in which skep is tried: those of Debian testing, or of Debian 12.
+#
+#   root.sh [--suite testing|bookworm] make    debootstrap it once; a second call costs nothing
+#   root.sh [--suite SUITE] path               print where it is
+#   root.sh [--suite SUITE] enter [-b SRC[:DEST]]... CMD [ARG...]
+#                                              run CMD in it, with the exit status of CMD
+#
+# An engine writes everywhere: bridges, firewall rules, cgroups, mounts. So CMD has mount, pid, network,
+# uts, ipc and cgroup namespaces of its own, under an init that takes everything along when CMD ends, and
+# nothing on the host is touched. Inside, the root is an overlay over the cached one, with all that is
+# written in memory; /var/lib and /home are memory itself, since an overlay is no place for an engine's
+# overlays. /dev has what every machine has, so that a privileged container finds no disk of the host.
+# `-b` binds a host file or directory, read-only.
+#
+# The cgroups are those of the host: of each hierarchy (v1, or v2 where that has all controllers) a new
+# group, which is the root in there, and is removed in the end with all that is below.
+set -eu
+
+CACHE=${SKEP_CACHE:-/var/cache/skep}
+MIRROR=${SKEP_MIRROR:-http://deb.debian.org/debian}
+
+SUITE=testing
+PACKAGES=docker.io,runc,crun,podman,buildah,containerd,conmon,containernetworking-plugins
+PACKAGES=$PACKAGES,slirp4netns,fuse-overlayfs,uidmap
+PACKAGES=$PACKAGES,busybox-static,iptables,nftables,iproute2,procps,strace,tini,ca-certificates
+# What else there is, by suite.
+MORE_testing=docker-cli,docker-buildx,docker-compose,netavark,aardvark-dns,passt
+MORE_bookworm=docker-compose,netavark,aardvark-dns,passt
+
+die() {
+    echo "engines/root: $*" >&2
+    exit 1
+}
+
+make_root() {
+    [ -d "$ROOT" ] && return
+    [ "$(id -u)" = 0 ] || die "making $ROOT needs root"
+    command -v debootstrap >/dev/null || die "debootstrap is missing: apt-get install debootstrap"
+    mkdir -p "$CACHE"
+    exec 9>"$ROOT.lock"
+    flock 9
+    [ -d "$ROOT" ] && return
+    new=$ROOT.new
+    # Only the holder of the lock writes here: what is there was left by a maker that was killed.
+    rm -rf --one-file-system "$new"
+    echo "engines/root: making $ROOT (once, about 1 GB)" >&2
+    # A mount namespace of its own, so that an interrupted debootstrap leaves no mounts behind.
+    unshare -m --propagation private debootstrap --variant=minbase --include="$PACKAGES" \
+        "$SUITE" "$new" "$MIRROR" >"$ROOT.log" 2>&1 9>&- ||
+        die "debootstrap failed, see $ROOT.log"
+    rm -rf "$new"/var/cache/apt/archives/*.deb "$new"/var/lib/apt/lists/*
+    mkdir -p "$new/.old" "$ROOT.run"
+    mv "$new" "$ROOT"
+    flock -u 9
+}
+
+# A group of our own in each hierarchy: "CONTROLLERS DIRECTORY" lines.
+cgroups_of_host() {
+    while IFS=: read -r _number controllers path; do
+        at=$(hierarchy "$controllers")
+        # v2 beside v1 has no controllers to speak of, and the peers refuse the two together.
+        [ -n "$at" ] && { [ -n "$controllers" ] || [ "$at" = /sys/fs/cgroup ]; } || continue
+        echo "${controllers:-unified} ${at}${path%/}/skep-engines.$1"
+    done </proc/self/cgroup
+}
+
+# Where the hierarchy of these controllers is mounted.
+hierarchy() {
+    if [ -z "$1" ]; then
+        findmnt -n -t cgroup2 -o TARGET | head -n 1
+    else
+        findmnt -n -t cgroup -O "$1" -o TARGET | head -n 1
+    fi
+}
+
+enter_root() {
+    [ "$(id -u)" = 0 ] || die "entering $ROOT needs root"
+    groups=$(cgroups_of_host $$)
+    [ -n "$groups" ] || die "no cgroup hierarchy is mounted on this host"
+    trap 'leave_root' EXIT
+    # A shell that gets a signal waits for its child before it runs the trap, and the child gets the
+    # terminal's signals itself.
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    make_groups
+    status=0
+    # shellcheck disable=SC2016
+    sh -c 'for group in $0; do echo 0 >"$group/cgroup.procs"; done; exec "$@"' \
+        "$(echo "$groups" | cut -d " " -f 2)" \
+        unshare --mount --cgroup --pid --net --uts --ipc --fork --kill-child --propagation private \
+        "$0" --suite "$SUITE" .inside "$(echo "$groups" | cut -d " " -f 1)" "$@" || status=$?
+    exit $status
+}
+
+make_groups() {
+    echo "$groups" | while read -r controllers group; do
+        mkdir "$group"
+        [ "$controllers" = cpuset ] || continue
+        # A new group of this one has neither processors nor memory.
+        for each in cpus mems; do cat "${group%/*}/cpuset.$each" >"$group/cpuset.$each"; done
+    done
+}
+
+# The pid namespace has ended, and with it all processes in the groups.
+leave_root() {
+    echo "$groups" | while read -r _controllers group; do
+        [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} +
+    done
+}
+
+# Everything below runs in the new namespaces, as their init: `enter` comes back here through unshare.
+
+inside() {
+    controllers=$1
+    shift
+    mount -t tmpfs -o mode=755 tmpfs "$ROOT.run"
+    cd "$ROOT.run"
+    mkdir upper work root
+    mount -t overlay -o "lowerdir=$ROOT,upperdir=upper,workdir=work" overlay root
+    cd root
+    for each in run var/lib home; do mount_empty "$each" 755; done
+    mount_empty tmp 1777
+    mkdir -p var/lib/dpkg run/lock
+    mount -t proc -o nosuid,nodev,noexec proc proc
+    # dockerd would set the limits of keys, which are everybody's.
+    mount --bind proc/sys/kernel/keys proc/sys/kernel/keys
+    mount -o remount,bind,ro proc/sys/kernel/keys
+    mount -t sysfs -o nosuid,nodev,noexec sysfs sys
+    make_dev
+    mount_cgroups "$controllers"
+    while [ "${1-}" = -b ]; do
+        bind "${2%%:*}" ".${2#*:}"
+        shift 2
+    done
+    [ $# -gt 0 ] || die "enter: no command given"
+    hostname engines
+    printf '127.0.0.1 localhost engines\n::1 localhost\n' >etc/hosts
+    : >etc/resolv.conf
+    pivot_root . .old
+    # The shell's own root has moved with it; the host's tree goes once nothing below needs it.
+    umount -l /.old
+    export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+    ip link set lo up
+    exec tini -- "$@"
+}
+
+mount_empty() {
+    mount -t tmpfs -o "mode=$2" tmpfs "$1"
+}
+
+bind() {
+    if [ -d "$1" ]; then
+        mkdir -p "$2"
+    else
+        mkdir -p "${2%/*}"
+        : >"$2"
+    fi
+    mount --bind "$1" "$2"
+    mount -o remount,bind,ro "$2"
+}
+
+make_dev() {
+    mount -t tmpfs -o mode=755,nosuid tmpfs dev
+    # name, major, minor
+    while read -r name major minor; do
+        mkdir -p "dev/$(dirname "$name")"
+        mknod -m 666 "dev/$name" c "$major" "$minor"
+    done <<end
+null 1 3
+zero 1 5
+full 1 7
+random 1 8
+urandom 1 9
+tty 5 0
+fuse 10 229
+net/tun 10 200
+end
+    mkdir dev/pts dev/shm dev/mqueue
+    mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 devpts dev/pts
+    mount_empty dev/shm 1777
+    mount -t mqueue mqueue dev/mqueue
+    ln -s pts/ptmx dev/ptmx
+    for each in fd:fd stdin:fd/0 stdout:fd/1 stderr:fd/2; do
+        ln -s "/proc/self/${each#*:}" "dev/${each%%:*}"
+    done
+}
+
+# v1 as it is without v2, or v2 alone.
+mount_cgroups() {
+    if [ "$1" = unified ]; then
+        mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 sys/fs/cgroup
+        # Controllers can be given on only by a group without processes.
+        mkdir sys/fs/cgroup/self
+        echo 0 >sys/fs/cgroup/self/cgroup.procs
+        return
+    fi
+    mount_empty sys/fs/cgroup 755
+    for each in $1; do
+        mkdir "sys/fs/cgroup/${each#name=}"
+        mount -t cgroup -o "$each" cgroup "sys/fs/cgroup/${each#name=}"
+    done
+}
+
+[ "${1-}" != --suite ] || { SUITE=$2 && shift 2; }
+ROOT=$CACHE/engines-$SUITE
+case $SUITE in
+testing) PACKAGES=$PACKAGES,$MORE_testing ;;
+bookworm) PACKAGES=$PACKAGES,$MORE_bookworm ;;
+*) die "no such suite: $SUITE" ;;
+esac
+
+command=${1-}
+[ $# -gt 0 ] && shift
+case $command in
+make) make_root ;;
+path) echo "$ROOT" ;;
+enter)
+    make_root
+    enter_root "$@"
+    ;;
+.inside) inside "$@" ;;
+*) die "usage: $0 [--suite testing|bookworm] make | path | enter [-b SRC[:DEST]]... CMD [ARG...]" ;;
+esac

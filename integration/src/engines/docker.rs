@@ -1,0 +1,51 @@
+//! Docker Engine: dockerd with the runtime as its default one, and under the name `runc` first in its
+//! PATH, which is where BuildKit looks for one.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::json;
+
+use super::cli::Cli;
+use super::daemon::Daemon;
+use super::{Engine, checks};
+use crate::ctx::Ctx;
+use crate::options::Options;
+use crate::result::{Doing, Res};
+
+pub(crate) const ENGINE: Engine = Engine {
+    name: "docker",
+    features: &[checks::run::FEATURE, checks::exec::FEATURE, checks::errors::FEATURE],
+    start,
+    clear: |ctx| Cli::of(ctx).clear(),
+    states: &["/run/docker/runtime-runc/moby", "/run/runc", "/run/skep"],
+};
+
+/// What the runtime is called in daemon.json.
+pub(crate) const RUNTIME: &str = "tested";
+
+fn start(options: &Options, ctx: &Ctx) -> Res<Option<Daemon>> {
+    let path = named_runc(&options.runtime, &ctx.make_dir("path")?)?;
+    let config = json!({
+        "runtimes": { RUNTIME: { "path": options.runtime } },
+        "default-runtime": RUNTIME,
+        "storage-driver": "overlay2",
+    });
+    let config = ctx.make_file("daemon.json", &config.to_string())?;
+    let mut dockerd = Command::new("dockerd");
+    dockerd.arg("--config-file").arg(config).env("PATH", path);
+    let daemon = Daemon::start(&mut dockerd, Path::new("/run/dockerd.log"))?;
+    let cli = Cli::of(ctx);
+    let daemon = daemon.until(|| cli.call(&["version"]).done().is_ok_and(|out| out.code == 0))?;
+    cli.import()?;
+    Ok(Some(daemon))
+}
+
+/// A PATH on which the runtime is found as `runc`.
+fn named_runc(runtime: &Path, dir: &Path) -> Res<String> {
+    symlink(runtime, dir.join("runc")).doing("link the runtime as runc")?;
+    let dir = fs::canonicalize(dir).doing("the directory of the link")?;
+    Ok(format!("{}:{}", dir.display(), std::env::var("PATH").unwrap_or_default()))
+}

@@ -1,0 +1,74 @@
+//! What is left when all containers are removed and the engine has ended: nothing may be.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::harness::procs;
+use crate::result::Res;
+
+/// Something that is left may just be ending.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Cgroups that engines and runtimes keep when no container is left: parents, not containers.
+const KEPT: &[&str] = &["docker", "buildkit", "self"];
+
+pub(crate) fn nothing(states: &[&str]) -> Res {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        procs::reap_adopted();
+        let left = find(states);
+        if left.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > end {
+            return Err(left.join(", "));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn find(states: &[&str]) -> Vec<String> {
+    let mut left: Vec<String> = procs::below(std::process::id() as i32)
+        .into_iter()
+        .map(|each| format!("process {} ({})", each.pid, each.name))
+        .collect();
+    cgroups(Path::new("/sys/fs/cgroup"), &mut left);
+    for dir in states {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        // What begins with a dot is crun's own, for all containers.
+        let entries = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+        left.extend(entries.map(|entry| format!("state {}", entry.path().display())));
+    }
+    left.extend(mounts());
+    left
+}
+
+fn cgroups(dir: &Path, left: &mut Vec<String>) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        cgroups(&path, left);
+        let name = entry.file_name();
+        let is_root = path.parent() == Some(Path::new("/sys/fs/cgroup"))
+            && path.join("cgroup.procs").exists()
+            && path.join("notify_on_release").exists();
+        if !is_root && !KEPT.iter().any(|kept| name == *kept) {
+            left.push(format!("cgroup {}", path.display()));
+        }
+    }
+}
+
+/// Container's roots and network namespaces that are still mounted.
+fn mounts() -> Vec<String> {
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let of_container = |path: &&str| path.contains("/merged") || path.contains("/netns/");
+    table
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .filter(of_container)
+        .map(|path| format!("mount {path}"))
+        .collect()
+}

@@ -1,0 +1,67 @@
+//! Real engines with the runtime under test plugged in: the runtime is what an engine's user never sees,
+//! so these checks look only through the engine.
+//!
+//! A check is a [`Case`](crate::harness::case::Case) like any other, in a process of its own; what is
+//! different is that an engine is started before the first and stopped after the last one. Engines with
+//! the same command line (Docker, Podman) share checks: [`cli::Cli`] knows which of them it talks to.
+//! It all happens in `integration/engines/root.sh enter`, where nothing of the host can be touched.
+
+mod checks;
+mod cli;
+mod daemon;
+mod docker;
+mod left;
+
+use std::path::Path;
+
+use crate::ctx::Ctx;
+use crate::harness::case::Feature;
+use crate::options::Options;
+use crate::result::Res;
+
+/// An engine as data.
+pub(crate) struct Engine {
+    pub(crate) name: &'static str,
+    features: &'static [Feature],
+    /// Starts what has to run all the time, with the directory of this run, and gives it the image.
+    start: fn(&Options, &Ctx) -> Res<Option<daemon::Daemon>>,
+    /// Removes what the check has made in the engine.
+    clear: fn(&Ctx) -> Res,
+    /// Directories in which there is an entry for each container that is not deleted.
+    states: &'static [&'static str],
+}
+
+const ENGINES: &[Engine] = &[docker::ENGINE];
+
+pub(crate) fn named(name: &str) -> Result<&'static Engine, String> {
+    ENGINES.iter().find(|engine| engine.name == name).ok_or_else(|| {
+        let known: Vec<&str> = ENGINES.iter().map(|engine| engine.name).collect();
+        format!("no such engine: {name}; known are {}", known.join(", "))
+    })
+}
+
+/// The cases of an engine.
+pub(crate) fn features(engine: &Engine) -> &'static [Feature] {
+    engine.features
+}
+
+/// Does `all` while the engine runs; the second result is what is left when it has ended.
+pub(crate) fn with<T>(
+    engine: &'static Engine,
+    options: &Options,
+    work: &Path,
+    all: impl FnOnce() -> T,
+) -> Res<(T, Res)> {
+    let dir = work.join("engine");
+    std::fs::create_dir(&dir).map_err(|error| format!("make {}: {error}", dir.display()))?;
+    let ctx = Ctx::new(&options.runtime, &dir, Some(engine))?;
+    let daemon = (engine.start)(options, &ctx)?;
+    let outcome = all();
+    let stopped = daemon.map_or(Ok(()), daemon::Daemon::stop);
+    Ok((outcome, stopped.and_then(|()| left::nothing(engine.states))))
+}
+
+/// Removes what a check has made in its engine.
+pub(crate) fn clear(ctx: &Ctx) -> Res {
+    ctx.engine.map_or(Ok(()), |engine| (engine.clear)(ctx))
+}
