@@ -1,7 +1,5 @@
 //! The command line that Docker and Podman share.
 
-use std::path::Path;
-
 use super::Engine;
 use crate::call::{Call, Out};
 use crate::ctx::Ctx;
@@ -56,7 +54,12 @@ impl<'a> Cli<'a> {
             .arg(IMAGE)
             .args(command)
             .ok()?;
-        Ok(Started { cli: *self, name })
+        Ok(self.named(&name))
+    }
+
+    /// The container of this name.
+    pub(crate) fn named(&self, name: &str) -> Started<'a> {
+        Started { cli: *self, name: name.to_string() }
     }
 
     /// A container that does nothing until it is told to end.
@@ -138,6 +141,13 @@ impl Started<'_> {
         self.cli.ctx.eventually(&format!("`{text}` in the log"), has)
     }
 
+    /// Waits until the engine has forgotten it.
+    pub(crate) fn until_gone(&self) -> Res {
+        let id = ["inspect", "--type", "container"];
+        let gone = || self.call(&id).done().is_ok_and(|out| out.code != 0).then_some(());
+        self.cli.ctx.eventually("the container is removed", gone)
+    }
+
     /// Waits for its end, and gives its exit status.
     pub(crate) fn wait(&self) -> Res<i32> {
         self.call(&["wait"]).ok()?.text().parse().doing("the exit status of wait")
@@ -147,9 +157,4 @@ impl Started<'_> {
     pub(crate) fn pid(&self) -> Res<i32> {
         self.is("{{.State.Pid}}")?.parse().doing("its pid")
     }
-}
-
-/// The file's text as an argument.
-pub(crate) fn arg(path: &Path) -> String {
-    crate::text::shown(path)
 }

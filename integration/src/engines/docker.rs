@@ -17,7 +17,21 @@ use crate::result::{Doing, Res};
 
 pub(crate) const ENGINE: Engine = Engine {
     name: "docker",
-    features: &[checks::run::FEATURE, checks::exec::FEATURE, checks::errors::FEATURE],
+    features: &[
+        checks::run::FEATURE,
+        checks::exec::FEATURE,
+        checks::terminal::FEATURE,
+        checks::files::FEATURE,
+        checks::security::FEATURE,
+        checks::limits::FEATURE,
+        checks::life::FEATURE,
+        checks::network::FEATURE,
+        checks::build::FEATURE,
+        checks::build::CLASSIC,
+        checks::compose::FEATURE,
+        checks::errors::FEATURE,
+        checks::docker::FEATURE,
+    ],
     start,
     clear: |ctx| Cli::of(ctx).clear(),
     states: &["/run/docker/runtime-runc/moby", "/run/runc", "/run/skep"],
@@ -25,6 +39,9 @@ pub(crate) const ENGINE: Engine = Engine {
 
 /// What the runtime is called in daemon.json.
 pub(crate) const RUNTIME: &str = "tested";
+
+/// Everything that dockerd and its containerd say.
+pub(crate) const LOG: &str = "/run/dockerd.log";
 
 fn start(options: &Options, ctx: &Ctx) -> Res<Option<Daemon>> {
     let path = named_runc(&options.runtime, &ctx.make_dir("path")?)?;
@@ -36,7 +53,7 @@ fn start(options: &Options, ctx: &Ctx) -> Res<Option<Daemon>> {
     let config = ctx.make_file("daemon.json", &config.to_string())?;
     let mut dockerd = Command::new("dockerd");
     dockerd.arg("--config-file").arg(config).env("PATH", path);
-    let daemon = Daemon::start(&mut dockerd, Path::new("/run/dockerd.log"))?;
+    let daemon = Daemon::start(&mut dockerd, Path::new(LOG))?;
     let cli = Cli::of(ctx);
     let daemon = daemon.until(|| cli.call(&["version"]).done().is_ok_and(|out| out.code == 0))?;
     cli.import()?;

@@ -64,7 +64,10 @@ fn cgroups(dir: &Path, left: &mut Vec<String>) {
 /// Container's roots and network namespaces that are still mounted.
 fn mounts() -> Vec<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let of_container = |path: &&str| path.contains("/merged") || path.contains("/netns/");
+    // Docker's name for the host's own network namespace.
+    let own = |path: &str| path.ends_with("/netns/default");
+    let of_container =
+        |path: &&str| (path.contains("/merged") || path.contains("/netns/")) && !own(path);
     table
         .lines()
         .filter_map(|line| line.split(' ').nth(4))

@@ -1,0 +1,137 @@
+//! Resources: the limits that are asked for hold, can be changed, and are measured.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::ctx::Ctx;
+use crate::engines::cli::{Cli, Started};
+use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
+use crate::result::{Doing, Res, holds, same};
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "limits",
+    cases: &[
+        root!(memory_is_enforced).needs(&[Need::Controller("memory")]),
+        root!(cpus_are_enforced).needs(&[Need::Controller("cpu")]),
+        root!(pids_are_enforced).needs(&[Need::Controller("pids")]),
+        root!(cpuset).needs(&[Need::Controller("cpuset")]),
+        root!(shares_and_reservation).needs(&[Need::Controller("cpu"), Need::Controller("memory")]),
+        root!(update).needs(&[Need::Controller("memory"), Need::Controller("pids")]),
+        root!(update_of_created).needs(&[Need::Controller("memory")]),
+        root!(stats).needs(&[Need::Controller("memory"), Need::Controller("pids")]),
+    ],
+};
+
+const MIB: u64 = 1 << 20;
+
+/// A file of the container's cgroup, by its name in v1 or in v2.
+fn cgroup_file(container: &Started<'_>, controller: &str, v1: &str, v2: &str) -> Res<String> {
+    let place = crate::cgroups::place_of(container.pid()?, controller)?;
+    let name = if place.controllers.is_empty() { v2 } else { v1 };
+    let text = fs::read_to_string(place.dir.join(name)).doing(name)?;
+    Ok(text.trim().to_string())
+}
+
+fn memory_is_enforced(ctx: &Ctx) -> Res {
+    let cli = Cli::of(ctx);
+    let flags = ["--memory", "32m", "--memory-swap", "32m"];
+    cli.run(&flags, &["/bin/probe", "eat", "16"])?.is(0)?.prints("ate")?;
+    let container = cli.detached(&flags, &["/bin/probe", "eat", "64"])?;
+    same!(container.wait()?, 137);
+    same!(container.is("{{.State.OOMKilled}}")?, "true");
+    Ok(())
+}
+
+/// A fifth of one processor, measured while it wants all of it.
+fn cpus_are_enforced(ctx: &Ctx) -> Res {
+    let container = Cli::of(ctx).detached(&["--cpus", "0.2"], &["/bin/probe", "spin"])?;
+    container.until_log("ready")?;
+    let throttled = || {
+        let stat = cgroup_file(&container, "cpu", "cpu.stat", "cpu.stat").ok()?;
+        let times = stat.lines().find_map(|line| line.strip_prefix("nr_throttled "))?;
+        (times.parse::<u64>().ok()? > 3).then_some(())
+    };
+    ctx.eventually("it is throttled", throttled)?;
+    let ticks = || -> Res<u64> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", container.pid()?)).doing("stat")?;
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        fields.split_whitespace().nth(11).doing("time")?.parse().doing("time")
+    };
+    let (before, begin) = (ticks()?, std::time::Instant::now());
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let share = (ticks()? - before) as f64 / 100.0 / begin.elapsed().as_secs_f64();
+    holds!(share < 0.3, "it had {share:.2} of a processor");
+    Ok(())
+}
+
+fn pids_are_enforced(ctx: &Ctx) -> Res {
+    let cli = Cli::of(ctx);
+    let out = cli.run(&["--pids-limit", "10"], &["/bin/probe", "fork", "30"])?.is(0)?;
+    let started: u32 = out.text().parse().doing("the number of processes")?;
+    holds!(started < 10, "it started {started}");
+    cli.run(&["--pids-limit", "100"], &["/bin/probe", "fork", "30"])?.is(0)?.prints("30").map(drop)
+}
+
+fn cpuset(ctx: &Ctx) -> Res {
+    let flags = ["--cpuset-cpus", "0"];
+    same!(super::run::report(&Cli::of(ctx), &flags)?["processors"], "0");
+    Ok(())
+}
+
+fn shares_and_reservation(ctx: &Ctx) -> Res {
+    let flags = ["--cpu-shares", "2048", "--memory", "64m", "--memory-reservation", "24m"];
+    let container = Cli::of(ctx).sleeper(&flags)?;
+    let shares = cgroup_file(&container, "cpu", "cpu.shares", "cpu.weight")?;
+    // What 2048 is as a weight depends on the age of the runtime's formula.
+    holds!(["2048", "79", "170"].contains(&shares.as_str()), "the shares are {shares}");
+    let soft = cgroup_file(&container, "memory", "memory.soft_limit_in_bytes", "memory.low")?;
+    same!(soft, (24 * MIB).to_string());
+    Ok(())
+}
+
+fn memory_limit(container: &Started<'_>) -> Res<String> {
+    cgroup_file(container, "memory", "memory.limit_in_bytes", "memory.max")
+}
+
+fn update(ctx: &Ctx) -> Res {
+    let container = Cli::of(ctx).sleeper(&["--memory", "64m", "--memory-swap", "64m"])?;
+    same!(memory_limit(&container)?, (64 * MIB).to_string());
+    let flags = ["update", "--memory", "96m", "--memory-swap", "128m", "--pids-limit", "20"];
+    container.call(&flags).ok()?;
+    same!(memory_limit(&container)?, (96 * MIB).to_string());
+    same!(cgroup_file(&container, "pids", "pids.max", "pids.max")?, "20");
+    let out = container.exec(&[], &["/bin/probe", "fork", "40"])?.is(0)?;
+    let started: u32 = out.text().parse().doing("the number of processes")?;
+    holds!(started < 20, "it started {started}");
+    container.call(&["update", "--restart", "on-failure"]).ok()?;
+    same!(container.is("{{.HostConfig.RestartPolicy.Name}}")?, "on-failure");
+    Ok(())
+}
+
+fn update_of_created(ctx: &Ctx) -> Res {
+    let cli = Cli::of(ctx);
+    let container = cli.sleeper(&["--memory", "64m"])?;
+    container.call(&["stop"]).ok()?;
+    container.call(&["update", "--memory", "48m", "--memory-swap", "96m"]).ok()?;
+    container.call(&["start"]).ok()?;
+    same!(memory_limit(&container)?, (48 * MIB).to_string());
+    Ok(())
+}
+
+fn stats(ctx: &Ctx) -> Res {
+    let cli = Cli::of(ctx);
+    let line = "/bin/probe eat 1; setsid sleep 1000 & exec /bin/probe spin";
+    let container = cli.detached(&["--memory", "64m"], &["sh", "-c", line])?;
+    container.until_log("ready")?;
+    let right = || {
+        let call = container.call(&["stats", "--no-stream", "--format", "{{json .}}"]);
+        let stats: Value = call.ok().ok()?.json().ok()?;
+        let text = |key: &str| stats[key].as_str().map(str::to_string);
+        let cpu: f64 = text("CPUPerc")?.trim_end_matches('%').parse().ok()?;
+        let right = cpu > 10.0 && text("PIDs")? == "2" && text("MemUsage")?.ends_with("64MiB");
+        right.then_some(())
+    };
+    ctx.eventually("processor, memory and processes", right)
+}

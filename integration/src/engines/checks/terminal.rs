@@ -1,0 +1,109 @@
+//! `-it`: the container's process and those of `exec` on the user's terminal.
+
+use crate::call::{Call, Running};
+use crate::ctx::Ctx;
+use crate::engines::cli::Cli;
+use crate::harness::case::{Feature, root};
+use crate::pty::Terminal;
+use crate::result::{Res, holds};
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "terminal",
+    cases: &[
+        root!(run_has_it_with_its_size),
+        root!(run_interrupt_reaches_the_process),
+        root!(run_resize_is_passed_on),
+        root!(run_detached_and_attached),
+        root!(exec_has_it_with_its_size),
+        root!(exec_interrupt_reaches_the_process),
+        root!(needs_a_terminal_on_stdin),
+    ],
+};
+
+const TTY: &[&str] = &["--interactive", "--tty"];
+
+fn on(call: Call, terminal: &mut Terminal) -> Res<Running> {
+    let running = call.on_terminal(terminal.slave()?)?.spawn()?;
+    terminal.let_go();
+    Ok(running)
+}
+
+/// The size is there before the program can look, it is the controlling terminal, and input comes.
+fn talks(call: Call) -> Res {
+    let mut terminal = Terminal::open(31, 97)?;
+    let running = on(call, &mut terminal)?;
+    let begin = terminal.until("ready")?;
+    holds!(begin.contains("31 97"), "no size in {begin:?}");
+    holds!(begin.contains("/dev/pts/") || begin.contains("/dev/console"), "no tty in {begin:?}");
+    terminal.types("typed\n")?;
+    terminal.until("<typed>")?;
+    running.wait()?.is(5).map(drop)
+}
+
+const TALK: &[&str] =
+    &["sh", "-c", "stty size; tty; : >/dev/tty && echo ready; read a; echo \"<$a>\"; exit 5"];
+
+fn run_has_it_with_its_size(ctx: &Ctx) -> Res {
+    talks(Cli::of(ctx).run_call(TTY, TALK))
+}
+
+fn exec_has_it_with_its_size(ctx: &Ctx) -> Res {
+    let container = Cli::of(ctx).sleeper(&[])?;
+    talks(container.exec_call(TTY, TALK))
+}
+
+const INTERRUPTED: &[&str] =
+    &["sh", "-c", "trap 'echo interrupted; exit 7' INT; echo ready; while :; do sleep 0.02; done"];
+
+fn interrupted(call: Call) -> Res {
+    let mut terminal = Terminal::open(24, 80)?;
+    let running = on(call, &mut terminal)?;
+    terminal.until("ready")?;
+    terminal.types("\x03")?;
+    terminal.until("interrupted")?;
+    running.wait()?.is(7).map(drop)
+}
+
+fn run_interrupt_reaches_the_process(ctx: &Ctx) -> Res {
+    interrupted(Cli::of(ctx).run_call(TTY, INTERRUPTED))
+}
+
+fn exec_interrupt_reaches_the_process(ctx: &Ctx) -> Res {
+    let container = Cli::of(ctx).sleeper(&[])?;
+    interrupted(container.exec_call(TTY, INTERRUPTED))
+}
+
+fn run_resize_is_passed_on(ctx: &Ctx) -> Res {
+    let line = "trap 'stty size' WINCH; echo ready; while :; do sleep 0.02; done";
+    let mut terminal = Terminal::open(24, 80)?;
+    let call = Cli::of(ctx).run_call(&["--interactive", "--tty", "--init"], &["sh", "-c", line]);
+    let running = on(call, &mut terminal)?;
+    terminal.until("ready")?;
+    terminal.stty(ctx, &["rows", "41", "cols", "123"])?;
+    terminal.until("41 123")?;
+    terminal.types("\x03")?;
+    running.wait()?.is(130).map(drop)
+}
+
+/// The keys that leave a container, and `attach`.
+fn run_detached_and_attached(ctx: &Ctx) -> Res {
+    let cli = Cli::of(ctx);
+    let container = cli.detached(TTY, &["sh", "-c", "while read a; do echo \"<$a>\"; done"])?;
+    for word in ["one", "two"] {
+        let mut terminal = Terminal::open(24, 80)?;
+        let running = on(container.call(&["attach"]), &mut terminal)?;
+        terminal.types(&format!("{word}\n"))?;
+        terminal.until(&format!("<{word}>"))?;
+        // Key by key, as a person does.
+        terminal.types("\x10")?;
+        terminal.types("\x11")?;
+        running.wait()?;
+        container.until_is("{{.State.Running}}", "true")?;
+    }
+    Ok(())
+}
+
+fn needs_a_terminal_on_stdin(ctx: &Ctx) -> Res {
+    // The container's has one all the same when nobody asks for input.
+    Cli::of(ctx).run(&["--tty"], &["tty"])?.is(0)?.has("/dev/pts/0").map(drop)
+}
