@@ -3,7 +3,7 @@
 # all of them. Closes with one line 'N passed, N failed, N skipped' over everything.
 #
 # As root: everything. As an ordinary user: without what only root can do. Set SKEP_TEST_PARTS to some of
-# "lint unit root user guest systemd lsm counts peers compare conformance" to run only these.
+# "lint unit root user guest systemd lsm counts peers compare conformance engines" to run only these.
 set -euo pipefail
 
 # What the caller ignores, as a shell does in the background (SIGINT), would be ignored in containers too.
@@ -17,7 +17,7 @@ cd "$top"
 # shellcheck source=lib.sh
 . "$here/lib.sh"
 
-parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd lsm counts peers compare conformance} "
+parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd lsm counts peers compare conformance engines} "
 user=skeptest
 root=
 [ "$(id -u)" != 0 ] || root=yes
@@ -260,6 +260,21 @@ conformance() {
     part "$name, in the guest" "$here/conformance/run.sh" guest "$stage"
 }
 
+# engine NAME RUNTIME [--peer]: a real engine drives the runtime, and its user sees what is right.
+engine() {
+    local it=/opt/skep-test name=$1
+    shift
+    "$here/engines/root.sh" enter -b "$stage:$it" "$it/skep-integration" --engine "$name" --runtime "$@"
+}
+
+engines() {
+    local peer
+    part "Docker with skep" engine docker /opt/skep-test/skep
+    for peer in runc crun; do
+        part "Docker with $peer" engine docker "$peer" --peer
+    done
+}
+
 # The promises of the benchmark that are counts, which come out the same on any machine. Those of the
 # clock and of the page cache it only reports.
 counts() {
@@ -344,6 +359,15 @@ main() {
     fi
     if wants conformance; then
         if [ "$root" ]; then conformance; else skip "the validation programs" "not root"; fi
+    fi
+    if wants engines; then
+        if ! [ "$root" ]; then
+            skip "real engines" "not root"
+        elif "$here/engines/root.sh" make; then
+            engines
+        else
+            skip "real engines" "their Debian root could not be made"
+        fi
     fi
     finish
 }

@@ -75,6 +75,12 @@ impl Terminal {
         }
     }
 
+    /// Whether this has come by now.
+    pub(crate) fn has(&mut self, text: &str) -> bool {
+        self.read();
+        self.seen.contains(text)
+    }
+
     /// Reads until the last program that has it has closed it.
     pub(crate) fn until_end(&mut self) -> Res<String> {
         let end = Instant::now() + PATIENCE;

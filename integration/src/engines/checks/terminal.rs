@@ -5,7 +5,7 @@ use crate::ctx::Ctx;
 use crate::engines::cli::Cli;
 use crate::harness::case::{Feature, root};
 use crate::pty::Terminal;
-use crate::result::{Res, holds};
+use crate::result::{Doing, Res, holds};
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "terminal",
@@ -79,8 +79,13 @@ fn run_resize_is_passed_on(ctx: &Ctx) -> Res {
     let call = Cli::of(ctx).run_call(&["--interactive", "--tty", "--init"], &["sh", "-c", line]);
     let running = on(call, &mut terminal)?;
     terminal.until("ready")?;
-    terminal.stty(ctx, &["rows", "41", "cols", "123"])?;
-    terminal.until("41 123")?;
+    // Docker may not listen yet when it has just told the first size.
+    let mut rows = (41..91).map(|rows| rows.to_string());
+    while !terminal.has(" 123") {
+        let rows = rows.next().doing("a size that is passed on")?;
+        terminal.stty(ctx, &["rows", &rows, "cols", "123"])?;
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
     terminal.types("\x03")?;
     running.wait()?.is(130).map(drop)
 }
