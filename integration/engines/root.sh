@@ -57,11 +57,15 @@ make_root() {
 
 # A group of our own in each hierarchy: "CONTROLLERS DIRECTORY" lines.
 cgroups_of_host() {
+    # v2 beside v1 has no controllers to speak of, and the peers refuse the two together.
+    if [ "$(hierarchy "")" = /sys/fs/cgroup ]; then
+        echo "unified /sys/fs/cgroup/skep-engines.$1"
+        return
+    fi
     while IFS=: read -r _number controllers path; do
         at=$(hierarchy "$controllers")
-        # v2 beside v1 has no controllers to speak of, and the peers refuse the two together.
-        [ -n "$at" ] && { [ -n "$controllers" ] || [ "$at" = /sys/fs/cgroup ]; } || continue
-        echo "${controllers:-unified} ${at}${path%/}/skep-engines.$1"
+        [ -n "$controllers" ] && [ -n "$at" ] || continue
+        echo "$controllers $at${path%/}/skep-engines.$1"
     done </proc/self/cgroup
 }
 
@@ -95,10 +99,20 @@ enter_root() {
 
 make_groups() {
     echo "$groups" | while read -r controllers group; do
-        mkdir "$group"
-        [ "$controllers" = cpuset ] || continue
-        # A new group of this one has neither processors nor memory.
-        for each in cpus mems; do cat "${group%/*}/cpuset.$each" >"$group/cpuset.$each"; done
+        case $controllers in
+        unified)
+            for each in $(cat "${group%/*}/cgroup.controllers"); do
+                echo "+$each" >"${group%/*}/cgroup.subtree_control"
+            done
+            mkdir "$group"
+            ;;
+        cpuset)
+            mkdir "$group"
+            # A new group of this one has neither processors nor memory.
+            for each in cpus mems; do cat "${group%/*}/cpuset.$each" >"$group/cpuset.$each"; done
+            ;;
+        *) mkdir "$group" ;;
+        esac
     done
 }
 
@@ -126,6 +140,9 @@ inside() {
     # dockerd would set the limits of keys, which are everybody's.
     mount --bind proc/sys/kernel/keys proc/sys/kernel/keys
     mount -o remount,bind,ro proc/sys/kernel/keys
+    # A user namespace may have a procfs of its own where one is in sight that nothing covers.
+    mkdir -p .proc
+    mount -t proc -o nosuid,nodev,noexec proc .proc
     mount -t sysfs -o nosuid,nodev,noexec sysfs sys
     make_dev
     mount_cgroups "$controllers"

@@ -52,6 +52,14 @@ impl Daemon {
         lines.into_iter().rev().collect::<Vec<_>>().join("; ")
     }
 
+    /// Ends it as an accident would.
+    pub(crate) fn kill(mut self) -> Res {
+        self.child.kill().doing(&self.name)?;
+        self.child.wait().doing(&self.name)?;
+        procs::waited_for(self.child.id() as i32);
+        Ok(())
+    }
+
     /// Ends it, and collects all that it leaves to the init process meanwhile.
     pub(crate) fn stop(mut self) -> Res {
         kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).doing(&self.name)?;

@@ -1,7 +1,6 @@
 //! Docker Engine: dockerd with the runtime as its default one, and under the name `runc` first in its
 //! PATH, which is where BuildKit looks for one.
 
-use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
@@ -31,6 +30,7 @@ pub(crate) const ENGINE: Engine = Engine {
         checks::compose::FEATURE,
         checks::errors::FEATURE,
         checks::docker::FEATURE,
+        checks::dockerd::FEATURE,
     ],
     start,
     clear: |ctx| Cli::of(ctx).clear(),
@@ -44,7 +44,10 @@ pub(crate) const RUNTIME: &str = "tested";
 pub(crate) const LOG: &str = "/run/dockerd.log";
 
 fn start(options: &Options, ctx: &Ctx) -> Res<Option<Daemon>> {
-    let path = named_runc(&options.runtime, &ctx.make_dir("path")?)?;
+    let dir = ctx.make_dir("path")?;
+    symlink(&options.runtime, dir.join("runc")).doing("link the runtime as runc")?;
+    old_iptables(ctx, &dir)?;
+    let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap_or_default());
     let config = json!({
         "runtimes": { RUNTIME: { "path": options.runtime } },
         "default-runtime": RUNTIME,
@@ -60,9 +63,14 @@ fn start(options: &Options, ctx: &Ctx) -> Res<Option<Daemon>> {
     Ok(Some(daemon))
 }
 
-/// A PATH on which the runtime is found as `runc`.
-fn named_runc(runtime: &Path, dir: &Path) -> Res<String> {
-    symlink(runtime, dir.join("runc")).doing("link the runtime as runc")?;
-    let dir = fs::canonicalize(dir).doing("the directory of the link")?;
-    Ok(format!("{}:{}", dir.display(), std::env::var("PATH").unwrap_or_default()))
+/// Puts those of the kernel's older interface into the directory, where it has no other (user-mode-linux).
+fn old_iptables(ctx: &Ctx, dir: &Path) -> Res {
+    for name in ["iptables", "ip6tables"] {
+        let chain = ["--table", "nat", "--new-chain", "SKEP-PROBE"];
+        if ctx.program(name).args(chain).done()?.code != 0 {
+            let old = format!("/usr/sbin/{name}-legacy");
+            symlink(old, dir.join(name)).doing("link iptables")?;
+        }
+    }
+    Ok(())
 }

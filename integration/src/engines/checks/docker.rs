@@ -10,7 +10,12 @@ use crate::result::{Doing, Res, holds, same};
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "docker",
-    cases: &[root!(info_shows_the_runtime), root!(features_are_accepted), root!(runtime_by_name)],
+    cases: &[
+        root!(info_shows_the_runtime),
+        root!(features_are_accepted),
+        root!(runtime_by_name),
+        root!(shim_is_killed),
+    ],
 };
 
 fn info_shows_the_runtime(ctx: &Ctx) -> Res {
@@ -44,4 +49,17 @@ fn runtime_by_name(ctx: &Ctx) -> Res {
     cli.run(&["--runtime", "runc"], &["true"])?.is(0)?;
     cli.run(&["--runtime", "straw"], &["true"])?.is(125)?.says_one_of(&["unknown or invalid"])?;
     Ok(())
+}
+
+/// Nobody is left to watch the container: containerd has the runtime delete it.
+fn shim_is_killed(ctx: &Ctx) -> Res {
+    let container = Cli::of(ctx).sleeper(&[])?;
+    let pid = container.pid()?;
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).doing("its parent")?;
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let shim: i32 = fields.split_whitespace().nth(1).doing("its parent")?.parse().doing("a pid")?;
+    let kill = nix::sys::signal::Signal::SIGKILL;
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(shim), kill).doing("kill the shim")?;
+    container.until_is("{{.State.Status}}", "exited")?;
+    ctx.eventually("its process ends", || (!crate::harness::procs::alive(pid)).then_some(()))
 }

@@ -17,6 +17,11 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(bind_read_only),
         root!(bind_of_a_file),
         root!(bind_propagation),
+        root!(bind_read_only_with_what_is_below),
+        root!(bind_without_what_is_below),
+        root!(tmpfs_mount),
+        root!(volume_without_copy_and_of_a_part),
+        root!(image_may_have_links_as_mount_points),
         root!(volume_is_kept),
         root!(volume_takes_the_images_files),
         root!(volumes_from_another),
@@ -178,4 +183,83 @@ fn changes_are_committed(ctx: &Ctx) -> Res {
     let out = cli.ok(&["run", "--rm", "--name", &name, &image, "cat", "/new"]);
     cli.ok(&["rmi", &image])?;
     out?.prints("kept").map(drop)
+}
+
+/// The source with a mount on its directory `below`, for the time of `look`.
+fn with_mount_below(ctx: &Ctx, look: impl FnOnce(&str) -> Res) -> Res {
+    let source = source(ctx)?;
+    let below = format!("{source}/below");
+    fs::create_dir(&below).doing("make a directory")?;
+    ctx.program("mount").args(["-t", "tmpfs", "tmpfs", &below]).ok()?;
+    let outcome =
+        fs::write(format!("{below}/file"), "below\n").doing("write").and_then(|()| look(&source));
+    ctx.program("umount").arg(&below).ok()?;
+    outcome
+}
+
+fn bind_read_only_with_what_is_below(ctx: &Ctx) -> Res {
+    with_mount_below(ctx, |source| {
+        let cli = Cli::of(ctx);
+        let line = "cat /data/below/file; echo x >/data/below/file && echo written";
+        let mount = format!("type=bind,source={source},target=/data,readonly");
+        let with = |more: &str| {
+            let out = cli.run(&["--mount", &format!("{mount}{more}")], &["sh", "-c", line])?;
+            Ok::<String, String>(out.text().to_string())
+        };
+        same!(with("")?, "below");
+        same!(with(",bind-recursive=readonly,bind-propagation=rprivate")?, "below");
+        same!(with(",bind-recursive=writable")?, "below\nwritten");
+        Ok(())
+    })
+}
+
+fn bind_without_what_is_below(ctx: &Ctx) -> Res {
+    with_mount_below(ctx, |source| {
+        let mount = format!("type=bind,source={source},target=/data,bind-recursive=disabled");
+        same!(Cli::of(ctx).shell(&["--mount", &mount], "ls /data/below | wc -l")?, "0");
+        Ok(())
+    })
+}
+
+fn tmpfs_mount(ctx: &Ctx) -> Res {
+    let mount = "type=tmpfs,target=/fast,tmpfs-size=2m,tmpfs-mode=1750";
+    let line = "stat -c %a /fast; grep -o 'size=2048k' /proc/mounts";
+    same!(Cli::of(ctx).shell(&["--mount", mount], line)?, "1750\nsize=2048k");
+    Ok(())
+}
+
+fn volume_without_copy_and_of_a_part(ctx: &Ctx) -> Res {
+    let (cli, name) = (Cli::of(ctx), ctx.id());
+    let empty = format!("type=volume,source={name},target=/home,volume-nocopy");
+    same!(
+        cli.shell(
+            &["--mount", &empty],
+            "ls /home | wc -l; mkdir /home/part; echo x >/home/part/file"
+        )?,
+        "0"
+    );
+    let part = format!("type=volume,source={name},target=/part,volume-subpath=part");
+    same!(cli.shell(&["--mount", &part], "ls /part")?, "file");
+    Ok(())
+}
+
+/// A volume on a link of the image is mounted where the link leads to in the container.
+fn image_may_have_links_as_mount_points(ctx: &Ctx) -> Res {
+    let cli = Cli::of(ctx);
+    let made = cli
+        .detached(&[], &["sh", "-c", "mkdir /real; ln -s /real /link; ln -s /../../../real /up"])?;
+    same!(made.wait()?, 0);
+    let image = format!("localhost/{}:latest", made.name);
+    cli.ok(&["commit", &made.name, &image])?;
+    let source = source(ctx)?;
+    let (name, line) = (ctx.id(), "cat /real/file");
+    let run = |target: &str| {
+        let volume = format!("{source}:{target}");
+        cli.call(&["run", "--rm", "--name", &name, "--volume", &volume, &image, "sh", "-c", line])
+            .done()
+    };
+    let outs = (run("/link"), run("/up"));
+    cli.ok(&["rmi", &image])?;
+    outs.0?.is(0)?.prints("of the host")?;
+    outs.1?.is(0)?.prints("of the host").map(drop)
 }

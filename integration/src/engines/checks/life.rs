@@ -27,6 +27,8 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(healthcheck),
         root!(events),
         root!(leftovers_are_killed),
+        root!(rename),
+        root!(attach),
     ],
 };
 
@@ -266,4 +268,28 @@ fn leftovers_are_killed(ctx: &Ctx) -> Res {
         ctx.eventually("nothing is left", gone)?;
     }
     Ok(())
+}
+
+fn rename(ctx: &Ctx) -> Res {
+    let cli = Cli::of(ctx);
+    let container = cli.sleeper(&[])?;
+    let name = ctx.id();
+    container.call(&["rename"]).arg(&name).ok()?;
+    cli.named(&name).exec(&[], &["true"])?.is(0)?;
+    cli.named(&name).call(&["stop"]).ok().map(drop)
+}
+
+/// What it prints from now on, its exit status, and signals that are passed on to it.
+fn attach(ctx: &Ctx) -> Res {
+    let container = Cli::of(ctx).detached(&[], &["/bin/probe", "catch"])?;
+    container.until_log("ready")?;
+    let attached = container.call(&["attach", "--no-stdin"]).spawn()?;
+    // It says nothing when it listens.
+    ctx.eventually("a signal in what is attached", || {
+        container.call(&["kill", "--signal", "USR1"]).ok().ok()?;
+        attached.out_now().contains("SIGUSR1").then_some(())
+    })?;
+    let pid = nix::unistd::Pid::from_raw(attached.pid());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).doing("kill")?;
+    attached.wait()?.is(0)?.has("SIGTERM").map(drop)
 }

@@ -17,6 +17,8 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(cpus_are_enforced).needs(&[Need::Controller("cpu")]),
         root!(pids_are_enforced).needs(&[Need::Controller("pids")]),
         root!(cpuset).needs(&[Need::Controller("cpuset")]),
+        root!(quota_and_swap).needs(&[Need::Controller("cpu"), Need::Controller("memory")]),
+        root!(oom_is_an_event).needs(&[Need::Controller("memory")]),
         root!(shares_and_reservation).needs(&[Need::Controller("cpu"), Need::Controller("memory")]),
         root!(update).needs(&[Need::Controller("memory"), Need::Controller("pids")]),
         root!(update_of_created).needs(&[Need::Controller("memory")]),
@@ -134,4 +136,28 @@ fn stats(ctx: &Ctx) -> Res {
         right.then_some(())
     };
     ctx.eventually("processor, memory and processes", right)
+}
+
+fn quota_and_swap(ctx: &Ctx) -> Res {
+    let flags =
+        ["--cpu-period", "50000", "--cpu-quota", "30000", "--memory", "32m", "--memory-swap", "-1"];
+    let container = Cli::of(ctx).sleeper(&flags)?;
+    let quota = cgroup_file(&container, "cpu", "cpu.cfs_quota_us", "cpu.max")?;
+    holds!(["30000", "30000 50000"].contains(&quota.as_str()), "the quota is {quota}");
+    same!(memory_limit(&container)?, (32 * MIB).to_string());
+    Ok(())
+}
+
+/// Of a process that is not the first one, which goes on.
+fn oom_is_an_event(ctx: &Ctx) -> Res {
+    let cli = Cli::of(ctx);
+    let container = cli.sleeper(&["--memory", "32m", "--memory-swap", "32m"])?;
+    container.exec(&[], &["/bin/probe", "eat", "64"])?.is(137)?;
+    same!(container.is("{{.State.Running}}")?, "true");
+    let filter = format!("container={}", container.name);
+    let call =
+        ["events", "--since", "10m", "--until", "0s", "--filter", &filter, "--filter", "event=oom"];
+    ctx.eventually("an oom event", || {
+        cli.call(&call).ok().ok().filter(|out| out.out.contains("oom")).map(drop)
+    })
 }

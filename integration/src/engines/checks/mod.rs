@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod compose;
 pub(crate) mod docker;
+pub(crate) mod dockerd;
 pub(crate) mod errors;
 pub(crate) mod exec;
 pub(crate) mod files;

@@ -20,6 +20,9 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(hostname),
         root!(entrypoint),
         root!(no_descriptors_but_stdio),
+        root!(signals_are_passed_on),
+        root!(cgroup_parent),
+        root!(long_arguments),
         root!(rm_removes_it),
         root!(detached),
         root!(created_then_started),
@@ -200,4 +203,46 @@ fn many_at_the_same_time(ctx: &Ctx) -> Res {
         call.wait()?.is(number)?.prints(&number.to_string())?;
     }
     Ok(())
+}
+
+/// What comes to the engine's program in the foreground goes to the container's first process.
+fn signals_are_passed_on(ctx: &Ctx) -> Res {
+    let running = Cli::of(ctx).run_call(&[], &["/bin/probe", "catch"]).spawn()?;
+    let says = |text: &str| {
+        let said = || running.out_now().lines().any(|line| line == text).then_some(());
+        ctx.eventually(&format!("it prints {text}"), said)
+    };
+    says("ready")?;
+    let send = |signal| {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(running.pid()), signal).doing("kill")
+    };
+    send(nix::sys::signal::Signal::SIGUSR1)?;
+    says("SIGUSR1")?;
+    send(nix::sys::signal::Signal::SIGTERM)?;
+    running.wait()?.is(0)?.has("SIGTERM").map(drop)
+}
+
+fn cgroup_parent(ctx: &Ctx) -> Res {
+    let parent = format!("parent-{}", ctx.id());
+    let flags = ["--cgroup-parent", &format!("/{parent}"), "--cgroupns", "host"];
+    let container = Cli::of(ctx).sleeper(&flags)?;
+    let places = crate::cgroups::places(container.pid()?)?;
+    for place in &places {
+        holds!(place.dir.to_string_lossy().contains(&parent), "it is in {}", place.dir.display());
+    }
+    container.call(&["rm", "--force"]).ok()?;
+    // The parent is nobody's but its maker's; the container's own are gone.
+    for place in &places {
+        holds!(!place.dir.exists(), "{} is left", place.dir.display());
+        let above = place.dir.parent().doing("the parent")?;
+        std::fs::remove_dir(above).doing(&format!("remove {}", above.display()))?;
+    }
+    Ok(())
+}
+
+fn long_arguments(ctx: &Ctx) -> Res {
+    let long = "straw ".repeat(10_000);
+    let out = Cli::of(ctx)
+        .run(&["--env", &format!("LONG={long}")], &["sh", "-c", "echo ${#LONG} ${#0}", &long])?;
+    out.is(0)?.prints("60000 60000").map(drop)
 }
