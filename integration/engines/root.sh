@@ -89,12 +89,26 @@ enter_root() {
     trap 'exit 143' TERM HUP
     make_groups
     status=0
-    # shellcheck disable=SC2016
-    sh -c 'for group in $0; do echo 0 >"$group/cgroup.procs"; done; exec "$@"' \
-        "$(echo "$groups" | cut -d " " -f 2)" \
-        unshare --mount --cgroup --pid --net --uts --ipc --fork --kill-child --propagation private \
-        "$0" --suite "$SUITE" .inside "$(echo "$groups" | cut -d " " -f 1)" "$@" || status=$?
+    within "" unshare --cgroup "$0" --suite "$SUITE" .self "$groups" "$@" || status=$?
     exit $status
+}
+
+# within SUBGROUP CMD...: in the groups, or in those below them that have one of this name.
+within() {
+    below=$1
+    shift
+    # shellcheck disable=SC2016
+    sh -c 'for group in $0; do [ ! -d "$group" ] || echo 0 >"$group/cgroup.procs"; done; exec "$@"' \
+        "$(echo "$groups" | cut -d " " -f 2 | sed "s|\$|$below|")" "$@"
+}
+
+# In the cgroup namespace, whose root are the groups. Of v2, only a group without processes gives its
+# controllers on.
+self() {
+    groups=$1
+    shift
+    within /self unshare --mount --pid --net --uts --ipc --fork --kill-child --propagation private \
+        "$0" --suite "$SUITE" .inside "$(echo "$groups" | cut -d " " -f 1)" "$@"
 }
 
 make_groups() {
@@ -104,7 +118,7 @@ make_groups() {
             for each in $(cat "${group%/*}/cgroup.controllers"); do
                 echo "+$each" >"${group%/*}/cgroup.subtree_control"
             done
-            mkdir "$group"
+            mkdir "$group" "$group/self"
             ;;
         cpuset)
             mkdir "$group"
@@ -207,9 +221,6 @@ end
 mount_cgroups() {
     if [ "$1" = unified ]; then
         mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 sys/fs/cgroup
-        # Controllers can be given on only by a group without processes.
-        mkdir sys/fs/cgroup/self
-        echo 0 >sys/fs/cgroup/self/cgroup.procs
         return
     fi
     mount_empty sys/fs/cgroup 755
@@ -236,6 +247,7 @@ enter)
     make_root
     enter_root "$@"
     ;;
+.self) self "$@" ;;
 .inside) inside "$@" ;;
 *) die "usage: $0 [--suite testing|bookworm] make | path | enter [-b SRC[:DEST]]... CMD [ARG...]" ;;
 esac
