@@ -12,7 +12,7 @@ use crate::harness::procs;
 use crate::result::{Doing, Res};
 
 /// For a daemon to come up or to go down, also on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 pub(crate) struct Daemon {
     name: String,

@@ -74,6 +74,10 @@ pub(crate) enum Need {
     AppArmor,
     /// SELinux with the guest's policy.
     SeLinux,
+    /// Docker of this or a later version, where the engine is Docker at all: what older ones cannot do or say.
+    Docker(u32),
+    /// Compose as a plugin of Docker.
+    Compose,
     /// A machine that can make thousands of containers in a minute.
     Quick,
 }
@@ -121,6 +125,8 @@ impl Need {
             Need::Ptrace => ptrace(),
             Need::AppArmor => apparmor(),
             Need::SeLinux => exists("/sys/fs/selinux/enforce", "no SELinux here"),
+            Need::Docker(wanted) => docker(wanted),
+            Need::Compose => compose(),
             Need::Quick => {
                 if is_slow() {
                     Err("too slow a machine".into())
@@ -370,6 +376,24 @@ fn apparmor() -> Result<(), String> {
     let straw = loaded
         .is_ok_and(|mut each| each.any(|each| each.is_ok_and(|each| is_straw(&each.file_name()))));
     if straw { Ok(()) } else { Err("the guest's AppArmor profiles are not loaded here".into()) }
+}
+
+fn docker(wanted: u32) -> Result<(), String> {
+    let Ok(output) = std::process::Command::new("docker").arg("--version").output() else {
+        return Ok(());
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let version = text.split_whitespace().nth(2).unwrap_or_default();
+    match version.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
+        Some(major) if major < wanted => Err(format!("Docker {version} is older than {wanted}")),
+        _ => Ok(()),
+    }
+}
+
+fn compose() -> Result<(), String> {
+    let asked = std::process::Command::new("docker").args(["compose", "version"]).output();
+    let there = asked.is_ok_and(|output| output.status.success());
+    if there { Ok(()) } else { Err("Docker here has no Compose as its plugin".into()) }
 }
 
 fn linux(major: u32, minor: u32) -> Result<(), String> {

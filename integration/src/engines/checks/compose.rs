@@ -6,18 +6,21 @@ use crate::call::Call;
 use crate::ctx::Ctx;
 use crate::engines::cli::{Cli, IMAGE};
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "compose",
     cases: &[
-        root!(two_services).takes(60),
-        root!(waits_for_health).takes(60),
-        root!(scaled).takes(60),
-        root!(built).takes(60),
-        root!(what_ends_is_reported).takes(60),
+        root!(two_services).needs(COMPOSE).takes(60),
+        root!(waits_for_health).needs(COMPOSE).takes(60),
+        root!(scaled).needs(COMPOSE).takes(60),
+        root!(built).needs(COMPOSE).takes(60),
+        root!(what_ends_is_reported).needs(COMPOSE).takes(60),
     ],
 };
+
+const COMPOSE: &[Need] = &[Need::Compose];
 
 /// A project in a directory of its own; it is taken down in the end, whatever happened.
 struct Project<'a> {

@@ -6,12 +6,14 @@ use crate::ctx::Ctx;
 use crate::engines::cli::Cli;
 use crate::engines::docker::{LOG, RUNTIME};
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "docker",
     cases: &[
         root!(info_shows_the_runtime),
+        root!(info_shows_its_features).needs(&[Need::Docker(25)]),
         root!(features_are_accepted),
         root!(runtime_by_name),
         root!(shim_is_killed),
@@ -22,13 +24,18 @@ fn info_shows_the_runtime(ctx: &Ctx) -> Res {
     let info = Cli::of(ctx).ok(&["info", "--format", "{{json .}}"])?.json()?;
     same!(info["DefaultRuntime"], RUNTIME);
     same!(info["Runtimes"][RUNTIME]["path"].as_str(), ctx.runtime.to_str());
+    // What `runc --version` prints in BuildKit's place.
+    let version = info["RuncCommit"]["ID"].as_str().unwrap_or_default();
+    holds!(version != "N/A", "the version of the runtime is not understood");
+    Ok(())
+}
+
+fn info_shows_its_features(ctx: &Ctx) -> Res {
+    let info = Cli::of(ctx).ok(&["info", "--format", "{{json .}}"])?.json()?;
     let status = &info["Runtimes"][RUNTIME]["status"];
     let features = status["org.opencontainers.runtime-spec.features"].as_str();
     let features = features.doing("its features in docker info")?;
     holds!(features.contains("ociVersionMin"), "its features are {features}");
-    // What `runc --version` prints in BuildKit's place.
-    let version = info["RuncCommit"]["ID"].as_str().unwrap_or_default();
-    holds!(version != "N/A", "the version of the runtime is not understood");
     Ok(())
 }
 
@@ -47,7 +54,7 @@ fn runtime_by_name(ctx: &Ctx) -> Res {
     cli.run(&["--runtime", RUNTIME], &["true"])?.is(0)?;
     // The one that is in PATH as runc.
     cli.run(&["--runtime", "runc"], &["true"])?.is(0)?;
-    cli.run(&["--runtime", "straw"], &["true"])?.is(125)?.says_one_of(&["unknown or invalid"])?;
+    cli.run(&["--runtime", "straw"], &["true"])?.is(125)?.says_one_of(&["unknown"])?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 use crate::ctx::Ctx;
 use crate::engines::cli::Cli;
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::Res;
 use crate::text::shown;
 
@@ -15,6 +16,7 @@ pub(crate) const FEATURE: Feature = Feature {
     cases: &[
         root!(missing_program_is_127).only_runc(OTHER_WORDS),
         root!(program_not_executable_is_126).only_runc(OTHER_WORDS),
+        root!(program_is_a_directory).needs(&[Need::Docker(23)]).only_runc(OTHER_WORDS),
         root!(missing_interpreter),
         root!(file_over_a_directory),
         root!(bad_seccomp_profile),
@@ -35,11 +37,12 @@ fn missing_program_is_127(ctx: &Ctx) -> Res {
 
 fn program_not_executable_is_126(ctx: &Ctx) -> Res {
     let cli = Cli::of(ctx);
-    cli.run(&[], &["/etc/passwd"])?.is(126)?.says_one_of(&["permission denied"])?;
-    cli.run(&[], &["/etc"])?
-        .is(126)?
-        .says_one_of(&["is a directory", "permission denied"])
-        .map(drop)
+    cli.run(&[], &["/etc/passwd"])?.is(126)?.says_one_of(&["permission denied"]).map(drop)
+}
+
+fn program_is_a_directory(ctx: &Ctx) -> Res {
+    let out = Cli::of(ctx).run(&[], &["/etc"])?.is(126)?;
+    out.says_one_of(&["is a directory", "permission denied"]).map(drop)
 }
 
 /// runc starts it all the same, and the words are in the log.

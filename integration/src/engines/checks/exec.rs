@@ -3,6 +3,7 @@
 use crate::ctx::Ctx;
 use crate::engines::cli::Cli;
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::{Res, holds, same};
 
 pub(crate) const FEATURE: Feature = Feature {
@@ -10,6 +11,7 @@ pub(crate) const FEATURE: Feature = Feature {
     cases: &[
         root!(exit_codes_and_output),
         root!(missing_and_not_executable)
+            .needs(&[Need::Docker(23)])
             .only_runc("crun says it in words that Docker does not know"),
         root!(joins_the_container),
         root!(environment_user_and_directory),

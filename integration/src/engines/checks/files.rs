@@ -5,6 +5,7 @@ use std::fs;
 use crate::ctx::Ctx;
 use crate::engines::cli::Cli;
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 use crate::text::shown;
 
@@ -17,10 +18,10 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(bind_read_only),
         root!(bind_of_a_file),
         root!(bind_propagation),
-        root!(bind_read_only_with_what_is_below),
-        root!(bind_without_what_is_below),
+        root!(bind_read_only_with_what_is_below).needs(&[Need::Docker(25)]),
+        root!(bind_without_what_is_below).needs(&[Need::Docker(25)]),
         root!(tmpfs_mount),
-        root!(volume_without_copy_and_of_a_part),
+        root!(volume_without_copy_and_of_a_part).needs(&[Need::Docker(26)]),
         root!(image_may_have_links_as_mount_points),
         root!(volume_is_kept),
         root!(volume_takes_the_images_files),

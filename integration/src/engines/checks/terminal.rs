@@ -4,17 +4,18 @@ use crate::call::{Call, Running};
 use crate::ctx::Ctx;
 use crate::engines::cli::Cli;
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::pty::Terminal;
 use crate::result::{Doing, Res, holds};
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "terminal",
     cases: &[
-        root!(run_has_it_with_its_size),
+        root!(run_has_it_with_its_size).needs(&[Need::Docker(23)]),
         root!(run_interrupt_reaches_the_process),
         root!(run_resize_is_passed_on),
         root!(run_detached_and_attached),
-        root!(exec_has_it_with_its_size),
+        root!(exec_has_it_with_its_size).needs(&[Need::Docker(23)]),
         root!(exec_interrupt_reaches_the_process),
         root!(needs_a_terminal_on_stdin),
     ],
