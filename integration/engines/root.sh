@@ -89,16 +89,16 @@ enter_root() {
     trap 'exit 143' TERM HUP
     make_groups
     status=0
-    within "" unshare --cgroup "$0" --suite "$SUITE" .self "$groups" "$@" || status=$?
+    (within "" unshare --cgroup "$0" --suite "$SUITE" .self "$groups" "$@") || status=$?
     exit $status
 }
 
-# within SUBGROUP CMD...: in the groups, or in those below them that have one of this name.
+# within SUBGROUP CMD...: becomes CMD in the groups, or in those below them that have one of this name.
 within() {
     below=$1
     shift
     # shellcheck disable=SC2016
-    sh -c 'for group in $0; do [ ! -d "$group" ] || echo 0 >"$group/cgroup.procs"; done; exec "$@"' \
+    exec sh -c 'for group in $0; do [ ! -d "$group" ] || echo 0 >"$group/cgroup.procs"; done; exec "$@"' \
         "$(echo "$groups" | cut -d " " -f 2 | sed "s|\$|$below|")" "$@"
 }
 
