@@ -23,7 +23,7 @@ MIRROR=${SKEP_MIRROR:-http://deb.debian.org/debian}
 SUITE=testing
 PACKAGES=docker.io,runc,crun,podman,buildah,containerd,conmon,containernetworking-plugins
 PACKAGES=$PACKAGES,slirp4netns,fuse-overlayfs,uidmap
-PACKAGES=$PACKAGES,busybox-static,iptables,nftables,iproute2,procps,strace,tini,ca-certificates
+PACKAGES=$PACKAGES,busybox-static,iptables,nftables,iproute2,procps,strace,tini,curl,ca-certificates
 # What else there is, by suite.
 MORE_testing=docker-cli,docker-buildx,docker-compose,netavark,aardvark-dns,passt
 MORE_bookworm=docker-compose,netavark,aardvark-dns,passt

@@ -11,7 +11,7 @@ use crate::result::Res;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Cgroups that engines and runtimes keep when no container is left: parents, not containers.
-const KEPT: &[&str] = &["docker", "buildkit", "self"];
+const KEPT: &[&str] = &["docker", "buildkit", "default", "k8s.io", "self"];
 
 pub(crate) fn nothing(states: &[&str]) -> Res {
     let end = Instant::now() + PATIENCE;
@@ -61,13 +61,15 @@ fn cgroups(dir: &Path, left: &mut Vec<String>) {
     }
 }
 
+/// What a mount has in its path that an engine made for a container.
+const IN_USE: &[&str] = &["/merged", "/netns/", "/io.containerd.runtime.", "/io.containerd.grpc."];
+
 /// Container's roots and network namespaces that are still mounted.
 fn mounts() -> Vec<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
     // Docker's name for the host's own network namespace.
     let own = |path: &str| path.ends_with("/netns/default");
-    let of_container =
-        |path: &&str| (path.contains("/merged") || path.contains("/netns/")) && !own(path);
+    let of_container = |path: &&str| IN_USE.iter().any(|part| path.contains(part)) && !own(path);
     table
         .lines()
         .filter_map(|line| line.split(' ').nth(4))

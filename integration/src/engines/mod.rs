@@ -6,10 +6,15 @@
 //! the same command line (Docker, Podman) share checks: [`cli::Cli`] knows which of them it talks to.
 //! It all happens in `integration/engines/root.sh enter`, where nothing of the host can be touched.
 
+mod archive;
 mod checks;
 mod cli;
+mod containerd;
+mod cri;
+mod ctr;
 mod daemon;
 mod docker;
+mod docs;
 mod left;
 
 use std::path::Path;
@@ -31,7 +36,7 @@ pub(crate) struct Engine {
     states: &'static [&'static str],
 }
 
-const ENGINES: &[Engine] = &[docker::ENGINE];
+const ENGINES: &[Engine] = &[docker::ENGINE, containerd::ENGINE, containerd::CRI];
 
 pub(crate) fn named(name: &str) -> Result<&'static Engine, String> {
     ENGINES.iter().find(|engine| engine.name == name).ok_or_else(|| {

@@ -18,9 +18,11 @@ pub(crate) fn run(options: &Options, inner: &Inner) -> Res<ExitCode> {
     set_child_subreaper(true).doing("become subreaper")?;
     let case = super::runner::find(options, &inner.case).doing("find the case")?;
     let ctx = Ctx::new(&options.runtime, &inner.dir, options.engine)?;
-    let outcome = (case.run)(&ctx).and_then(|()| clean(&ctx));
+    let outcome = (case.run)(&ctx);
+    // Whatever came of it.
+    let cleared = crate::engines::clear(&ctx);
+    let outcome = outcome.and(cleared).and_then(|()| clean(&ctx));
     ctx.force_delete_all();
-    let outcome = outcome.and(crate::engines::clear(&ctx));
     procs::kill_below(std::process::id() as i32);
     let verdict = match &outcome {
         Ok(()) => String::new(),

@@ -30,10 +30,7 @@ const MIB: u64 = 1 << 20;
 
 /// A file of the container's cgroup, by its name in v1 or in v2.
 fn cgroup_file(container: &Started<'_>, controller: &str, v1: &str, v2: &str) -> Res<String> {
-    let place = crate::cgroups::place_of(container.pid()?, controller)?;
-    let name = if place.controllers.is_empty() { v2 } else { v1 };
-    let text = fs::read_to_string(place.dir.join(name)).doing(name)?;
-    Ok(text.trim().to_string())
+    super::cgroup_file(container.pid()?, controller, v1, v2)
 }
 
 fn memory_is_enforced(ctx: &Ctx) -> Res {

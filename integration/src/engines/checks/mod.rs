@@ -2,6 +2,16 @@
 
 pub(crate) mod build;
 pub(crate) mod compose;
+pub(crate) mod cri_container;
+pub(crate) mod cri_limits;
+pub(crate) mod cri_node;
+pub(crate) mod cri_pod;
+pub(crate) mod cri_security;
+pub(crate) mod cri_streams;
+pub(crate) mod ctr_events;
+pub(crate) mod ctr_limits;
+pub(crate) mod ctr_run;
+pub(crate) mod ctr_task;
 pub(crate) mod docker;
 pub(crate) mod dockerd;
 pub(crate) mod errors;
@@ -13,3 +23,15 @@ pub(crate) mod network;
 pub(crate) mod run;
 pub(crate) mod security;
 pub(crate) mod terminal;
+
+use std::fs;
+
+use crate::result::{Doing, Res};
+
+/// A file of the cgroup of a process, by its name in v1 or in v2.
+fn cgroup_file(pid: i32, controller: &str, v1: &str, v2: &str) -> Res<String> {
+    let place = crate::cgroups::place_of(pid, controller)?;
+    let name = if place.controllers.is_empty() { v2 } else { v1 };
+    let text = fs::read_to_string(place.dir.join(name)).doing(name)?;
+    Ok(text.trim().to_string())
+}

@@ -1,0 +1,115 @@
+//! Resources of a pod's containers: enforced, changed while they run, and measured.
+
+use serde_json::{Value, json};
+
+use crate::ctx::Ctx;
+use crate::engines::cri::{Container, Cri};
+use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
+use crate::result::{Res, holds, same};
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "cri_limits",
+    cases: &[
+        root!(written_to_the_cgroup).needs(&[Need::Controller("memory"), Need::Controller("cpu")]),
+        root!(memory_is_enforced).needs(&[Need::Controller("memory")]),
+        root!(cpuset).needs(&[Need::Controller("cpuset")]),
+        root!(update).needs(&[Need::Controller("memory"), Need::Controller("cpu")]),
+        root!(update_refused_says_why).needs(&[Need::Controller("memory")]),
+        root!(stats).needs(&[Need::Controller("memory")]),
+    ],
+};
+
+const MIB: u64 = 1 << 20;
+
+fn resources(limits: Value) -> Value {
+    json!({"linux": {"resources": limits}})
+}
+
+/// A file of the container's cgroup, by its name in v1 or in v2.
+fn cgroup_file(container: &Container<'_>, controller: &str, v1: &str, v2: &str) -> Res<String> {
+    super::cgroup_file(container.pid()?, controller, v1, v2)
+}
+
+/// Memory, and the processor's quota and shares.
+fn limits_of(container: &Container<'_>) -> Res<(String, String, String)> {
+    let memory = cgroup_file(container, "memory", "memory.limit_in_bytes", "memory.max")?;
+    let quota = cgroup_file(container, "cpu", "cpu.cfs_quota_us", "cpu.max")?;
+    let quota = quota.split(' ').next().unwrap_or_default().to_string();
+    Ok((memory, quota, cgroup_file(container, "cpu", "cpu.shares", "cpu.weight")?))
+}
+
+fn written_to_the_cgroup(ctx: &Ctx) -> Res {
+    let pod = Cri::of(ctx).pod(&json!({}))?;
+    let container = pod.sleeper(&resources(json!({
+        "memory_limit_in_bytes": 64 * MIB, "cpu_quota": 20_000, "cpu_period": 100_000, "cpu_shares": 512,
+    })))?;
+    let (memory, quota, shares) = limits_of(&container)?;
+    same!((memory, quota.as_str()), ((64 * MIB).to_string(), "20000"));
+    // What 512 is as a weight depends on the age of the runtime's formula.
+    holds!(["512", "20", "59"].contains(&shares.as_str()), "the shares are {shares}");
+    Ok(())
+}
+
+fn memory_is_enforced(ctx: &Ctx) -> Res {
+    let pod = Cri::of(ctx).pod(&json!({}))?;
+    let limit = json!({"memory_limit_in_bytes": 32 * MIB, "memory_swap_limit_in_bytes": 32 * MIB});
+    let small = pod.started(&["/bin/probe", "eat", "16"], &resources(limit.clone()))?;
+    same!(small.wait()?, 0);
+    let large = pod.started(&["/bin/probe", "eat", "64"], &resources(limit))?;
+    same!(large.wait()?, 137);
+    let told = || (large.status().ok()?["reason"] == "OOMKilled").then_some(());
+    ctx.eventually("the reason is OOMKilled", told)
+}
+
+fn cpuset(ctx: &Ctx) -> Res {
+    let pod = Cri::of(ctx).pod(&json!({}))?;
+    same!(pod.report(&resources(json!({"cpuset_cpus": "0"})))?["processors"], "0");
+    Ok(())
+}
+
+/// A pod that is resized in place.
+fn update(ctx: &Ctx) -> Res {
+    let pod = Cri::of(ctx).pod(&json!({}))?;
+    let container = pod.sleeper(&resources(json!({"memory_limit_in_bytes": 64 * MIB})))?;
+    let limits = json!({
+        "memory_limit_in_bytes": 96 * MIB, "memory_swap_limit_in_bytes": 96 * MIB,
+        "cpu_quota": 30_000, "cpu_period": 100_000, "cpu_shares": 2048,
+    });
+    container.call_with("UpdateContainerResources", &json!({"linux": limits}))?;
+    let (memory, quota, shares) = limits_of(&container)?;
+    same!((memory, quota.as_str()), ((96 * MIB).to_string(), "30000"));
+    holds!(["2048", "79", "170"].contains(&shares.as_str()), "the shares are {shares}");
+    same!(container.status()?["resources"]["linux"]["memory_limit_in_bytes"], 96 * MIB);
+    // Of one that does not run yet, too.
+    let created = pod.created(&["/bin/probe", "until-term"], &json!({}))?;
+    created.call_with("UpdateContainerResources", &json!({"linux": limits}))?;
+    created.call("StartContainer")?;
+    same!(limits_of(&created)?.0, (96 * MIB).to_string());
+    Ok(())
+}
+
+fn update_refused_says_why(ctx: &Ctx) -> Res {
+    let pod = Cri::of(ctx).pod(&json!({}))?;
+    let container = pod.sleeper(&json!({}))?;
+    let limits = json!({"cpu_period": 1});
+    let Err(said) = container.call_with("UpdateContainerResources", &json!({"linux": limits}))
+    else {
+        return Err("a period of a microsecond is accepted".into());
+    };
+    holds!(said.contains("nvalid argument"), "it says: {said}");
+    Ok(())
+}
+
+fn stats(ctx: &Ctx) -> Res {
+    let pod = Cri::of(ctx).pod(&json!({}))?;
+    let container = pod.started(&["/bin/probe", "spin"], &json!({}))?;
+    container.until_log("ready")?;
+    let right = || {
+        let stats = container.call("ContainerStats").ok()?["stats"].clone();
+        let used = stats["memory"]["working_set_bytes"].as_u64()?;
+        let time = stats["cpu"]["usage_core_nano_seconds"].as_u64()?;
+        (used > 0 && time > 10_000_000).then_some(())
+    };
+    ctx.eventually("processor and memory", right)
+}

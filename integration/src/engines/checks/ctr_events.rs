@@ -1,0 +1,134 @@
+//! The events of a container's life, which the shim sends when the runtime has done its part.
+
+use serde_json::Value;
+
+use crate::call::Running;
+use crate::ctx::Ctx;
+use crate::engines::ctr::Ctr;
+use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
+use crate::result::{Doing, Res, holds, same};
+
+pub(crate) const FEATURE: Feature = Feature {
+    name: "ctr_events",
+    cases: &[
+        root!(life).needs(&[Need::Freezer]),
+        root!(failed_start),
+        root!(out_of_memory).needs(&[Need::Controller("memory")]),
+    ],
+};
+
+/// `ctr events` while the check runs.
+struct Events {
+    running: Running,
+}
+
+impl Events {
+    /// Listening for certain: an event that was made after it began has come.
+    fn listen(ctr: Ctr<'_>) -> Res<Events> {
+        let events = Events { running: ctr.call(&["events"]).spawn()? };
+        let label = format!("{}={}", ctr.ctx.id_prefix(), ctr.ctx.next());
+        let heard = || {
+            ctr.call(&["namespaces", "label", "default", &label]).ok().ok()?;
+            events.running.out_now().contains(&ctr.ctx.id_prefix()).then_some(())
+        };
+        ctr.ctx.eventually("events come", heard)?;
+        ctr.call(&["namespaces", "label", "default", &format!("{}=", ctr.ctx.id_prefix())]).ok()?;
+        Ok(events)
+    }
+
+    /// The topics and what they say of this container, so far. A line is the time in four words, the
+    /// namespace, the topic, and a JSON object.
+    fn of(&self, name: &str) -> Vec<(String, Value)> {
+        let read = |line: &str| {
+            let (head, said) = line.split_once(" {")?;
+            let said: Value = serde_json::from_str(&format!("{{{said}")).ok()?;
+            let topic = head.rsplit(' ').next()?.strip_prefix("/tasks/")?;
+            (said["container_id"] == name).then(|| (topic.to_string(), said))
+        };
+        self.running.out_now().lines().filter_map(read).collect()
+    }
+
+    /// Waits for this topic, and gives what it says.
+    fn until(&self, ctx: &Ctx, name: &str, topic: &str) -> Res<Value> {
+        let find =
+            || self.of(name).into_iter().find(|(each, _)| each == topic).map(|(_, said)| said);
+        let seen: Vec<String> = self.of(name).into_iter().map(|(each, _)| each).collect();
+        ctx.eventually(&format!("event {topic} after {seen:?}"), find)
+    }
+
+    fn end(mut self) -> Res {
+        self.running.child().kill().doing("end ctr events")?;
+        self.running.wait().map(drop)
+    }
+}
+
+fn life(ctx: &Ctx) -> Res {
+    let ctr = Ctr::of(ctx);
+    let events = Events::listen(ctr)?;
+    let task = ctr.sleeper(&[])?;
+    let pid = task.pid()?;
+    task.call_exec("other", &[]).args(["sh", "-c", "exit 3"]).done()?.is(3)?;
+    task.call(&["pause"]).ok()?;
+    task.call(&["resume"]).ok()?;
+    task.call(&["kill"]).ok()?;
+    same!(task.end()?, 42);
+    let deleted = events.until(ctx, &task.name, "delete")?;
+    let all = events.of(&task.name);
+    let topics: Vec<&str> = all.iter().map(|(topic, _)| topic.as_str()).collect();
+    let wanted = [
+        "create",
+        "start",
+        "exec-added",
+        "exec-started",
+        "exit",
+        "paused",
+        "resumed",
+        "exit",
+        "delete",
+    ];
+    // The delete of an exec is one more, which containerd does not always send.
+    let topics: Vec<&str> = wanted_of(&topics, &wanted);
+    same!(topics, wanted);
+    same!(all[0].1["pid"], pid);
+    let exits: Vec<&Value> =
+        all.iter().filter(|each| each.0 == "exit").map(|each| &each.1).collect();
+    same!((&exits[0]["id"], &exits[0]["exit_status"]), (&"other".into(), &3.into()));
+    same!((&exits[1]["pid"], &exits[1]["exit_status"]), (&pid.into(), &42.into()));
+    same!(deleted["exit_status"], 42);
+    events.end()
+}
+
+/// These without a delete that is not the last one.
+fn wanted_of<'a>(topics: &[&'a str], wanted: &[&str]) -> Vec<&'a str> {
+    let mut topics = topics.to_vec();
+    while topics.len() > wanted.len() {
+        let Some(at) = topics.iter().position(|topic| *topic == "delete") else { break };
+        topics.remove(at);
+    }
+    topics
+}
+
+/// Whoever counts on an end for each creation gets it.
+fn failed_start(ctx: &Ctx) -> Res {
+    let ctr = Ctr::of(ctx);
+    let events = Events::listen(ctr)?;
+    let task = ctr.named(&ctx.id());
+    let call = ctr.run_as_configured(&[]).arg(crate::engines::containerd::IMAGE);
+    call.arg(&task.name).arg("no-such-program").done()?.failed()?;
+    let started = events.of(&task.name).iter().any(|(topic, _)| topic == "start");
+    holds!(!started, "it is said to have started");
+    events.end()
+}
+
+fn out_of_memory(ctx: &Ctx) -> Res {
+    let ctr = Ctr::of(ctx);
+    let events = Events::listen(ctr)?;
+    let limit = (32 << 20).to_string();
+    // What is out of memory is not the first process, so that the container and its shim are there to tell.
+    let line = "/bin/probe eat 64; echo after; exec /bin/probe until-term";
+    let task = ctr.detached(&["--memory-limit", &limit], &["sh", "-c", line])?;
+    task.until_log("ready")?;
+    events.until(ctx, &task.name, "oom")?;
+    events.end()
+}

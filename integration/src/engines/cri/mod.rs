@@ -1,0 +1,332 @@
+//! A client of Kubernetes' Container Runtime Interface, as kubelet is one: gRPC, which curl brings over,
+//! with the messages of [`schema`] as JSON. Debian has no crictl.
+
+mod schema;
+mod stream;
+mod wire;
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+pub(crate) use stream::Stream;
+
+use super::containerd::{IMAGE, SOCKET};
+use crate::ctx::Ctx;
+use crate::result::{Doing, Res};
+use crate::text::shown;
+
+/// The label of all that a check makes.
+const LABEL: &str = "skep-check";
+
+#[derive(Clone, Copy)]
+pub(crate) struct Cri<'a> {
+    pub(crate) ctx: &'a Ctx,
+}
+
+impl<'a> Cri<'a> {
+    pub(crate) fn of(ctx: &'a Ctx) -> Cri<'a> {
+        Cri { ctx }
+    }
+
+    /// A method of the runtime service.
+    pub(crate) fn call(&self, method: &str, request: &Value) -> Res<Value> {
+        let message = wire::encode(&format!("{method}Request"), request)?;
+        // Not compressed, and its length.
+        let mut body = vec![0];
+        body.extend((message.len() as u32).to_be_bytes());
+        body.extend(message);
+        let file = |kind| self.ctx.dir.join(format!("{kind}{}", self.ctx.next()));
+        let (asked, heads, answer) = (file("request"), file("heads"), file("answer"));
+        fs::write(&asked, body).doing("write the request")?;
+        let curl = self.ctx.program("curl").args(["--silent", "--show-error"]);
+        curl.args(["--http2-prior-knowledge", "--unix-socket", SOCKET])
+            .args(["--header", "content-type: application/grpc", "--header", "te: trailers"])
+            .arg("--data-binary")
+            .arg(format!("@{}", shown(&asked)))
+            .arg("--dump-header")
+            .arg(&heads)
+            .arg("--output")
+            .arg(&answer)
+            .arg(format!("http://localhost/runtime.v1.RuntimeService/{method}"))
+            .ok()?;
+        succeeded(method, &fs::read_to_string(&heads).doing("read the answer")?)?;
+        let answer = fs::read(&answer).doing("read the answer")?;
+        wire::decode(&format!("{method}Response"), answer.get(5..).doing("an answer")?)
+    }
+
+    /// A pod: what every one has, and these changes, in the form of crictl's files.
+    pub(crate) fn pod(&self, changes: &Value) -> Res<Pod<'a>> {
+        self.pod_of("", changes)
+    }
+
+    /// With this runtime handler.
+    pub(crate) fn pod_of(&self, handler: &str, changes: &Value) -> Res<Pod<'a>> {
+        let name = self.ctx.id();
+        let logs = self.ctx.make_dir("logs")?;
+        let mut config = json!({
+            "metadata": {"name": name, "uid": name, "namespace": "straw", "attempt": 0},
+            "hostname": "straw-pod",
+            "log_directory": logs,
+            "labels": {LABEL: self.ctx.id_prefix()},
+            "linux": {},
+        });
+        merge(&mut config, changes);
+        let request = json!({"config": config, "runtime_handler": handler});
+        let id = text(&self.call("RunPodSandbox", &request)?["pod_sandbox_id"])?;
+        Ok(Pod { cri: *self, id, config })
+    }
+
+    /// Stops and removes the pods of this check.
+    pub(super) fn clear(&self) -> Res {
+        let filter = json!({"filter": {"label_selector": {LABEL: self.ctx.id_prefix()}}});
+        let list = self.call("ListPodSandbox", &filter)?;
+        for pod in list["items"].as_array().doing("the pods")? {
+            let which = json!({"pod_sandbox_id": pod["id"]});
+            self.call("StopPodSandbox", &which)?;
+            self.call("RemovePodSandbox", &which)?;
+        }
+        Ok(())
+    }
+}
+
+/// The status of a gRPC answer, which is in its trailers, or among its headers.
+fn succeeded(method: &str, heads: &str) -> Res {
+    let head = |key: &str| {
+        let mut lines = heads.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value.trim())
+    };
+    match head("grpc-status") {
+        Some("0") => Ok(()),
+        Some(code) => {
+            let words = head("grpc-message").unwrap_or_default();
+            Err(format!("{method}: {} (gRPC status {code})", plain(words)))
+        }
+        None => Err(format!("{method}: no status in the answer")),
+    }
+}
+
+/// Without the percent signs that stand for what cannot be in a header.
+fn plain(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let code = part.get(..2).and_then(|code| u8::from_str_radix(code, 16).ok());
+        bytes.extend(code.unwrap_or(b'%').to_ne_bytes());
+        bytes.extend(part.as_bytes().get(2..).unwrap_or_default());
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// [RFC 7396](https://www.rfc-editor.org/rfc/rfc7396).
+fn merge(target: &mut Value, changes: &Value) {
+    let Some(changes) = changes.as_object() else {
+        *target = changes.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    for (key, value) in changes {
+        merge(&mut target[key.as_str()], value);
+    }
+}
+
+pub(crate) fn text(value: &Value) -> Res<String> {
+    value.as_str().map(str::to_string).doing("a text in the answer")
+}
+
+/// A pod sandbox that runs.
+pub(crate) struct Pod<'a> {
+    pub(crate) cri: Cri<'a>,
+    pub(crate) id: String,
+    config: Value,
+}
+
+impl<'a> Pod<'a> {
+    /// A method that is asked with the pod's id only.
+    pub(crate) fn call(&self, method: &str) -> Res<Value> {
+        self.cri.call(method, &json!({"pod_sandbox_id": self.id}))
+    }
+
+    /// The status with the engine's own notes on it.
+    pub(crate) fn status(&self) -> Res<(Value, Value)> {
+        let request = json!({"pod_sandbox_id": self.id, "verbose": true});
+        with_info(&self.cri.call("PodSandboxStatus", &request)?)
+    }
+
+    /// A container in it, not started.
+    pub(crate) fn created(&self, command: &[&str], changes: &Value) -> Res<Container<'a>> {
+        let name = format!("c{}", self.cri.ctx.next());
+        let log_name = format!("{name}.log");
+        let mut config = json!({
+            "metadata": {"name": name, "attempt": 0},
+            "image": {"image": IMAGE},
+            "command": command,
+            "log_path": log_name,
+            "linux": {},
+        });
+        merge(&mut config, changes);
+        let request =
+            json!({"pod_sandbox_id": self.id, "config": config, "sandbox_config": self.config});
+        let id = text(&self.cri.call("CreateContainer", &request)?["container_id"])?;
+        let log = self.cri.ctx.dir.join("logs").join(log_name);
+        Ok(Container { cri: self.cri, id, log })
+    }
+
+    pub(crate) fn started(&self, command: &[&str], changes: &Value) -> Res<Container<'a>> {
+        let container = self.created(command, changes)?;
+        container.call("StartContainer")?;
+        Ok(container)
+    }
+
+    /// A container that does nothing until it is told to end.
+    pub(crate) fn sleeper(&self, changes: &Value) -> Res<Container<'a>> {
+        let container = self.started(&["/bin/probe", "until-term"], changes)?;
+        container.until_log("ready")?;
+        Ok(container)
+    }
+
+    /// What `sh -c LINE` prints in a container of its own, which must end well.
+    pub(crate) fn shell(&self, line: &str, changes: &Value) -> Res<String> {
+        self.prints(&["sh", "-c", line], changes)
+    }
+
+    /// What the probe says of itself in a container with these changes.
+    pub(crate) fn report(&self, changes: &Value) -> Res<Value> {
+        let said = self.prints(&["/bin/probe", "report"], changes)?;
+        serde_json::from_str(&said).doing(&said)
+    }
+
+    fn prints(&self, command: &[&str], changes: &Value) -> Res<String> {
+        let container = self.started(command, changes)?;
+        let code = container.wait()?;
+        let log = container.log()?;
+        match code {
+            0 => Ok(log.out.trim_end().to_string()),
+            code => Err(format!("`{command:?}` gave exit status {code}: {}{}", log.out, log.err)),
+        }
+    }
+}
+
+/// A container, by its id.
+pub(crate) struct Container<'a> {
+    cri: Cri<'a>,
+    pub(crate) id: String,
+    log: PathBuf,
+}
+
+/// What a process wrote, and its exit status.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) code: i64,
+}
+
+impl Container<'_> {
+    /// A method that is asked with the container's id only.
+    pub(crate) fn call(&self, method: &str) -> Res<Value> {
+        self.call_with(method, &json!({}))
+    }
+
+    /// And with more.
+    pub(crate) fn call_with(&self, method: &str, more: &Value) -> Res<Value> {
+        let mut request = json!({"container_id": self.id});
+        merge(&mut request, more);
+        self.cri.call(method, &request)
+    }
+
+    pub(crate) fn exec(&self, command: &[&str]) -> Res<Said> {
+        let answer = self.call_with("ExecSync", &json!({"cmd": command, "timeout": 10}))?;
+        let code = answer["exit_code"].as_i64().doing("exit_code")?;
+        Ok(Said { out: text(&answer["stdout"])?, err: text(&answer["stderr"])?, code })
+    }
+
+    /// What `sh -c LINE` prints in it, which must end well.
+    pub(crate) fn shell(&self, line: &str) -> Res<String> {
+        let said = self.exec(&["sh", "-c", line])?;
+        match said.code {
+            0 => Ok(said.out.trim_end().to_string()),
+            code => Err(format!("`{line}` gave exit status {code}: {}", said.err)),
+        }
+    }
+
+    /// The streams of another process in it.
+    pub(crate) fn exec_stream(&self, command: &[&str], tty: bool) -> Res<Stream> {
+        let how =
+            json!({"cmd": command, "tty": tty, "stdin": true, "stdout": true, "stderr": !tty});
+        Stream::open(&text(&self.call_with("Exec", &how)?["url"])?)
+    }
+
+    /// The streams of its own process.
+    pub(crate) fn attach(&self, tty: bool) -> Res<Stream> {
+        let how = json!({"tty": tty, "stdin": true, "stdout": true, "stderr": !tty});
+        Stream::open(&text(&self.call_with("Attach", &how)?["url"])?)
+    }
+
+    pub(crate) fn status(&self) -> Res<Value> {
+        Ok(self.call("ContainerStatus")?["status"].clone())
+    }
+
+    /// The engine's own notes on it, its config.json among them.
+    pub(crate) fn info(&self) -> Res<Value> {
+        let answer = self.call_with("ContainerStatus", &json!({"verbose": true}))?;
+        Ok(with_info(&answer)?.1)
+    }
+
+    /// The pid of its process.
+    pub(crate) fn pid(&self) -> Res<i32> {
+        Ok(self.info()?["pid"].as_i64().doing("its pid")? as i32)
+    }
+
+    /// With a second to end.
+    pub(crate) fn stop(&self, timeout: u32) -> Res<Value> {
+        self.call_with("StopContainer", &json!({"timeout": timeout}))
+    }
+
+    /// Waits for its end, and gives its exit status.
+    pub(crate) fn wait(&self) -> Res<i64> {
+        let ended = || {
+            let status = self.status().ok()?;
+            let ended = status["state"] == "CONTAINER_EXITED";
+            status["exit_code"].as_i64().filter(|_| ended)
+        };
+        self.cri.ctx.eventually("the container ends", ended)
+    }
+
+    /// Waits until its log has this.
+    pub(crate) fn until_log(&self, text: &str) -> Res {
+        let has = || self.log().is_ok_and(|log| log.out.contains(text)).then_some(());
+        self.cri.ctx.eventually(&format!("`{text}` in the log"), has)
+    }
+
+    /// Its log, in the form that kubelet reads: time, stream, whether the line is whole, and the line.
+    pub(crate) fn log(&self) -> Res<Said> {
+        let log = fs::read_to_string(&self.log).doing("read the log")?;
+        let mut said = Said { out: String::new(), err: String::new(), code: 0 };
+        for line in log.lines() {
+            let parts: Vec<&str> = line.splitn(4, ' ').collect();
+            let &[_time, stream, tag, text] = parts.as_slice() else {
+                return Err(format!("a line of the log: {line}"));
+            };
+            let to = if stream == "stdout" { &mut said.out } else { &mut said.err };
+            *to += text;
+            if tag == "F" {
+                to.push('\n');
+            }
+        }
+        Ok(said)
+    }
+
+    pub(crate) fn log_path(&self) -> &std::path::Path {
+        &self.log
+    }
+}
+
+/// The status of a verbose answer, and its notes, which are JSON in a text.
+fn with_info(answer: &Value) -> Res<(Value, Value)> {
+    let info = answer["info"]["info"].as_str().unwrap_or("{}");
+    Ok((answer["status"].clone(), serde_json::from_str(info).doing("its notes")?))
+}
