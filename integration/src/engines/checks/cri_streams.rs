@@ -34,10 +34,10 @@ fn exec_output_and_exit_codes(ctx: &Ctx) -> Res {
 fn exec_stdin(ctx: &Ctx) -> Res {
     let pod = Cri::of(ctx).pod(&json!({}))?;
     let container = pod.sleeper(&json!({}))?;
-    let mut stream = container.exec_stream(&["/bin/probe", "echo"], false)?;
     let text = "straw\n".repeat(5000);
+    let head = ["head", "-c", &text.len().to_string()];
+    let mut stream = container.exec_stream(&head, false)?;
     stream.types(&text)?;
-    stream.close_stdin()?;
     same!(stream.end()?, 0);
     holds!(stream.out == text, "{} of {} bytes came back", stream.out.len(), text.len());
     Ok(())
@@ -100,10 +100,11 @@ fn attach_terminal(ctx: &Ctx) -> Res {
 fn stdin_once(ctx: &Ctx) -> Res {
     let pod = Cri::of(ctx).pod(&json!({}))?;
     let once = json!({"stdin": true, "stdin_once": true});
-    let container = pod.started(&["/bin/probe", "echo"], &once)?;
+    let container = pod.started(&["cat"], &once)?;
     let mut stream = container.attach(false)?;
     stream.types("straw\n")?;
-    stream.close_stdin()?;
+    stream.until("straw\n")?;
+    drop(stream);
     same!(container.wait()?, 0);
     same!(container.log()?.out, "straw\n");
     Ok(())

@@ -70,7 +70,7 @@ impl<'a> Cri<'a> {
             "hostname": "straw-pod",
             "log_directory": logs,
             "labels": {LABEL: self.ctx.id_prefix()},
-            "linux": {},
+            "linux": {"security_context": {"namespace_options": own_pids()}},
         });
         merge(&mut config, changes);
         let request = json!({"config": config, "runtime_handler": handler});
@@ -119,6 +119,11 @@ fn plain(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// What kubelet asks for unless a pod says otherwise; the interface's own default is one for all.
+fn own_pids() -> Value {
+    json!({"pid": "CONTAINER"})
+}
+
 /// [RFC 7396](https://www.rfc-editor.org/rfc/rfc7396).
 fn merge(target: &mut Value, changes: &Value) {
     let Some(changes) = changes.as_object() else {
@@ -165,7 +170,7 @@ impl<'a> Pod<'a> {
             "image": {"image": IMAGE},
             "command": command,
             "log_path": log_name,
-            "linux": {},
+            "linux": {"security_context": {"namespace_options": own_pids()}},
         });
         merge(&mut config, changes);
         let request =

@@ -52,7 +52,7 @@ ContainerConfig metadata:ContainerMetadata=1 image:ImageSpec=2 command:*string=3
 ContainerMetadata name:string=1 attempt:int=2
 ImageSpec image:string=1
 KeyValue key:string=1 value:string=2
-Mount container_path:string=1 host_path:string=2 readonly:bool=3 propagation:MountPropagation=5 recursive_read_only:bool=8
+Mount container_path:string=1 host_path:string=2 readonly:bool=3 propagation:MountPropagation=5 uidMappings:*IDMapping=6 gidMappings:*IDMapping=7 recursive_read_only:bool=8
 Device container_path:string=1 host_path:string=2 permissions:string=3
 LinuxContainerConfig resources:LinuxContainerResources=1 security_context:LinuxContainerSecurityContext=2
 LinuxContainerResources cpu_period:int=1 cpu_quota:int=2 cpu_shares:int=3 memory_limit_in_bytes:int=4 oom_score_adj:int=5 cpuset_cpus:string=6 memory_swap_limit_in_bytes:int=10

@@ -1,4 +1,4 @@
-//! The streams of `Exec` and `Attach`: Kubernetes' remote command protocol, `v5.channel.k8s.io`, over
+//! The streams of `Exec` and `Attach`: Kubernetes' remote command protocol, `v4.channel.k8s.io`, over
 //! [WebSocket](https://www.rfc-editor.org/rfc/rfc6455).
 
 use std::io::{Read, Write};
@@ -17,8 +17,6 @@ const STDOUT: u8 = 1;
 const STDERR: u8 = 2;
 const STATUS: u8 = 3;
 const RESIZE: u8 = 4;
-/// What follows names a channel that the client has no more for.
-const CLOSE: u8 = 255;
 
 pub(crate) struct Stream {
     socket: TcpStream,
@@ -38,7 +36,7 @@ impl Stream {
         let request = format!(
             "GET /{path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\
-             Sec-WebSocket-Protocol: v5.channel.k8s.io\r\n\r\n"
+             Sec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n"
         );
         socket.write_all(request.as_bytes()).doing(url)?;
         let mut answer = Vec::new();
@@ -57,10 +55,6 @@ impl Stream {
     pub(crate) fn types(&mut self, text: &str) -> Res {
         // Small enough for the length of a frame to have two bytes.
         text.as_bytes().chunks(32 << 10).try_for_each(|part| self.send(STDIN, part))
-    }
-
-    pub(crate) fn close_stdin(&mut self) -> Res {
-        self.send(CLOSE, &[STDIN])
     }
 
     pub(crate) fn resize(&mut self, rows: u16, columns: u16) -> Res {
