@@ -97,7 +97,8 @@ fn update_refused_says_why(ctx: &Ctx) -> Res {
     else {
         return Err("a period of a microsecond is accepted".into());
     };
-    holds!(said.contains("nvalid argument"), "it says: {said}");
+    let words = ["nvalid argument", "out of range"];
+    holds!(words.iter().any(|words| said.contains(words)), "it says: {said}");
     Ok(())
 }
 

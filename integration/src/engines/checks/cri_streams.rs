@@ -106,6 +106,5 @@ fn stdin_once(ctx: &Ctx) -> Res {
     stream.until("straw\n")?;
     drop(stream);
     same!(container.wait()?, 0);
-    same!(container.log()?.out, "straw\n");
-    Ok(())
+    container.until_said("what was typed", |log| log.out == "straw\n").map(drop)
 }

@@ -14,7 +14,7 @@ pub(crate) use stream::Stream;
 
 use super::containerd::{IMAGE, SOCKET};
 use crate::ctx::Ctx;
-use crate::result::{Doing, Res};
+use crate::result::{Doing, Res, same};
 use crate::text::shown;
 
 /// The label of all that a check makes.
@@ -195,23 +195,24 @@ impl<'a> Pod<'a> {
 
     /// What `sh -c LINE` prints in a container of its own, which must end well.
     pub(crate) fn shell(&self, line: &str, changes: &Value) -> Res<String> {
-        self.prints(&["sh", "-c", line], changes)
+        // The engine says that it has ended before the last of its log is written.
+        const END: &str = "[end of output]\n";
+        let line = format!("({line}); code=$?; echo '{}'; exit $code", END.trim_end());
+        let container = self.started(&["sh", "-c", &line], changes)?;
+        let code = container.wait()?;
+        let log = container.until_said("the end", |log| log.out.ends_with(END))?;
+        match code {
+            0 => Ok(log.out.trim_end_matches(END).trim_end().to_string()),
+            code => Err(format!("exit status {code}: {}{}", log.out, log.err)),
+        }
     }
 
     /// What the probe says of itself in a container with these changes.
     pub(crate) fn report(&self, changes: &Value) -> Res<Value> {
-        let said = self.prints(&["/bin/probe", "report"], changes)?;
-        serde_json::from_str(&said).doing(&said)
-    }
-
-    fn prints(&self, command: &[&str], changes: &Value) -> Res<String> {
-        let container = self.started(command, changes)?;
-        let code = container.wait()?;
-        let log = container.log()?;
-        match code {
-            0 => Ok(log.out.trim_end().to_string()),
-            code => Err(format!("`{command:?}` gave exit status {code}: {}{}", log.out, log.err)),
-        }
+        let container = self.started(&["/bin/probe", "report"], changes)?;
+        same!(container.wait()?, 0);
+        let whole = container.until_said("a report", |log| log.out.ends_with("}\n"))?;
+        serde_json::from_str(&whole.out).doing(&whole.out)
     }
 }
 
@@ -286,7 +287,7 @@ impl Container<'_> {
         Ok(self.info()?["pid"].as_i64().doing("its pid")? as i32)
     }
 
-    /// With a second to end.
+    /// With so many seconds to end.
     pub(crate) fn stop(&self, timeout: u32) -> Res<Value> {
         self.call_with("StopContainer", &json!({"timeout": timeout}))
     }
@@ -303,12 +304,18 @@ impl Container<'_> {
 
     /// Waits until its log has this.
     pub(crate) fn until_log(&self, text: &str) -> Res {
-        let has = || self.log().is_ok_and(|log| log.out.contains(text)).then_some(());
-        self.cri.ctx.eventually(&format!("`{text}` in the log"), has)
+        self.until_said(&format!("`{text}`"), |log| log.out.contains(text)).map(drop)
+    }
+
+    /// Waits until its log is like this.
+    pub(crate) fn until_said(&self, what: &str, right: impl Fn(&Said) -> bool) -> Res<Said> {
+        let find = || self.log().ok().filter(&right);
+        let found = self.cri.ctx.eventually(&format!("{what} in the log"), find);
+        found.map_err(|reason| format!("{reason}: {:?}", self.log()))
     }
 
     /// Its log, in the form that kubelet reads: time, stream, whether the line is whole, and the line.
-    pub(crate) fn log(&self) -> Res<Said> {
+    fn log(&self) -> Res<Said> {
         let log = fs::read_to_string(&self.log).doing("read the log")?;
         let mut said = Said { out: String::new(), err: String::new(), code: 0 };
         for line in log.lines() {
