@@ -5,11 +5,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::cli::Cli;
 use super::daemon::Daemon;
-use super::{Engine, checks};
+use super::{Engine, checks, docs};
 use crate::ctx::Ctx;
 use crate::options::Options;
 use crate::result::{Doing, Res};
@@ -37,8 +37,8 @@ pub(crate) const ENGINE: Engine = Engine {
     states: &["/run/docker/runtime-runc/moby", "/run/runc", "/run/skep"],
 };
 
-/// What the runtime is called in daemon.json.
-pub(crate) const RUNTIME: &str = "tested";
+/// What the runtime is called in the documented daemon.json.
+pub(crate) const RUNTIME: &str = "skep";
 
 /// Everything that dockerd and its containerd say.
 pub(crate) const LOG: &str = "/run/dockerd.log";
@@ -48,11 +48,10 @@ fn start(options: &Options, ctx: &Ctx) -> Res<Option<Daemon>> {
     symlink(&options.runtime, dir.join("runc")).doing("link the runtime as runc")?;
     old_iptables(ctx, &dir)?;
     let path = format!("{}:{}", dir.display(), std::env::var("PATH").unwrap_or_default());
-    let config = json!({
-        "runtimes": { RUNTIME: { "path": options.runtime } },
-        "default-runtime": RUNTIME,
-        "storage-driver": "overlay2",
-    });
+    let documented = docs::example_with("docker", &options.runtime)?;
+    let mut config: Value =
+        serde_json::from_str(&documented).doing("the documented daemon.json")?;
+    config["storage-driver"] = json!("overlay2");
     let config = ctx.make_file("daemon.json", &config.to_string())?;
     let mut dockerd = Command::new("dockerd");
     dockerd.arg("--config-file").arg(config).env("PATH", path);

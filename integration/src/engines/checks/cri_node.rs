@@ -36,8 +36,11 @@ fn handlers_and_their_features(ctx: &Ctx) -> Res {
     Ok(())
 }
 
-/// The handler that a RuntimeClass names.
+/// The handler that the documented RuntimeClass names, beside that of the engine.
 fn runtime_class(ctx: &Ctx) -> Res {
+    let class = docs::example("RuntimeClass")?;
+    let handler = class.lines().find_map(|line| line.strip_prefix("handler: "));
+    same!(handler, Some("skep"));
     for handler in ["skep", "runc"] {
         let pod = Cri::of(ctx).pod_of(handler, &json!({}))?;
         let (status, info) = pod.status()?;
