@@ -270,8 +270,12 @@ engine() {
 engines() {
     local peer
     part "Docker with skep" engine docker /opt/skep-test/skep
+    part "containerd with skep" engine containerd /opt/skep-test/skep
+    part "Kubernetes' CRI with skep" engine cri /opt/skep-test/skep
     for peer in runc crun; do
         part "Docker with $peer" engine docker "$peer" --peer
+        part "containerd with $peer" engine containerd "$peer" --peer
+        part "Kubernetes' CRI with $peer" engine cri "$peer" --peer
     done
 }
 

@@ -19,8 +19,8 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(log_is_reopened),
         root!(exec_sync),
         root!(exec_sync_has_a_time_limit),
-        root!(failed_start_says_why),
-        root!(failed_exec_says_why),
+        root!(failed_start_says_why).only_runc(super::OTHER_WORDS),
+        root!(failed_exec_says_why).only_runc(super::OTHER_WORDS),
     ],
 };
 

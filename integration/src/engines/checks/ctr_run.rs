@@ -41,7 +41,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(config_of_its_own),
         root!(no_descriptors_but_stdio),
         root!(many_at_the_same_time),
-        root!(errors_come_through),
+        root!(errors_come_through).only_runc(super::OTHER_WORDS),
     ],
 };
 

@@ -23,7 +23,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(exec_stdin),
         root!(exec_terminal),
         root!(exec_detached),
-        root!(exec_errors),
+        root!(exec_errors).only_runc(super::OTHER_WORDS),
         root!(kill_signals),
         root!(kill_an_exec),
         root!(kill_all),

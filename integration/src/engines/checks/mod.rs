@@ -28,6 +28,9 @@ use std::fs;
 
 use crate::result::{Doing, Res};
 
+/// Of a program that is not there or cannot be executed.
+const OTHER_WORDS: &str = "crun says it in words of its own";
+
 /// A file of the cgroup of a process, by its name in v1 or in v2.
 fn cgroup_file(pid: i32, controller: &str, v1: &str, v2: &str) -> Res<String> {
     let place = crate::cgroups::place_of(pid, controller)?;
