@@ -238,8 +238,8 @@ peer_in_guest() {
 
 # What is written for the same limits: by skep and by Debian testing's peers.
 compare() {
-    part "what skep and its peers write into cgroup v2" "$here/guest/compare.sh" "$stage"
-    part "what systemd does for skep and its peers" "$here/guest/compare-systemd.sh" "$stage"
+    part "what skep, its peers and systemd for them write into cgroup v2" at_once \
+        "'$here/guest/compare.sh' '$stage'" "'$here/guest/compare-systemd.sh' '$stage'"
     local v1="what skep and its peers write into cgroup v1"
     if findmnt --types cgroup >/dev/null; then
         part "$v1" "$here/compare-v1.sh" "$stage"
@@ -252,12 +252,13 @@ compare() {
 # (integration/src/conformance/known.rs); conformance/run.sh peers tries it again.
 conformance() {
     local name="the validation programs of OCI runtime-tools"
+    local guest="'$here/conformance/run.sh' guest '$stage'"
     if findmnt --types cgroup >/dev/null; then
-        part "$name" "$here/conformance/run.sh" host "$stage"
+        part "$name, here and in the guest" at_once "'$here/conformance/run.sh' host '$stage'" "$guest"
     else
         skip "$name" "no cgroup v1 is mounted here; the guest has v2"
+        part "$name, in the guest" eval "$guest"
     fi
-    part "$name, in the guest" "$here/conformance/run.sh" guest "$stage"
 }
 
 # engine NAME RUNTIME [--peer]: a real engine drives the runtime, and its user sees what is right.
@@ -339,7 +340,6 @@ main() {
         fi
     fi
 
-    local peer
     if wants counts; then
         if [ "$root" ]; then
             part "system calls and size" counts
@@ -351,9 +351,7 @@ main() {
         part "the cases on runc and crun in guests with systemd" at_once "with_systemd runc --peer" "with_systemd crun --peer"
         if [ "$root" ]; then
             part "the cases on runc and crun in guests" at_once "peer_in_guest runc" "peer_in_guest crun"
-            for peer in runc crun; do
-                part "the cases on $peer" peer_here "$peer"
-            done
+            part "the cases on runc and crun" at_once "peer_here runc" "peer_here crun"
         else
             skip "the cases on runc and crun" "not root"
         fi

@@ -17,6 +17,7 @@ use crate::{field, say, sys};
 
 /// Exchanges pairs of paths as fast as the kernel does it.
 pub(crate) fn exchange(paths: &[String]) -> ! {
+    sys::be_nice();
     let paths: Vec<CString> =
         paths.iter().map(|path| CString::new(path.as_str()).expect("no NUL")).collect();
     let exchange_all = || {

@@ -101,6 +101,13 @@ pub(crate) fn exchange(a: &std::ffi::CStr, b: &std::ffi::CStr) -> Returned {
     native(libc::SYS_renameat2 as u64, args)
 }
 
+/// Leaves the processor to everybody else. [setpriority(2)](https://man7.org/linux/man-pages/man2/setpriority.2.html)
+pub(crate) fn be_nice() {
+    const NICEST: u64 = 19;
+    let args = [libc::PRIO_PROCESS as u64, 0, NICEST, 0, 0, 0];
+    native(libc::SYS_setpriority as u64, args).expect("setpriority");
+}
+
 /// The session keyring's id, or the negative error number; 0 ids do not exist.
 pub(crate) fn session_keyring() -> i64 {
     const KEYCTL_GET_KEYRING_ID: u64 = 0;
