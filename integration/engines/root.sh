@@ -3,7 +3,7 @@
 #
 #   root.sh [--suite testing|bookworm] make    debootstrap it once; a second call costs nothing
 #   root.sh [--suite SUITE] path               print where it is
-#   root.sh [--suite SUITE] enter [-b SRC[:DEST]]... CMD [ARG...]
+#   root.sh [--suite SUITE] enter [-s] [-b SRC[:DEST]]... CMD [ARG...]
 #                                              run CMD in it, with the exit status of CMD
 #
 # An engine writes everywhere: bridges, firewall rules, cgroups, mounts. So CMD has mount, pid, network,
@@ -14,7 +14,9 @@
 # `-b` binds a host file or directory, read-only.
 #
 # The cgroups are those of the host: of each hierarchy (v1, or v2 where that has all controllers) a new
-# group, which is the root in there, and is removed in the end with all that is below.
+# group, which is the root in there, and is removed in the end with all that is below. With `-s` they are
+# those of the machine as they are, with its systemd to make them: for a guest, since what is left then
+# stays.
 set -eu
 
 CACHE=${SKEP_CACHE:-/var/cache/skep}
@@ -80,6 +82,7 @@ hierarchy() {
 
 enter_root() {
     [ "$(id -u)" = 0 ] || die "entering $ROOT needs root"
+    [ "${1-}" != -s ] || { shift && with_systemd "$@"; }
     groups=$(cgroups_of_host $$)
     [ -n "$groups" ] || die "no cgroup hierarchy is mounted on this host"
     trap 'leave_root' EXIT
@@ -91,6 +94,12 @@ enter_root() {
     status=0
     (within "" unshare --cgroup "$0" --suite "$SUITE" .self "$groups" "$@") || status=$?
     exit $status
+}
+
+# systemd knows processes by their pids in its own namespace, and cgroups by their paths in its own.
+with_systemd() {
+    exec nsenter --cgroup=/proc/1/ns/cgroup unshare --mount --net --uts --ipc --propagation private \
+        "$0" --suite "$SUITE" .inside systemd "$@"
 }
 
 # within SUBGROUP CMD...: becomes CMD in the groups, or in those below them that have one of this name.
@@ -173,7 +182,8 @@ inside() {
     umount -l /.old
     export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
     ip link set lo up
-    exec tini -- "$@"
+    # Without a pid namespace, what has lost its parent is somebody else's.
+    exec tini -s -- "$@"
 }
 
 mount_empty() {
@@ -217,10 +227,21 @@ end
     done
 }
 
-# v1 as it is without v2, or v2 alone.
+# v1 as it is without v2, v2 alone, or what there is and who makes groups there.
 mount_cgroups() {
+    if [ "$1" = systemd ]; then
+        mount --rbind /sys/fs/cgroup sys/fs/cgroup
+        mkdir -p run/systemd run/dbus
+        mount --rbind /run/systemd run/systemd
+        mount --rbind /run/dbus run/dbus
+        return
+    fi
     if [ "$1" = unified ]; then
         mount -t cgroup2 -o nosuid,nodev,noexec cgroup2 sys/fs/cgroup
+        # An engine looks at its own group, below the root, for what there is.
+        for each in $(cat sys/fs/cgroup/cgroup.controllers); do
+            echo "+$each" >sys/fs/cgroup/cgroup.subtree_control
+        done
         return
     fi
     mount_empty sys/fs/cgroup 755

@@ -18,8 +18,11 @@ use crate::harness::procs;
 use crate::result::{Doing, Res};
 use crate::text::{brief, lines};
 
-/// A single call takes less than this, also in a slow guest.
+/// A single call of a runtime takes less than this, also in a slow guest.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// The same of an engine.
+const ENGINES_LIMIT: Duration = Duration::from_secs(90);
 
 /// A warning of runc's beside nearly every error.
 const PEER_NOISE: &str = "unable to get oom kill count";
@@ -30,6 +33,7 @@ pub(crate) struct Call {
     stdin: Stdio,
     stdout: Option<Stdio>,
     stderr: Option<Stdio>,
+    limit: Duration,
 }
 
 /// A call that has not ended.
@@ -37,6 +41,7 @@ pub(crate) struct Running {
     child: Child,
     what: String,
     stem: PathBuf,
+    limit: Duration,
 }
 
 /// What came of a call. `code` is 128 + signal when a signal ended it.
@@ -62,7 +67,8 @@ impl Call {
         }
         command.current_dir(&ctx.dir);
         let stem = ctx.dir.join(format!("call{}", ctx.next()));
-        Call { command, stem, stdin: Stdio::null(), stdout: None, stderr: None }
+        let limit = if ctx.engine.is_some() { ENGINES_LIMIT } else { LIMIT };
+        Call { command, stem, stdin: Stdio::null(), stdout: None, stderr: None, limit }
     }
 
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Call {
@@ -148,7 +154,7 @@ impl Call {
         let stderr = self.stderr.take().map_or_else(|| file("err"), Ok).doing("make stderr")?;
         self.command.stdin(self.stdin).stdout(stdout).stderr(stderr);
         let child = procs::start(&mut self.command).doing(&what)?;
-        Ok(Running { child, what, stem: self.stem })
+        Ok(Running { child, what, stem: self.stem, limit: self.limit })
     }
 
     /// Runs it to its end.
@@ -192,7 +198,7 @@ impl Running {
     }
 
     pub(crate) fn wait(mut self) -> Res<Out> {
-        let end = Instant::now() + LIMIT;
+        let end = Instant::now() + self.limit;
         // Dropping it closes a piped stdin, without which a reader in the container would not end.
         drop(self.child.stdin.take());
         loop {
@@ -209,7 +215,7 @@ impl Running {
                     return Err(format!(
                         "{}: no end within {} s{}",
                         self.what,
-                        LIMIT.as_secs(),
+                        self.limit.as_secs(),
                         said.words()
                     ));
                 }

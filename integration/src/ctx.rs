@@ -17,6 +17,9 @@ use crate::result::{Doing, Res};
 /// How long a case waits for something that has to happen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The same of an engine, where a look alone may take seconds in a slow guest.
+const ENGINES_PATIENCE: Duration = Duration::from_secs(60);
+
 pub(crate) struct Ctx {
     pub(crate) runtime: PathBuf,
     pub(crate) dir: PathBuf,
@@ -157,14 +160,15 @@ impl Ctx {
 
     /// Waits until `found` finds something.
     pub(crate) fn eventually<T>(&self, what: &str, found: impl Fn() -> Option<T>) -> Res<T> {
-        let end = Instant::now() + PATIENCE;
+        let patience = if self.engine.is_some() { ENGINES_PATIENCE } else { PATIENCE };
+        let end = Instant::now() + patience;
         loop {
             procs::reap_adopted();
             if let Some(value) = found() {
                 return Ok(value);
             }
             if Instant::now() > end {
-                return Err(format!("{what}: not within {} s", PATIENCE.as_secs()));
+                return Err(format!("{what}: not within {} s", patience.as_secs()));
             }
             std::thread::sleep(Duration::from_millis(5));
         }

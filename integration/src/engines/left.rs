@@ -55,10 +55,17 @@ fn cgroups(dir: &Path, left: &mut Vec<String>) {
         let is_root = path.parent() == Some(Path::new("/sys/fs/cgroup"))
             && path.join("cgroup.procs").exists()
             && path.join("notify_on_release").exists();
-        if !is_root && !KEPT.iter().any(|kept| name == *kept) {
+        let of_systemd =
+            Path::new("/run/systemd/private").exists() && !has_id(&name.to_string_lossy());
+        if !is_root && !of_systemd && !KEPT.iter().any(|kept| name == *kept) {
             left.push(format!("cgroup {}", path.display()));
         }
     }
+}
+
+/// The machine's own are beside those of containers, whose names have an id.
+fn has_id(name: &str) -> bool {
+    name.split(|each: char| !each.is_ascii_hexdigit()).any(|part| part.len() >= 32)
 }
 
 /// What a mount has in its path that an engine made for a container.
