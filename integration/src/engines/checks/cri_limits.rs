@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::ctx::Ctx;
-use crate::engines::cri::{Container, Cri};
+use crate::engines::cri::{Container, Cri, Pod};
 use crate::harness::case::{Feature, root};
 use crate::harness::needs::Need;
 use crate::result::{Res, holds, same};
@@ -22,8 +22,17 @@ pub(crate) const FEATURE: Feature = Feature {
 
 const MIB: u64 = 1 << 20;
 
+/// With the network of the node, since a kernel that limits may have no bridge (user-mode-linux).
+fn on_the_node(ctx: &Ctx) -> Res<Pod<'_>> {
+    Cri::of(ctx).pod(&json!({"hostname": "", "linux": {"security_context": security()}}))
+}
+
+fn security() -> Value {
+    json!({"namespace_options": {"network": "NODE"}})
+}
+
 fn resources(limits: Value) -> Value {
-    json!({"linux": {"resources": limits}})
+    json!({"linux": {"resources": limits, "security_context": security()}})
 }
 
 /// A file of the container's cgroup, by its name in v1 or in v2.
@@ -40,7 +49,7 @@ fn limits_of(container: &Container<'_>) -> Res<(String, String, String)> {
 }
 
 fn written_to_the_cgroup(ctx: &Ctx) -> Res {
-    let pod = Cri::of(ctx).pod(&json!({}))?;
+    let pod = on_the_node(ctx)?;
     let container = pod.sleeper(&resources(json!({
         "memory_limit_in_bytes": 64 * MIB, "cpu_quota": 20_000, "cpu_period": 100_000, "cpu_shares": 512,
     })))?;
@@ -52,7 +61,7 @@ fn written_to_the_cgroup(ctx: &Ctx) -> Res {
 }
 
 fn memory_is_enforced(ctx: &Ctx) -> Res {
-    let pod = Cri::of(ctx).pod(&json!({}))?;
+    let pod = on_the_node(ctx)?;
     let limit = json!({"memory_limit_in_bytes": 32 * MIB, "memory_swap_limit_in_bytes": 32 * MIB});
     let small = pod.started(&["/bin/probe", "eat", "16"], &resources(limit.clone()))?;
     same!(small.wait()?, 0);
@@ -63,14 +72,14 @@ fn memory_is_enforced(ctx: &Ctx) -> Res {
 }
 
 fn cpuset(ctx: &Ctx) -> Res {
-    let pod = Cri::of(ctx).pod(&json!({}))?;
+    let pod = on_the_node(ctx)?;
     same!(pod.report(&resources(json!({"cpuset_cpus": "0"})))?["processors"], "0");
     Ok(())
 }
 
 /// A pod that is resized in place.
 fn update(ctx: &Ctx) -> Res {
-    let pod = Cri::of(ctx).pod(&json!({}))?;
+    let pod = on_the_node(ctx)?;
     let container = pod.sleeper(&resources(json!({"memory_limit_in_bytes": 64 * MIB})))?;
     let limits = json!({
         "memory_limit_in_bytes": 96 * MIB, "memory_swap_limit_in_bytes": 96 * MIB,
@@ -79,10 +88,10 @@ fn update(ctx: &Ctx) -> Res {
     container.call_with("UpdateContainerResources", &json!({"linux": limits}))?;
     let (memory, quota, shares) = limits_of(&container)?;
     same!((memory, quota.as_str()), ((96 * MIB).to_string(), "30000"));
-    holds!(["2048", "79", "170"].contains(&shares.as_str()), "the shares are {shares}");
+    holds!(["2048", "79", "174"].contains(&shares.as_str()), "the shares are {shares}");
     same!(container.status()?["resources"]["linux"]["memory_limit_in_bytes"], 96 * MIB);
     // Of one that does not run yet, too.
-    let created = pod.created(&["/bin/probe", "until-term"], &json!({}))?;
+    let created = pod.created(&["/bin/probe", "until-term"], &resources(json!({})))?;
     created.call_with("UpdateContainerResources", &json!({"linux": limits}))?;
     created.call("StartContainer")?;
     same!(limits_of(&created)?.0, (96 * MIB).to_string());
@@ -90,8 +99,8 @@ fn update(ctx: &Ctx) -> Res {
 }
 
 fn update_refused_says_why(ctx: &Ctx) -> Res {
-    let pod = Cri::of(ctx).pod(&json!({}))?;
-    let container = pod.sleeper(&json!({}))?;
+    let pod = on_the_node(ctx)?;
+    let container = pod.sleeper(&resources(json!({})))?;
     let limits = json!({"cpu_period": 1});
     let Err(said) = container.call_with("UpdateContainerResources", &json!({"linux": limits}))
     else {
@@ -103,8 +112,8 @@ fn update_refused_says_why(ctx: &Ctx) -> Res {
 }
 
 fn stats(ctx: &Ctx) -> Res {
-    let pod = Cri::of(ctx).pod(&json!({}))?;
-    let container = pod.started(&["/bin/probe", "spin"], &json!({}))?;
+    let pod = on_the_node(ctx)?;
+    let container = pod.started(&["/bin/probe", "spin"], &resources(json!({})))?;
     container.until_log("ready")?;
     let right = || {
         let stats = container.call("ContainerStats").ok()?["stats"].clone();

@@ -124,11 +124,10 @@ fn failed_start(ctx: &Ctx) -> Res {
 fn out_of_memory(ctx: &Ctx) -> Res {
     let ctr = Ctr::of(ctx);
     let events = Events::listen(ctr)?;
-    let limit = (32 << 20).to_string();
-    // What is out of memory is not the first process, so that the container and its shim are there to tell.
-    let line = "/bin/probe eat 64; echo after; exec /bin/probe until-term";
-    let task = ctr.detached(&["--memory-limit", &limit], &["sh", "-c", line])?;
-    task.until_log("ready")?;
+    let task = ctr.sleeper(&["--memory-limit", &(32 << 20).to_string()])?;
+    super::forbid_swap(task.pid()?)?;
+    // Not the first process, so that the container and its shim are there to tell.
+    task.exec(&[], &["/bin/probe", "eat", "64"])?.is(137)?;
     events.until(ctx, &task.name, "oom")?;
     events.end()
 }

@@ -84,7 +84,7 @@ fn shares_and_reservation(ctx: &Ctx) -> Res {
     let container = Cli::of(ctx).sleeper(&flags)?;
     let shares = cgroup_file(&container, "cpu", "cpu.shares", "cpu.weight")?;
     // What 2048 is as a weight depends on the age of the runtime's formula.
-    holds!(["2048", "79", "170"].contains(&shares.as_str()), "the shares are {shares}");
+    holds!(["2048", "79", "174"].contains(&shares.as_str()), "the shares are {shares}");
     let soft = cgroup_file(&container, "memory", "memory.soft_limit_in_bytes", "memory.low")?;
     same!(soft, (24 * MIB).to_string());
     Ok(())

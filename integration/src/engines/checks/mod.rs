@@ -38,3 +38,9 @@ fn cgroup_file(pid: i32, controller: &str, v1: &str, v2: &str) -> Res<String> {
     let text = fs::read_to_string(place.dir.join(name)).doing(name)?;
     Ok(text.trim().to_string())
 }
+
+/// `ctr` has no flag for it, and where there is swap a limit of memory alone ends nobody.
+fn forbid_swap(pid: i32) -> Res {
+    let file = crate::cgroups::place_of(pid, "memory")?.dir.join("memory.swap.max");
+    if file.exists() { fs::write(file, "0").doing("forbid it to swap") } else { Ok(()) }
+}
