@@ -51,10 +51,18 @@ pub(crate) use super::cli::IMAGE;
 /// What a pod's namespaces are held by: an image that everybody pulls elsewhere.
 const PAUSE: &str = "registry.k8s.io/pause:3.10";
 
-/// The documented config, with what only a machine without systemd and without networks needs.
+/// A documented config, with what a machine without systemd needs.
+fn documented(name: &str, runtime: &Path) -> Res<String> {
+    let example = docs::example_with(name, runtime)?;
+    match Path::new("/run/systemd/private").exists() {
+        true => Ok(example),
+        false => docs::but(&example, "SystemdCgroup = true", "SystemdCgroup = false"),
+    }
+}
+
+/// The documented one for containerd 2, and what these checks need besides.
 fn config(options: &Options, ctx: &Ctx) -> Res<String> {
-    let documented = docs::example_with("containerd 2", &options.runtime)?;
-    let documented = docs::but(&documented, "SystemdCgroup = true", "SystemdCgroup = false")?;
+    let documented = documented("containerd 2", &options.runtime)?;
     let documented = ctx.make_file("skep.toml", &documented)?;
     let networks = ctx.make_dir("networks")?;
     ctx.make_file("networks/10-straw.conflist", &network().to_string())?;
