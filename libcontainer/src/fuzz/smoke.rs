@@ -27,8 +27,9 @@ fn smoke(name: &str) {
             false => refused += 1,
         }
     }
-    // With only one of them, the changes are too large or too small to find anything.
-    let least = (taken + refused) / 50;
+    // With hardly any of one of them, the changes are too large or too small to find anything. How far it comes
+    // depends on the machine, so that a share near the limit would come and go.
+    let least = (taken + refused) / 200;
     assert!(taken > least && refused > least, "{name}: {taken} taken, {refused} refused");
 }
 
