@@ -16,8 +16,9 @@ usage: skep-integration --runtime PATH [OPTION]...
   --against PEER      instead of the cases: give both runtimes the same limits, and compare what they write
                       into the container's cgroup; may be repeated. --filter then is for the limits' names
   --conformance DIR   instead of the cases: the OCI runtime-tools validation programs in DIR
-  --engine NAME       instead of the cases: the checks of this engine (docker, containerd or cri), which is
-                      started for them with the runtime plugged in; in integration/engines/root.sh enter
+  --engine NAME       instead of the cases: the checks of this engine (docker, containerd, cri, podman,
+                      podman-rootless, buildah, buildah-rootless), which is started for them with the
+                      runtime plugged in; in integration/engines/root.sh enter
   --systemd           with --against: systemd makes the containers' cgroups
   --peer              the runtime is a peer (its file name says which: runc or crun): leave out the
                       cases that cannot be proved on it

@@ -22,7 +22,7 @@ impl<'a> Cli<'a> {
 
     /// A call of the engine's program.
     pub(crate) fn call(&self, args: &[&str]) -> Call {
-        self.ctx.program(self.engine.name).args(args)
+        (self.engine.surroundings)(self.ctx, self.ctx.program(self.engine.program)).args(args)
     }
 
     /// It must succeed.
@@ -81,13 +81,17 @@ impl<'a> Cli<'a> {
 
     /// Removes all that has a name of this check.
     pub(super) fn clear(&self) -> Res {
-        let name = format!("name={}", self.ctx.id_prefix());
-        let find: [(&[&str], &[&str]); 3] = [
+        self.remove(&[
             (&["ps", "--all", "--quiet"], &["rm", "--force", "--volumes"]),
             (&["network", "ls", "--quiet"], &["network", "rm"]),
             (&["volume", "ls", "--quiet"], &["volume", "rm", "--force"]),
-        ];
-        for (list, remove) in find {
+        ])
+    }
+
+    /// The same, with these commands: what lists, and what removes what was listed.
+    pub(super) fn remove(&self, kinds: &[(&[&str], &[&str])]) -> Res {
+        let name = format!("name={}", self.ctx.id_prefix());
+        for (list, remove) in kinds {
             let found = self.call(list).args(["--filter", &name]).ok()?;
             let found: Vec<&str> = found.out.split_whitespace().collect();
             if !found.is_empty() {

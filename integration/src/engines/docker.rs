@@ -16,6 +16,8 @@ use crate::result::{Doing, Res};
 
 pub(crate) const ENGINE: Engine = Engine {
     name: "docker",
+    program: "docker",
+    rootless: false,
     features: &[
         checks::run::FEATURE,
         checks::exec::FEATURE,
@@ -32,8 +34,11 @@ pub(crate) const ENGINE: Engine = Engine {
         checks::docker::FEATURE,
         checks::dockerd::FEATURE,
     ],
+    without: &[],
+    surroundings: |_, call| call,
     start,
     clear: |ctx| Cli::of(ctx).clear(),
+    stop: |_| Ok(()),
     states: &["/run/docker/runtime-runc/moby", "/run/runc", "/run/skep"],
 };
 

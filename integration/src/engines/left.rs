@@ -11,7 +11,8 @@ use crate::result::Res;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Cgroups that engines and runtimes keep when no container is left: parents, not containers.
-const KEPT: &[&str] = &["docker", "buildkit", "default", "k8s.io", "self"];
+const KEPT: &[&str] =
+    &["docker", "buildkit", "default", "k8s.io", "libpod_parent", "conmon", "self"];
 
 pub(crate) fn nothing(states: &[&str]) -> Res {
     let end = Instant::now() + PATIENCE;

@@ -16,9 +16,11 @@ mod daemon;
 mod docker;
 mod docs;
 mod left;
+mod podman;
 
 use std::path::Path;
 
+use crate::call::Call;
 use crate::ctx::Ctx;
 use crate::harness::case::Feature;
 use crate::options::Options;
@@ -27,16 +29,27 @@ use crate::result::Res;
 /// An engine as data.
 pub(crate) struct Engine {
     pub(crate) name: &'static str,
+    /// What its user calls.
+    program: &'static str,
+    /// Whether its user is an ordinary one.
+    rootless: bool,
     features: &'static [Feature],
+    /// Checks that are not for it, each with the reason.
+    without: &'static [(&'static str, &'static str)],
+    /// What each call of the program needs besides.
+    surroundings: fn(&Ctx, Call) -> Call,
     /// Starts what has to run all the time, with the directory of this run, and gives it the image.
     start: fn(&Options, &Ctx) -> Res<Option<daemon::Daemon>>,
     /// Removes what the check has made in the engine.
     clear: fn(&Ctx) -> Res,
+    /// Ends what the engine keeps without a daemon.
+    stop: fn(&Ctx) -> Res,
     /// Directories in which there is an entry for each container that is not deleted.
     states: &'static [&'static str],
 }
 
-const ENGINES: &[Engine] = &[docker::ENGINE, containerd::ENGINE, containerd::CRI];
+const ENGINES: &[Engine] =
+    &[docker::ENGINE, containerd::ENGINE, containerd::CRI, podman::ENGINE, podman::ROOTLESS];
 
 pub(crate) fn named(name: &str) -> Result<&'static Engine, String> {
     ENGINES.iter().find(|engine| engine.name == name).ok_or_else(|| {
@@ -50,6 +63,11 @@ pub(crate) fn features(engine: &Engine) -> &'static [Feature] {
     engine.features
 }
 
+/// Why a check of features is not for this engine, if so.
+pub(crate) fn unfit(engine: &Engine, name: &str) -> Option<&'static str> {
+    engine.without.iter().find(|(unfit, _)| *unfit == name).map(|(_, why)| *why)
+}
+
 /// Does `all` while the engine runs; the second result is what is left when it has ended.
 pub(crate) fn with<T>(
     engine: &'static Engine,
@@ -59,10 +77,14 @@ pub(crate) fn with<T>(
 ) -> Res<(T, Res)> {
     let dir = work.join("engine");
     std::fs::create_dir(&dir).map_err(|error| format!("make {}: {error}", dir.display()))?;
+    if engine.rootless == nix::unistd::geteuid().is_root() {
+        let user = if engine.rootless { "an ordinary user" } else { "root" };
+        return Err(format!("engine {} is {user}'s", engine.name));
+    }
     let ctx = Ctx::new(&options.runtime, &dir, Some(engine))?;
     let daemon = (engine.start)(options, &ctx)?;
     let outcome = all();
-    let stopped = daemon.map_or(Ok(()), daemon::Daemon::stop);
+    let stopped = daemon.map_or(Ok(()), daemon::Daemon::stop).and((engine.stop)(&ctx));
     Ok((outcome, stopped.and_then(|()| left::nothing(engine.states))))
 }
 

@@ -15,7 +15,8 @@ use crate::result::{Doing, Res};
 pub(crate) const VERDICT: &str = "verdict";
 
 pub(crate) fn run(options: &Options, inner: &Inner) -> Res<ExitCode> {
-    set_child_subreaper(true).doing("become subreaper")?;
+    // What an engine starts for several of its containers is not of this case.
+    set_child_subreaper(options.engine.is_none()).doing("become subreaper")?;
     let case = super::runner::find(options, &inner.case).doing("find the case")?;
     let ctx = Ctx::new(&options.runtime, &inner.dir, options.engine)?;
     let outcome = (case.run)(&ctx);

@@ -66,7 +66,14 @@ pub(crate) fn find(options: &Options, name: &str) -> Option<&'static Case> {
 
 fn chosen(options: &Options) -> Vec<Named> {
     let (first, step) = options.share;
-    all(options).filter(|each| options.wants(&each.name())).skip(first).step_by(step).collect()
+    let fit = |each: &Named| unfit(options, each).is_none();
+    let wanted = |each: &Named| options.wants(&each.name());
+    all(options).filter(fit).filter(wanted).skip(first).step_by(step).collect()
+}
+
+/// Why it is not for the engine.
+fn unfit(options: &Options, each: &Named) -> Option<&'static str> {
+    options.engine.and_then(|engine| engines::unfit(engine, &each.name()))
 }
 
 pub(crate) fn list(options: &Options) -> Res<ExitCode> {
@@ -80,16 +87,23 @@ pub(crate) fn list(options: &Options) -> Res<ExitCode> {
         let needs: String = each.case.needs.iter().map(|need| format!(" {need:?}")).collect();
         say!("{}\t{:?}{needs}\t{proof}", each.name(), each.case.who);
     }
+    for each in all(options) {
+        if let Some(why) = unfit(options, &each) {
+            say!("({} is not for this engine: {why})", each.name());
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn run(options: &Options) -> Res<ExitCode> {
     nix::sys::prctl::set_child_subreaper(true).doing("become subreaper")?;
     let root = nix::unistd::geteuid().is_root();
+    // Those of an engine are for whoever the engine is for.
+    let has_user = |each: &Named| options.engine.is_some() || each.case.who.includes(root);
     let (here, elsewhere): (Vec<Named>, Vec<Named>) =
         chosen(options).into_iter().partition(|each| {
             let elsewhere = |need: &&super::needs::Need| need.elsewhere() && need.met().is_err();
-            each.case.who.includes(root) && each.case.needs.iter().find(elsewhere).is_none()
+            has_user(each) && each.case.needs.iter().find(elsewhere).is_none()
         });
     let (here, unproved): (Vec<Named>, Vec<Named>) = here
         .into_iter()

@@ -1,0 +1,95 @@
+//! Podman, which has no daemon: containers.conf names the runtime as a user's would, and conmon calls it.
+//! Rootless, it is called by an ordinary user with subordinate ids (`root.sh enter -u`).
+
+use std::path::Path;
+
+use super::cli::Cli;
+use super::daemon::Daemon;
+use super::{Engine, checks};
+use crate::call::Call;
+use crate::ctx::Ctx;
+use crate::options::Options;
+use crate::result::{Doing, Res};
+
+pub(crate) const ENGINE: Engine = Engine {
+    name: "podman",
+    program: "podman",
+    rootless: false,
+    features: &[
+        checks::run::FEATURE,
+        checks::exec::FEATURE,
+        checks::terminal::FEATURE,
+        checks::files::FEATURE,
+        checks::security::FEATURE,
+        checks::limits::FEATURE,
+        checks::life::FEATURE,
+        checks::network::FEATURE,
+        checks::build::FEATURE,
+        checks::errors::FEATURE,
+    ],
+    without: &[],
+    surroundings,
+    start,
+    clear,
+    stop: |_| Ok(()),
+    states: &["/run/runc", "/run/crun", "/run/skep"],
+};
+
+pub(crate) const ROOTLESS: Engine = Engine {
+    name: "podman-rootless",
+    rootless: true,
+    // The process that holds the user namespace of all containers.
+    stop: |ctx| Cli::of(ctx).ok(&["system", "migrate"]).map(drop),
+    states: &["/run/user/1000/runc", "/run/user/1000/crun", "/run/user/1000/skep"],
+    ..ENGINE
+};
+
+/// Storage and configuration are the engine's, of all checks, and not those of the check's own home.
+fn surroundings(ctx: &Ctx, call: Call) -> Call {
+    let call = call
+        .env_remove("TMPDIR")
+        .env("CONTAINERS_CONF", ctx.dir.with_file_name("engine").join("containers.conf"))
+        .env("PODMAN_IGNORE_CGROUPSV1_WARNING", "1")
+        .env("HOME", own("HOME"));
+    match ctx.is_root() {
+        true => call.env_remove("XDG_RUNTIME_DIR"),
+        false => call.env("XDG_RUNTIME_DIR", own("XDG_RUNTIME_DIR")),
+    }
+}
+
+fn own(variable: &str) -> std::ffi::OsString {
+    std::env::var_os(variable).unwrap_or_default()
+}
+
+fn start(options: &Options, ctx: &Ctx) -> Res<Option<Daemon>> {
+    ctx.make_file("containers.conf", &config(&options.runtime)?)?;
+    Cli::of(ctx).import()?;
+    Ok(None)
+}
+
+/// What README.md tells users to write, and what a machine without systemd needs.
+fn config(runtime: &Path) -> Res<String> {
+    let name = runtime.file_name().and_then(|name| name.to_str()).doing("the runtime's name")?;
+    Ok(format!(
+        "[engine]\n\
+         runtime = \"{name}\"\n\
+         runtime_supports_json = [\"{name}\"]\n\
+         runtime_supports_nocgroups = [\"crun\", \"skep\"]\n\
+         cgroup_manager = \"cgroupfs\"\n\
+         events_logger = \"file\"\n\
+         [engine.runtimes]\n\
+         {name} = [\"{}\"]\n\
+         [containers]\n\
+         log_driver = \"k8s-file\"\n",
+        runtime.display()
+    ))
+}
+
+fn clear(ctx: &Ctx) -> Res {
+    Cli::of(ctx).remove(&[
+        (&["pod", "ls", "--quiet"], &["pod", "rm", "--force", "--time", "0"]),
+        (&["ps", "--all", "--quiet"], &["rm", "--force", "--volumes", "--time", "0"]),
+        (&["network", "ls", "--quiet"], &["network", "rm"]),
+        (&["volume", "ls", "--quiet"], &["volume", "rm", "--force"]),
+    ])
+}
