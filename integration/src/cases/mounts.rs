@@ -45,6 +45,8 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(tmpfs_mode_and_size),
         either!(tmpfs_read_only),
         either!(tmpcopyup),
+        either!(tmpcopyup_keeps_the_mode_that_was_asked_for),
+        either!(tmpcopyup_takes_the_mode),
         either!(later_mount_covers_earlier),
         either!(mount_inside_mount),
         either!(relative_destination_is_from_the_root),
@@ -432,6 +434,25 @@ fn tmpcopyup(ctx: &Ctx) -> Res {
     prints(&mut container, "cat /data/link; echo changed >/data/dir/file", "copied")?;
     same!(fs::read_to_string(container.inside("/data/dir/file")).unwrap_or_default(), "copied");
     Ok(())
+}
+
+/// The mode of a tmpfs with these options over a directory of mode 750.
+fn mode_after_tmpcopyup(ctx: &Ctx, options: &[&str], mode: &str) -> Res {
+    let mut container = ctx.container()?;
+    let dir = container.inside("/data");
+    fs::create_dir_all(&dir).doing("mkdir")?;
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o750);
+    fs::set_permissions(&dir, permissions).doing("chmod")?;
+    container.mount("/data", "tmpfs", "tmpfs", options);
+    prints(&mut container, "stat -c %a /data", mode)
+}
+
+fn tmpcopyup_keeps_the_mode_that_was_asked_for(ctx: &Ctx) -> Res {
+    mode_after_tmpcopyup(ctx, &["tmpcopyup", "mode=1770"], "1770")
+}
+
+fn tmpcopyup_takes_the_mode(ctx: &Ctx) -> Res {
+    mode_after_tmpcopyup(ctx, &["tmpcopyup"], "750")
 }
 
 fn later_mount_covers_earlier(ctx: &Ctx) -> Res {

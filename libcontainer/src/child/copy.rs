@@ -1,6 +1,7 @@
 //! `tmpcopyup`: a new tmpfs begins with what the image has at its mount point.
 
 use super::Context;
+use crate::plan::CopyUp;
 use crate::sys::{Errno, Result, file};
 use std::ffi::CStr;
 use std::os::fd::RawFd;
@@ -10,7 +11,7 @@ const DEEPEST: usize = 64;
 
 impl Context<'_> {
     /// Copies the directory `from` (an O_PATH descriptor) into the mount `to`.
-    pub(super) fn copy_up(&mut self, from: RawFd, to: RawFd) -> Result<()> {
+    pub(super) fn copy_up(&mut self, from: RawFd, to: RawFd, what: CopyUp) -> Result<()> {
         let from = file::openat2(
             from,
             c".",
@@ -20,11 +21,20 @@ impl Context<'_> {
         let stat = file::fstat(from)?;
         let to =
             file::openat2(to, c".", libc::O_RDONLY | libc::O_DIRECTORY, file::Resolve::Component)?;
-        let copied = copy_directory(from, to, 0).and_then(|()| own(to, &stat));
+        let copied = copy_directory(from, to, 0).and_then(|()| own_root(to, &stat, what));
         file::close(from);
         file::close(to);
         copied
     }
+}
+
+/// Of `stat`, what is wanted goes to `fd`.
+fn own_root(fd: RawFd, stat: &libc::stat, what: CopyUp) -> Result<()> {
+    const UNCHANGED: u32 = u32::MAX;
+    let uid = if what.uid { stat.st_uid } else { UNCHANGED };
+    let gid = if what.gid { stat.st_gid } else { UNCHANGED };
+    tolerate(file::fchown(fd, uid, gid))?;
+    if what.mode { file::fchmod(fd, stat.st_mode & 0o7777) } else { Ok(()) }
 }
 
 /// The owner and the permissions of `stat` go to `fd`.

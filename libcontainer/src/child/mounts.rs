@@ -101,8 +101,8 @@ impl Context<'_> {
     }
 
     fn attach(&mut self, plan: &MountPlan, fd: RawFd, target: RawFd) -> Result<()> {
-        if plan.copy_up {
-            self.copy_up(target, fd)?;
+        if let Some(what) = plan.copy_up {
+            self.copy_up(target, fd, what)?;
         }
         set(fd, true, &plan.recursive_attr)?;
         if let Some(label) = self.plan.mount_label.as_deref().filter(|_| plan.label_root) {

@@ -41,7 +41,7 @@ pub(crate) use filter::permits;
 pub(crate) use identity::{IdMap, IdMaps, render as render_id_maps};
 pub(crate) use idmap::{IdMapping, Ids};
 pub(crate) use labels::Labelled;
-pub(crate) use mount::{BindSource, Classic, Filesystem, MountPlan, Source, TargetKind};
+pub(crate) use mount::{BindSource, Classic, CopyUp, Filesystem, MountPlan, Source, TargetKind};
 pub(crate) use namespaces::{ALL as ALL_NAMESPACES, Namespace};
 pub(crate) use net_devices::NetDevice;
 pub(crate) use op::{MakeNode, Op, Step};

@@ -69,11 +69,26 @@ pub(crate) struct MountPlan {
     pub(crate) attr: MountAttr,
     pub(crate) recursive_attr: MountAttr,
     pub(crate) propagation: Vec<(u64, bool)>,
-    pub(crate) copy_up: bool,
+    pub(crate) copy_up: Option<CopyUp>,
     /// Links to make in a new tmpfs before anything else is: name and target.
     pub(crate) links: Vec<(CString, CString)>,
     /// Its root directory is given the plan's label.
     pub(crate) label_root: bool,
+}
+
+/// What of the directory at the mount point goes to the root of the tmpfs: what its options do not name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CopyUp {
+    pub(crate) mode: bool,
+    pub(crate) uid: bool,
+    pub(crate) gid: bool,
+}
+
+impl CopyUp {
+    fn of(options: &MountOptions) -> Self {
+        let unnamed = |name: &str| !options.data.iter().any(|(key, _)| key == name);
+        Self { mode: unnamed("mode"), uid: unnamed("uid"), gid: unnamed("gid") }
+    }
 }
 
 /// What an entry of `mounts` is planned with.
@@ -232,7 +247,7 @@ impl MountPlan {
             attr: options.attr,
             recursive_attr: options.recursive_attr,
             propagation: options.propagation.clone(),
-            copy_up: options.copy_up,
+            copy_up: options.copy_up.then(|| CopyUp::of(options)),
             links: Vec::new(),
             label_root: false,
         }
@@ -251,7 +266,7 @@ impl MountPlan {
 
     /// Whether nothing is in it when it is new.
     pub(crate) fn is_empty_tmpfs(&self) -> bool {
-        self.is_tmpfs() && !self.copy_up
+        self.is_tmpfs() && self.copy_up.is_none()
     }
 
     /// The file system comes from the parent, as this input.
