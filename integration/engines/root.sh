@@ -3,7 +3,7 @@
 #
 #   root.sh [--suite testing|bookworm] make    debootstrap it once; a second call costs nothing
 #   root.sh [--suite SUITE] path               print where it is
-#   root.sh [--suite SUITE] enter [-s] [-b SRC[:DEST]]... CMD [ARG...]
+#   root.sh [--suite SUITE] enter [-s] [-u] [-b SRC[:DEST]]... CMD [ARG...]
 #                                              run CMD in it, with the exit status of CMD
 #
 # An engine writes everywhere: bridges, firewall rules, cgroups, mounts. So CMD has mount, pid, network,
@@ -11,7 +11,8 @@
 # nothing on the host is touched. Inside, the root is an overlay over the cached one, with all that is
 # written in memory; /var/lib and /home are memory itself, since an overlay is no place for an engine's
 # overlays. /dev has what every machine has, so that a privileged container finds no disk of the host.
-# `-b` binds a host file or directory, read-only.
+# `-b` binds a host file or directory, read-only. With `-u` CMD is called by an ordinary user with
+# subordinate ids, who is logged in as far as XDG_RUNTIME_DIR goes.
 #
 # The cgroups are those of the host: of each hierarchy (v1, or v2 where that has all controllers) a new
 # group, which is the root in there, and is removed in the end with all that is below. With `-s` they are
@@ -169,9 +170,13 @@ inside() {
     mount -t sysfs -o nosuid,nodev,noexec sysfs sys
     make_dev
     mount_cgroups "$controllers"
-    while [ "${1-}" = -b ]; do
-        bind "${2%%:*}" ".${2#*:}"
-        shift 2
+    user=
+    while :; do
+        case ${1-} in
+        -u) make_user && shift ;;
+        -b) bind "${2%%:*}" ".${2#*:}" && shift 2 ;;
+        *) break ;;
+        esac
     done
     [ $# -gt 0 ] || die "enter: no command given"
     hostname engines
@@ -182,8 +187,25 @@ inside() {
     umount -l /.old
     export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
     ip link set lo up
+    if [ "$user" ]; then
+        export HOME=/home/$user XDG_RUNTIME_DIR=/run/user/1000
+        set -- setpriv --reuid=1000 --regid=1000 --init-groups -- "$@"
+        cd "$HOME"
+    fi
     # Without a pid namespace, what has lost its parent is somebody else's.
     exec tini -s -- "$@"
+}
+
+make_user() {
+    user=straw
+    echo "$user:x:1000:1000::/home/$user:/bin/sh" >>etc/passwd
+    echo "$user:x:1000:" >>etc/group
+    for each in subuid subgid; do echo "$user:100000:65536" >"etc/$each"; done
+    for each in home/$user run/user/1000; do
+        mkdir -p "$each"
+        chown 1000:1000 "$each"
+        chmod 700 "$each"
+    done
 }
 
 mount_empty() {
@@ -270,5 +292,5 @@ enter)
     ;;
 .self) self "$@" ;;
 .inside) inside "$@" ;;
-*) die "usage: $0 [--suite testing|bookworm] make | path | enter [-b SRC[:DEST]]... CMD [ARG...]" ;;
+*) die "usage: $0 [--suite testing|bookworm] make | path | enter [-u] [-b SRC[:DEST]]... CMD [ARG...]" ;;
 esac

@@ -27,7 +27,16 @@ pub(crate) const ENGINE: Engine = Engine {
         checks::build::FEATURE,
         checks::errors::FEATURE,
     ],
-    without: &[],
+    without: &[
+        ("run.working_directory_is_made", "it wants one that is there"),
+        ("run.domainname", "it has no such flag"),
+        ("life.healthcheck", "systemd's timers make the checks, and podman.health does here"),
+        ("life.events", "it names them otherwise: podman.events"),
+        ("limits.oom_is_an_event", "it has no such event"),
+        ("files.bind_read_only_with_what_is_below", "read-only is the mount alone"),
+        ("files.bind_without_what_is_below", "it has no such option"),
+        ("files.volume_without_copy_and_of_a_part", "it has no such option"),
+    ],
     surroundings,
     start,
     clear,
@@ -80,7 +89,9 @@ fn config(runtime: &Path) -> Res<String> {
          [engine.runtimes]\n\
          {name} = [\"{}\"]\n\
          [containers]\n\
-         log_driver = \"k8s-file\"\n",
+         init_path = \"/usr/bin/tini-static\"\n\
+         log_driver = \"k8s-file\"\n\
+         default_ulimits = [\"nofile=1024:1024\"]\n",
         runtime.display()
     ))
 }
@@ -88,7 +99,7 @@ fn config(runtime: &Path) -> Res<String> {
 fn clear(ctx: &Ctx) -> Res {
     Cli::of(ctx).remove(&[
         (&["pod", "ls", "--quiet"], &["pod", "rm", "--force", "--time", "0"]),
-        (&["ps", "--all", "--quiet"], &["rm", "--force", "--volumes", "--time", "0"]),
+        (&["ps", "--all", "--quiet"], &["rm", "--force", "--depend", "--volumes", "--time", "0"]),
         (&["network", "ls", "--quiet"], &["network", "rm"]),
         (&["volume", "ls", "--quiet"], &["volume", "rm", "--force"]),
     ])

@@ -150,7 +150,10 @@ fn pause(ctx: &Ctx) -> Res {
         std::thread::sleep(std::time::Duration::from_millis(100));
         (ticks().ok()? == before).then_some(before)
     })?;
-    container.exec(&[], &["true"])?.failed()?.says_one_of(&["paused"])?;
+    container
+        .exec(&[], &["true"])?
+        .failed()?
+        .says_one_of(&["paused", "container state improper"])?;
     container.call(&["unpause"]).ok()?;
     same!(container.is("{{.State.Status}}")?, "running");
     ctx.eventually("it ticks again", || (ticks().ok()? > settled).then_some(()))?;

@@ -96,7 +96,7 @@ fn addresses_by_wish(ctx: &Ctx) -> Res {
 
 fn none_has_loopback(ctx: &Ctx) -> Res {
     let line = "ls /sys/class/net; ping -c 1 -W 2 127.0.0.1 >/dev/null && echo answers";
-    let out = Cli::of(ctx).shell(&["--network", "none"], line)?;
+    let out = Cli::of(ctx).shell(&["--network", "none", "--cap-add", "NET_RAW"], line)?;
     holds!(out.contains("lo") && !out.contains("eth0"), "it has {out}");
     holds!(out.ends_with("answers"), "lo is down: {out}");
     Ok(())

@@ -91,18 +91,16 @@ fn run_resize_is_passed_on(ctx: &Ctx) -> Res {
     running.wait()?.is(130).map(drop)
 }
 
-/// The keys that leave a container, and `attach`.
+/// A key that leaves a container, and `attach`.
 fn run_detached_and_attached(ctx: &Ctx) -> Res {
     let cli = Cli::of(ctx);
     let container = cli.detached(TTY, &["sh", "-c", "while read a; do echo \"<$a>\"; done"])?;
     for word in ["one", "two"] {
         let mut terminal = Terminal::open(24, 80)?;
-        let running = on(container.call(&["attach"]), &mut terminal)?;
+        let running = on(container.call(&["attach", "--detach-keys", "ctrl-x"]), &mut terminal)?;
         terminal.types(&format!("{word}\n"))?;
         terminal.until(&format!("<{word}>"))?;
-        // Key by key, as a person does.
-        terminal.types("\x10")?;
-        terminal.types("\x11")?;
+        terminal.types("\x18")?;
         running.wait()?;
         container.until_is("{{.State.Running}}", "true")?;
     }
