@@ -13,6 +13,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(create_takes_bundle_from_cwd),
         either!(create_gives_its_streams_away),
         either!(create_writes_pid_file),
+        root!(created_belongs_to_its_maker),
         either!(create_sends_a_pidfd).only_runc("crun has no such flag"),
         either!(start_of_running_refused),
         either!(start_of_stopped_refused),
@@ -96,6 +97,18 @@ fn create_sends_a_pidfd(ctx: &Ctx) -> Res {
     let info = info.doing("fdinfo")?;
     let pid = container.pid()?.to_string();
     same!(crate::text::field(&info, "Pid"), Some(pid.as_str()));
+    Ok(())
+}
+
+/// An engine may look for its namespaces, whoever it will be.
+fn created_belongs_to_its_maker(ctx: &Ctx) -> Res {
+    use std::os::unix::fs::MetadataExt;
+    let mut container = ctx.sleeper()?;
+    container.user(1000, 1000);
+    container.create()?.is(0)?;
+    let namespaces =
+        std::fs::metadata(format!("/proc/{}/ns", container.pid()?)).doing("its namespaces")?;
+    same!((namespaces.uid(), namespaces.gid()), (0, 0));
     Ok(())
 }
 

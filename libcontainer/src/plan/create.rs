@@ -179,6 +179,9 @@ impl<'a> Planner<'a> {
         )?;
         last.add_to(&mut self.plan);
         if self.options.wait_for_start {
+            // Engines without a capability (pasta, for Buildah) open its namespaces while it waits.
+            let own_user = self.process.user().uid() == setup_uid;
+            self.plan.unreadable |= !own_user && !self.namespaces.has(namespaces::USER);
             self.push(Op::AwaitStart { first: 3 + self.options.preserve_fds }, "");
         }
         Ok(self.plan)

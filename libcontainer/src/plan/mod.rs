@@ -140,7 +140,7 @@ pub struct Plan {
     pub(crate) filter: Option<Filter>,
     /// What loads the filter and sets labels is executed from a file that may not be read. So the process
     /// stays as it was before, and for whom it was: closed to those who could otherwise trace it, and use
-    /// it without a filter, or what it holds open.
+    /// it without a filter, or what it holds open. Its files in procfs are those of who set it up then.
     pub(crate) unreadable: bool,
     /// How many directories the steps hold open at once.
     pub(crate) directories: usize,
