@@ -35,7 +35,7 @@ pub(crate) struct Engine {
     rootless: bool,
     features: &'static [Feature],
     /// Checks that are not for it, each with the reason.
-    without: &'static [(&'static str, &'static str)],
+    without: &'static [&'static [(&'static str, &'static str)]],
     /// What each call of the program needs besides.
     surroundings: fn(&Ctx, Call) -> Call,
     /// Starts what has to run all the time, with the directory of this run, and gives it the image.
@@ -65,7 +65,7 @@ pub(crate) fn features(engine: &Engine) -> &'static [Feature] {
 
 /// Why a check of features is not for this engine, if so.
 pub(crate) fn unfit(engine: &Engine, name: &str) -> Option<&'static str> {
-    engine.without.iter().find(|(unfit, _)| *unfit == name).map(|(_, why)| *why)
+    engine.without.iter().copied().flatten().find(|(unfit, _)| *unfit == name).map(|(_, why)| *why)
 }
 
 /// Does `all` while the engine runs; the second result is what is left when it has ended.

@@ -27,16 +27,7 @@ pub(crate) const ENGINE: Engine = Engine {
         checks::build::FEATURE,
         checks::errors::FEATURE,
     ],
-    without: &[
-        ("run.working_directory_is_made", "it wants one that is there"),
-        ("run.domainname", "it has no such flag"),
-        ("life.healthcheck", "systemd's timers make the checks, and podman.health does here"),
-        ("life.events", "it names them otherwise: podman.events"),
-        ("limits.oom_is_an_event", "it has no such event"),
-        ("files.bind_read_only_with_what_is_below", "read-only is the mount alone"),
-        ("files.bind_without_what_is_below", "it has no such option"),
-        ("files.volume_without_copy_and_of_a_part", "it has no such option"),
-    ],
+    without: &[OTHERWISE],
     surroundings,
     start,
     clear,
@@ -47,11 +38,29 @@ pub(crate) const ENGINE: Engine = Engine {
 pub(crate) const ROOTLESS: Engine = Engine {
     name: "podman-rootless",
     rootless: true,
+    without: &[OTHERWISE, NOT_ROOTLESS],
     // The process that holds the user namespace of all containers.
     stop: |ctx| Cli::of(ctx).ok(&["system", "migrate"]).map(drop),
     states: &["/run/user/1000/runc", "/run/user/1000/crun", "/run/user/1000/skep"],
     ..ENGINE
 };
+
+/// Checks of Docker's that Podman was not made for.
+const OTHERWISE: &[(&str, &str)] = &[
+    ("run.working_directory_is_made", "it wants one that is there"),
+    ("run.domainname", "it has no such flag"),
+    ("life.healthcheck", "systemd's timers make the checks, and podman.health does here"),
+    ("life.events", "it names them otherwise: podman.events"),
+    ("limits.oom_is_an_event", "it has no such event"),
+    ("files.bind_read_only_with_what_is_below", "read-only is the mount alone"),
+    ("files.bind_without_what_is_below", "it has no such option"),
+    ("files.volume_without_copy_and_of_a_part", "it has no such option"),
+];
+
+const NOT_ROOTLESS: &[(&str, &str)] = &[
+    ("files.bind_propagation", "only root mounts in the source"),
+    ("files.device_rules", "only root may have them"),
+];
 
 /// Storage and configuration are the engine's, of all checks, and not those of the check's own home.
 fn surroundings(ctx: &Ctx, call: Call) -> Call {

@@ -66,6 +66,8 @@ pub(crate) enum Need {
     Realtime,
     /// NUMA, be it with a single node.
     Numa,
+    /// A cgroup in which the caller may make others.
+    Cgroup,
     /// A cgroup, of v2, that the caller may write to although it is an ordinary user.
     OwnCgroup,
     /// A process may trace others of its user, not only its own children.
@@ -121,6 +123,10 @@ impl Need {
             Need::Processors => processors(),
             Need::Realtime => REALTIME.get_or_init(realtime).clone(),
             Need::Numa => exists("/proc/self/numa_maps", "no NUMA in this kernel"),
+            Need::Cgroup => match nix::unistd::geteuid().is_root() {
+                true => Ok(()),
+                false => own_cgroup(),
+            },
             Need::OwnCgroup => own_cgroup(),
             Need::Ptrace => ptrace(),
             Need::AppArmor => apparmor(),

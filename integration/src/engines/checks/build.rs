@@ -155,11 +155,12 @@ fn network_of_a_run(ctx: &Ctx) -> Res {
     let seen = cli.ok(&["run", "--rm", "--name", &ctx.id(), &tag]);
     cli.ok(&["rmi", "--force", &tag])?;
     let seen = seen?;
-    holds!(seen.text().contains("eth0"), "a network of its own has {}", seen.text());
+    let more_than_lo = |out: &str| out.split_whitespace().any(|name| name != "lo");
+    holds!(more_than_lo(seen.text()), "a network of its own has {}", seen.text());
     let (call, tag) = build(ctx, &file)?;
     call.args(["--network", "none"]).ok()?;
     let seen = cli.ok(&["run", "--rm", "--name", &ctx.id(), &tag]);
     cli.ok(&["rmi", "--force", &tag])?;
-    same!(seen?.text().contains("eth0"), false);
+    same!(more_than_lo(seen?.text()), false);
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(bad_seccomp_profile),
         root!(unknown_sysctl),
         root!(cwd_is_a_file),
-        root!(too_little_memory),
+        root!(too_little_memory).needs(&[Need::Controller("memory")]),
         root!(failed_start_leaves_nothing),
     ],
 };

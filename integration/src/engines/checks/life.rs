@@ -4,6 +4,7 @@
 use crate::ctx::Ctx;
 use crate::engines::cli::Cli;
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 
 pub(crate) const FEATURE: Feature = Feature {
@@ -18,7 +19,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(kill_sends_signals),
         root!(kill_of_stopped_refused),
         root!(rm_of_running_wants_force),
-        root!(pause),
+        root!(pause).needs(&[Need::Cgroup]),
         root!(restart),
         root!(restart_on_failure),
         root!(restart_always),
@@ -27,6 +28,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(healthcheck),
         root!(events),
         root!(leftovers_are_killed),
+        root!(leftovers_in_the_hosts_pid_namespace_are_killed).needs(&[Need::Cgroup]),
         root!(rename),
         root!(attach),
     ],
@@ -253,24 +255,27 @@ fn events(ctx: &Ctx) -> Res {
     ctx.eventually(&wanted.join(", "), all)
 }
 
-/// What the first process leaves ends with it, also in the host's pid namespace.
-fn leftovers_are_killed(ctx: &Ctx) -> Res {
-    let cli = Cli::of(ctx);
+/// What the first process leaves ends with it.
+fn leftovers_end(ctx: &Ctx, flags: &[&str]) -> Res {
     let marked = format!("10{}", std::process::id());
     let line = format!("setsid sleep {marked} & exec /bin/probe until-term");
-    for flags in [&[][..], &["--pid", "host"]] {
-        let container = cli.detached(flags, &["sh", "-c", &line])?;
-        container.until_log("ready")?;
-        container.call(&["stop"]).ok()?;
-        container.call(&["rm"]).ok()?;
-        let gone = || {
-            let found =
-                ctx.program("pgrep").args(["-f", &format!("^sleep {marked}")]).done().ok()?;
-            (found.code == 1).then_some(())
-        };
-        ctx.eventually("nothing is left", gone)?;
-    }
-    Ok(())
+    let container = Cli::of(ctx).detached(flags, &["sh", "-c", &line])?;
+    container.until_log("ready")?;
+    container.call(&["stop"]).ok()?;
+    container.call(&["rm"]).ok()?;
+    let gone = || {
+        let found = ctx.program("pgrep").args(["-f", &format!("^sleep {marked}")]).done().ok()?;
+        (found.code == 1).then_some(())
+    };
+    ctx.eventually("nothing is left", gone)
+}
+
+fn leftovers_are_killed(ctx: &Ctx) -> Res {
+    leftovers_end(ctx, &[])
+}
+
+fn leftovers_in_the_hosts_pid_namespace_are_killed(ctx: &Ctx) -> Res {
+    leftovers_end(ctx, &["--pid", "host"])
 }
 
 fn rename(ctx: &Ctx) -> Res {

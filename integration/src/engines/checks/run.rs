@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::ctx::Ctx;
 use crate::engines::cli::{Cli, IMAGE};
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 
 pub(crate) const FEATURE: Feature = Feature {
@@ -23,7 +24,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(entrypoint),
         root!(no_descriptors_but_stdio),
         root!(signals_are_passed_on),
-        root!(cgroup_parent),
+        root!(cgroup_parent).needs(&[Need::Cgroup]),
         root!(long_arguments),
         root!(rm_removes_it),
         root!(detached),

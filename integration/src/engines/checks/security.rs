@@ -6,6 +6,7 @@ use super::run::report;
 use crate::ctx::Ctx;
 use crate::engines::cli::Cli;
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 use crate::text::shown;
 
@@ -15,6 +16,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(capabilities_by_default),
         root!(cap_add_and_drop),
         root!(privileged),
+        root!(privileged_makes_cgroups).needs(&[Need::Cgroup]),
         root!(seccomp_by_default),
         root!(seccomp_profile),
         root!(seccomp_unconfined),
@@ -61,16 +63,34 @@ fn cap_add_and_drop(ctx: &Ctx) -> Res {
 fn privileged(ctx: &Ctx) -> Res {
     let cli = Cli::of(ctx);
     let report = report(&cli, &["--privileged"])?;
-    let own = std::fs::read_to_string("/proc/self/status").doing("own status")?;
-    let own = crate::text::field(&own, "CapEff").doing("own capabilities")?;
-    let own = u64::from_str_radix(own, 16).doing("own capabilities")?;
+    let own = all_capabilities(ctx)?;
     // An engine may be older than the newest of them.
     let got = mask(&report, "effective");
     holds!(got & !own == 0 && got | 7 << 38 == own | 7 << 38, "{got:x} of {own:x}");
     same!(report["seccomp"], "0");
-    let line = "mount -t tmpfs tmpfs /tmp && : <>/dev/fuse && echo 1 >/proc/sys/net/ipv4/ip_forward && \
-                cd /sys/fs/cgroup && if [ -e memory ]; then cd memory; fi && mkdir inner && rmdir inner";
-    cli.run(&["--privileged", "--cgroupns", "private"], &["sh", "-c", line])?.is(0).map(drop)
+    let line =
+        "mount -t tmpfs tmpfs /tmp && : <>/dev/fuse && echo 1 >/proc/sys/net/ipv4/ip_forward";
+    cli.run(&["--privileged"], &["sh", "-c", line])?.is(0).map(drop)
+}
+
+/// Those that root has here, who need not have all; an ordinary user's root has all that there are.
+fn all_capabilities(ctx: &Ctx) -> Res<u64> {
+    let read = |path: &str| std::fs::read_to_string(path).doing(path);
+    if !ctx.is_root() {
+        let last = read("/proc/sys/kernel/cap_last_cap")?;
+        let last: u32 = last.trim().parse().doing("the last capability")?;
+        return Ok((1 << (last + 1)) - 1);
+    }
+    let own = read("/proc/self/status")?;
+    let own = crate::text::field(&own, "CapEff").doing("own capabilities")?;
+    u64::from_str_radix(own, 16).doing("own capabilities")
+}
+
+fn privileged_makes_cgroups(ctx: &Ctx) -> Res {
+    let line =
+        "cd /sys/fs/cgroup && if [ -e memory ]; then cd memory; fi && mkdir inner && rmdir inner";
+    let flags = ["--privileged", "--cgroupns", "private"];
+    Cli::of(ctx).run(&flags, &["sh", "-c", line])?.is(0).map(drop)
 }
 
 /// A system call that the engine's own profile refuses, and one that it lets through.
@@ -161,7 +181,8 @@ fn differ(report: &Value) -> Res<Vec<&str>> {
 
 fn namespaces_are_its_own(ctx: &Ctx) -> Res {
     let report = report(&Cli::of(ctx), &["--cgroupns", "private"])?;
-    same!(differ(&report)?, ["cgroup", "ipc", "mnt", "net", "pid", "uts"]);
+    let user: &[&str] = if ctx.is_root() { &[] } else { &["user"] };
+    same!(differ(&report)?, [&["cgroup", "ipc", "mnt", "net", "pid"], user, &["uts"]].concat());
     Ok(())
 }
 
@@ -179,7 +200,8 @@ fn namespaces_of_the_host(ctx: &Ctx) -> Res {
         "host",
     ];
     let report = report(&Cli::of(ctx), &flags)?;
-    same!(differ(&report)?, ["mnt"]);
+    // An ordinary user's is that of all his containers.
+    same!(differ(&report)?, if ctx.is_root() { &["mnt"][..] } else { &["mnt", "user"] });
     Ok(())
 }
 
