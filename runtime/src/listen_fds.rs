@@ -23,14 +23,14 @@ fn passed_from(
     let Some(count) = var("LISTEN_FDS").and_then(|count| count.parse::<u32>().ok()) else {
         return Passed { descriptors: preserve, env: Vec::new() };
     };
-    let ours = var("LISTEN_PID").is_none_or(|listener| listener == pid().to_string());
+    let ours = var("LISTEN_PID").map(|listener| listener == pid().to_string());
     let descriptors = match (ours, preserve >= count) {
-        (true, _) => preserve.saturating_add(count),
-        // Podman counts them in --preserve-fds and leaves its own pid in LISTEN_PID.
-        (false, true) => preserve,
+        (Some(true), _) | (None, false) => preserve.saturating_add(count),
+        // Podman counts them in --preserve-fds and leaves its own pid in LISTEN_PID, or none.
+        (Some(false) | None, true) => preserve,
         // Variables that were meant for another process: its descriptors are not at 3 here, and
         // what is there (a socket of containerd's shim) must not reach the container.
-        (false, false) => {
+        (Some(false), false) => {
             return Passed { descriptors: preserve, env: Vec::new() };
         }
     };
@@ -68,6 +68,8 @@ mod tests {
     #[test]
     fn podman_counts_them_in_preserve_fds() {
         let found = passed(2, &[("LISTEN_FDS", "2"), ("LISTEN_PID", "99")]);
+        assert_eq!((found.descriptors, found.env.len()), (2, 2));
+        let found = passed(2, &[("LISTEN_FDS", "2")]);
         assert_eq!((found.descriptors, found.env.len()), (2, 2));
     }
 

@@ -48,6 +48,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(stray_fds_do_not_leak_from_start),
         either!(preserve_fds),
         either!(listen_fds).only_runc("crun passes nothing on for LISTEN_FDS alone"),
+        either!(listen_fds_of_nobody).ours("the peers then drop LISTEN_FDS"),
         either!(listen_fds_of_another_pid).ours("the peers then drop LISTEN_FDS"),
         either!(notify_socket),
         either!(signals_are_as_a_new_process_has_them),
@@ -391,13 +392,22 @@ fn listen_fds(ctx: &Ctx) -> Res {
 
 /// Podman gives its own pid, and the descriptors through --preserve-fds.
 fn listen_fds_of_another_pid(ctx: &Ctx) -> Res {
+    listen_fds_through_podman(ctx, Some("4711"))
+}
+
+/// The same where Podman was called without LISTEN_PID.
+fn listen_fds_of_nobody(ctx: &Ctx) -> Res {
+    listen_fds_through_podman(ctx, None)
+}
+
+fn listen_fds_through_podman(ctx: &Ctx, pid: Option<&str>) -> Res {
     let file = ctx.make_file("passed", "")?;
     let container = ctx.container_of(&["/bin/probe", "report"])?;
     let shell = format!("exec 3<{}; exec \"$@\"", file.display());
-    let call = container
-        .run_call(&["--preserve-fds", "1"])?
-        .env("LISTEN_FDS", "1")
-        .env("LISTEN_PID", "4711");
+    let mut call = container.run_call(&["--preserve-fds", "1"])?.env("LISTEN_FDS", "1");
+    if let Some(pid) = pid {
+        call = call.env("LISTEN_PID", pid);
+    }
     let report = call.through(&["/bin/sh", "-c", &shell, "sh"]).ok()?.json()?;
     same!(report["env"]["LISTEN_FDS"], "1");
     same!(report["env"]["LISTEN_PID"], "1");
