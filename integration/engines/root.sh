@@ -25,7 +25,7 @@ MIRROR=${SKEP_MIRROR:-http://deb.debian.org/debian}
 
 SUITE=testing
 PACKAGES=docker.io,runc,crun,podman,buildah,containerd,conmon,containernetworking-plugins
-PACKAGES=$PACKAGES,slirp4netns,fuse-overlayfs,uidmap
+PACKAGES=$PACKAGES,catatonit,slirp4netns,fuse-overlayfs,uidmap
 PACKAGES=$PACKAGES,busybox-static,iptables,nftables,iproute2,procps,strace,tini,curl,ca-certificates
 # What else there is, by suite.
 MORE_testing=docker-cli,docker-buildx,docker-compose,netavark,aardvark-dns,passt
@@ -37,13 +37,16 @@ die() {
 }
 
 make_root() {
-    [ -d "$ROOT" ] && return
+    [ -d "$ROOT" ] && [ -z "$(lacking)" ] && return
     [ "$(id -u)" = 0 ] || die "making $ROOT needs root"
     command -v debootstrap >/dev/null || die "debootstrap is missing: apt-get install debootstrap"
     mkdir -p "$CACHE"
     exec 9>"$ROOT.lock"
     flock 9
-    [ -d "$ROOT" ] && return
+    if [ -d "$ROOT" ]; then
+        complete_root
+        return
+    fi
     new=$ROOT.new
     # Only the holder of the lock writes here: what is there was left by a maker that was killed.
     rm -rf --one-file-system "$new"
@@ -56,6 +59,22 @@ make_root() {
     mkdir -p "$new/.old" "$ROOT.run"
     mv "$new" "$ROOT"
     flock -u 9
+}
+
+# The packages that it has not, since it was made before they were wanted.
+lacking() {
+    for each in $(echo "$PACKAGES" | tr , " "); do
+        [ -e "$ROOT/var/lib/dpkg/info/$each.list" ] || echo "$each"
+    done
+}
+
+complete_root() {
+    lacking=$(lacking)
+    [ "$lacking" ] || return 0
+    # shellcheck disable=SC2016,SC2086
+    unshare -m --propagation private chroot "$ROOT" sh -c \
+        'apt-get -o Acquire::Check-Valid-Until=false update && apt-get install --yes --no-install-recommends "$@" && apt-get clean && rm -rf /var/lib/apt/lists/*' \
+        sh $lacking >"$ROOT.log" 2>&1 9>&- || die "installing failed, see $ROOT.log"
 }
 
 # A group of our own in each hierarchy: "CONTROLLERS DIRECTORY" lines.
@@ -170,6 +189,8 @@ inside() {
     mount -t sysfs -o nosuid,nodev,noexec sysfs sys
     make_dev
     mount_cgroups "$controllers"
+    # Podman's --userns=auto takes root's ids from here.
+    for each in subuid subgid; do echo containers:2000000:1000000 >"etc/$each"; done
     user=
     while :; do
         case ${1-} in
@@ -200,7 +221,7 @@ make_user() {
     user=straw
     echo "$user:x:1000:1000::/home/$user:/bin/sh" >>etc/passwd
     echo "$user:x:1000:" >>etc/group
-    for each in subuid subgid; do echo "$user:100000:65536" >"etc/$each"; done
+    for each in subuid subgid; do echo "$user:100000:65536" >>"etc/$each"; done
     for each in home/$user run/user/1000; do
         mkdir -p "$each"
         chown 1000:1000 "$each"

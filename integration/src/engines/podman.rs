@@ -1,7 +1,7 @@
 //! Podman, which has no daemon: containers.conf names the runtime as a user's would, and conmon calls it.
 //! Rootless, it is called by an ordinary user with subordinate ids (`root.sh enter -u`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::cli::Cli;
 use super::daemon::Daemon;
@@ -9,7 +9,7 @@ use super::{Engine, checks};
 use crate::call::Call;
 use crate::ctx::Ctx;
 use crate::options::Options;
-use crate::result::{Doing, Res};
+use crate::result::{Doing, Res, holds};
 
 pub(crate) const ENGINE: Engine = Engine {
     name: "podman",
@@ -26,8 +26,11 @@ pub(crate) const ENGINE: Engine = Engine {
         checks::network::FEATURE,
         checks::build::FEATURE,
         checks::errors::FEATURE,
+        checks::podman::FEATURE,
+        checks::userns::FEATURE,
+        checks::pods::FEATURE,
     ],
-    without: &[OTHERWISE],
+    without: &[OTHERWISE, NOT_ROOT],
     surroundings,
     start,
     clear,
@@ -57,16 +60,23 @@ const OTHERWISE: &[(&str, &str)] = &[
     ("files.volume_without_copy_and_of_a_part", "it has no such option"),
 ];
 
+const NOT_ROOT: &[(&str, &str)] = &[
+    ("userns.keep_id", "only an ordinary user may ask for it"),
+    ("userns.keep_id_as_another", "only an ordinary user may ask for it"),
+    ("userns.nomap", "only an ordinary user may ask for it"),
+];
+
 const NOT_ROOTLESS: &[(&str, &str)] = &[
     ("files.bind_propagation", "only root mounts in the source"),
     ("files.device_rules", "only root may have them"),
+    ("userns.volume_with_mapped_ids", "only root may map the ids of a mount"),
 ];
 
 /// Storage and configuration are the engine's, of all checks, and not those of the check's own home.
 fn surroundings(ctx: &Ctx, call: Call) -> Call {
     let call = call
         .env_remove("TMPDIR")
-        .env("CONTAINERS_CONF", ctx.dir.with_file_name("engine").join("containers.conf"))
+        .env("CONTAINERS_CONF", conf(ctx))
         .env("PODMAN_IGNORE_CGROUPSV1_WARNING", "1")
         .env("HOME", own("HOME"));
     match ctx.is_root() {
@@ -75,34 +85,55 @@ fn surroundings(ctx: &Ctx, call: Call) -> Call {
     }
 }
 
+fn conf(ctx: &Ctx) -> PathBuf {
+    ctx.dir.with_file_name("engine").join("containers.conf")
+}
+
 fn own(variable: &str) -> std::ffi::OsString {
     std::env::var_os(variable).unwrap_or_default()
 }
 
 fn start(options: &Options, ctx: &Ctx) -> Res<Option<Daemon>> {
-    ctx.make_file("containers.conf", &config(&options.runtime)?)?;
+    let file = settings_file(ctx, &options.runtime, &Settings::default())?;
+    holds!(file == conf(ctx), "{} is not where the checks look for it", file.display());
     Cli::of(ctx).import()?;
     Ok(None)
 }
 
+/// What a check may want otherwise.
+pub(crate) struct Settings {
+    /// Runtimes that get a log file.
+    pub(crate) json: &'static str,
+    /// Runtimes that can do without cgroups. containers.conf(5) has it in the plural, and Podman reads this.
+    pub(crate) without_cgroups: &'static str,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { json: "skep\", \"runc\", \"crun", without_cgroups: "skep\", \"crun" }
+    }
+}
+
 /// What README.md tells users to write, and what a machine without systemd needs.
-fn config(runtime: &Path) -> Res<String> {
+pub(crate) fn settings_file(ctx: &Ctx, runtime: &Path, settings: &Settings) -> Res<PathBuf> {
     let name = runtime.file_name().and_then(|name| name.to_str()).doing("the runtime's name")?;
-    Ok(format!(
+    let text = format!(
         "[engine]\n\
          runtime = \"{name}\"\n\
-         runtime_supports_json = [\"{name}\"]\n\
-         runtime_supports_nocgroups = [\"crun\", \"skep\"]\n\
+         runtime_supports_json = [\"{}\"]\n\
+         runtime_supports_nocgroup = [\"{}\"]\n\
          cgroup_manager = \"cgroupfs\"\n\
          events_logger = \"file\"\n\
          [engine.runtimes]\n\
          {name} = [\"{}\"]\n\
          [containers]\n\
-         init_path = \"/usr/bin/tini-static\"\n\
          log_driver = \"k8s-file\"\n\
          default_ulimits = [\"nofile=1024:1024\"]\n",
+        settings.json,
+        settings.without_cgroups,
         runtime.display()
-    ))
+    );
+    ctx.make_file("containers.conf", &text)
 }
 
 fn clear(ctx: &Ctx) -> Res {

@@ -20,9 +20,12 @@ pub(crate) mod files;
 pub(crate) mod life;
 pub(crate) mod limits;
 pub(crate) mod network;
+pub(crate) mod podman;
+pub(crate) mod pods;
 pub(crate) mod run;
 pub(crate) mod security;
 pub(crate) mod terminal;
+pub(crate) mod userns;
 
 use std::fs;
 
