@@ -45,6 +45,7 @@ make_root() {
     flock 9
     if [ -d "$ROOT" ]; then
         complete_root
+        exec 9>&-
         return
     fi
     new=$ROOT.new
@@ -58,7 +59,7 @@ make_root() {
     rm -rf "$new"/var/cache/apt/archives/*.deb "$new"/var/lib/apt/lists/*
     mkdir -p "$new/.old" "$ROOT.run"
     mv "$new" "$ROOT"
-    flock -u 9
+    exec 9>&-
 }
 
 # The packages that it has not, since it was made before they were wanted.
@@ -73,7 +74,9 @@ complete_root() {
     [ "$lacking" ] || return 0
     # shellcheck disable=SC2016,SC2086
     unshare -m --propagation private chroot "$ROOT" sh -c \
-        'apt-get -o Acquire::Check-Valid-Until=false update && apt-get install --yes --no-install-recommends "$@" && apt-get clean && rm -rf /var/lib/apt/lists/*' \
+        'apt-get -o Acquire::Check-Valid-Until=false update &&
+            apt-get install --yes --no-install-recommends "$@" &&
+            apt-get clean && rm -rf /var/lib/apt/lists/*' \
         sh $lacking >"$ROOT.log" 2>&1 9>&- || die "installing failed, see $ROOT.log"
 }
 

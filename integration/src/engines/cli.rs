@@ -22,7 +22,16 @@ impl<'a> Cli<'a> {
 
     /// A call of the engine's program.
     pub(crate) fn call(&self, args: &[&str]) -> Call {
-        (self.engine.surroundings)(self.ctx, self.ctx.program(self.engine.program)).args(args)
+        self.call_of(self.engine.program, args)
+    }
+
+    /// A call of what builds images.
+    pub(crate) fn builder(&self, args: &[&str]) -> Call {
+        self.call_of(self.engine.builder, args)
+    }
+
+    fn call_of(&self, program: &str, args: &[&str]) -> Call {
+        (self.engine.surroundings)(self.ctx, self.ctx.program(program)).args(args)
     }
 
     /// It must succeed.

@@ -17,6 +17,7 @@ use crate::result::{Doing, Res};
 pub(crate) const ENGINE: Engine = Engine {
     name: "docker",
     program: "docker",
+    builder: "docker",
     rootless: false,
     features: &[
         checks::run::FEATURE,

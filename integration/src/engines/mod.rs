@@ -7,6 +7,7 @@
 //! It all happens in `integration/engines/root.sh enter`, where nothing of the host can be touched.
 
 mod archive;
+mod buildah;
 mod checks;
 mod cli;
 mod containerd;
@@ -31,6 +32,8 @@ pub(crate) struct Engine {
     pub(crate) name: &'static str,
     /// What its user calls.
     program: &'static str,
+    /// What its user builds images with.
+    builder: &'static str,
     /// Whether its user is an ordinary one.
     rootless: bool,
     features: &'static [Feature],
@@ -48,8 +51,15 @@ pub(crate) struct Engine {
     states: &'static [&'static str],
 }
 
-const ENGINES: &[Engine] =
-    &[docker::ENGINE, containerd::ENGINE, containerd::CRI, podman::ENGINE, podman::ROOTLESS];
+const ENGINES: &[Engine] = &[
+    docker::ENGINE,
+    containerd::ENGINE,
+    containerd::CRI,
+    podman::ENGINE,
+    podman::ROOTLESS,
+    buildah::ENGINE,
+    buildah::ROOTLESS,
+];
 
 pub(crate) fn named(name: &str) -> Result<&'static Engine, String> {
     ENGINES.iter().find(|engine| engine.name == name).ok_or_else(|| {

@@ -14,6 +14,7 @@ use crate::result::{Doing, Res, holds};
 pub(crate) const ENGINE: Engine = Engine {
     name: "podman",
     program: "podman",
+    builder: "podman",
     rootless: false,
     features: &[
         checks::run::FEATURE,
@@ -73,7 +74,7 @@ const NOT_ROOTLESS: &[(&str, &str)] = &[
 ];
 
 /// Storage and configuration are the engine's, of all checks, and not those of the check's own home.
-fn surroundings(ctx: &Ctx, call: Call) -> Call {
+pub(super) fn surroundings(ctx: &Ctx, call: Call) -> Call {
     let call = call
         .env_remove("TMPDIR")
         .env("CONTAINERS_CONF", conf(ctx))
@@ -136,7 +137,7 @@ pub(crate) fn settings_file(ctx: &Ctx, runtime: &Path, settings: &Settings) -> R
     ctx.make_file("containers.conf", &text)
 }
 
-fn clear(ctx: &Ctx) -> Res {
+pub(super) fn clear(ctx: &Ctx) -> Res {
     Cli::of(ctx).remove(&[
         (&["pod", "ls", "--quiet"], &["pod", "rm", "--force", "--time", "0"]),
         (&["ps", "--all", "--quiet"], &["rm", "--force", "--depend", "--volumes", "--time", "0"]),

@@ -33,7 +33,7 @@ fn build(ctx: &Ctx, file: &str) -> Res<(Call, String)> {
     fs::write(dir.join("Dockerfile"), file).doing("write the Dockerfile")?;
     fs::write(dir.join("straw"), "of the context\n").doing("write a file")?;
     let tag = format!("localhost/{}:latest", ctx.id());
-    let call = Cli::of(ctx).call(&["build", "--no-cache", "--tag", &tag]).arg(&dir);
+    let call = Cli::of(ctx).builder(&["build", "--no-cache", "--tag", &tag]).arg(&dir);
     // What new ones do by themselves.
     let call = call.env("DOCKER_BUILDKIT", "1");
     Ok((call, tag))

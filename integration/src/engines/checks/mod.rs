@@ -1,6 +1,7 @@
 //! The checks, a file for each subject.
 
 pub(crate) mod build;
+pub(crate) mod buildah;
 pub(crate) mod compose;
 pub(crate) mod cri_container;
 pub(crate) mod cri_limits;

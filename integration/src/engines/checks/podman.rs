@@ -217,7 +217,7 @@ fn events(ctx: &Ctx) -> Res {
     container.call(&["stop"]).ok()?;
     let filter = format!("container={}", container.name);
     let call = ["events", "--stream=false", "--filter", &filter, "--format", "{{.Status}}"];
-    let wanted = ["create", "init", "start", "exec", "exec_died", "stop", "died", "cleanup"];
+    let wanted = ["create", "init", "start", "exec", "exec_died", "died", "cleanup"];
     ctx.eventually(&wanted.join(", "), || {
         let out = cli.ok(&call).ok()?.out;
         wanted.iter().all(|each| out.lines().any(|line| line == *each)).then_some(())
