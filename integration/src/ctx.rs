@@ -26,6 +26,8 @@ pub(crate) struct Ctx {
     /// Which the runtime is plugged into, where it is not called directly.
     pub(crate) engine: Option<&'static Engine>,
     template: PathBuf,
+    /// Whose names it gives.
+    pid: u32,
     serial: Cell<u32>,
     systemd: Cell<bool>,
     ids: RefCell<Vec<(PathBuf, String)>>,
@@ -40,6 +42,7 @@ impl Ctx {
             dir: dir.to_path_buf(),
             engine,
             template,
+            pid: std::process::id(),
             serial: Cell::new(0),
             systemd: Cell::new(false),
             ids: RefCell::new(Vec::new()),
@@ -48,6 +51,12 @@ impl Ctx {
             ctx.make_dir(dir)?;
         }
         Ok(ctx)
+    }
+
+    /// The same for what another process has made there.
+    pub(crate) fn of(mut self, pid: u32) -> Ctx {
+        self.pid = pid;
+        self
     }
 
     pub(crate) fn template(&self) -> &Path {
@@ -74,7 +83,7 @@ impl Ctx {
     }
 
     pub(crate) fn id_prefix(&self) -> String {
-        id_prefix(std::process::id())
+        id_prefix(self.pid)
     }
 
     /// A container id that no other case has, deleted at the end.

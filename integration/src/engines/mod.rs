@@ -20,12 +20,16 @@ mod left;
 mod podman;
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::call::Call;
 use crate::ctx::Ctx;
 use crate::harness::case::Feature;
 use crate::options::Options;
 use crate::result::Res;
+
+/// For one check: an engine's call is many of the runtime's.
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(90);
 
 /// An engine as data.
 pub(crate) struct Engine {

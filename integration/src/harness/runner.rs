@@ -221,11 +221,22 @@ fn run_one(options: &Options, case: &Named, work: &Path) -> Verdict {
         Err(reason) => Verdict::Failed(reason),
         Ok(child) => {
             let pid = child.id();
-            let limit = options.time_limit.max(Duration::from_secs(case.case.takes));
+            let least = options.engine.map_or(Duration::ZERO, |_| engines::TIME_LIMIT);
+            let least = least.max(Duration::from_secs(case.case.takes));
+            let limit = options.time_limit.max(least);
             let verdict = watch(child, limit, &dir);
+            clear_engine(options, &verdict, pid, &dir);
             leaks::remove(&dir, &ctx::id_prefix(pid));
             verdict
         }
+    }
+}
+
+/// A check that was killed has not removed what it made, and that would be in the way of the others.
+fn clear_engine(options: &Options, verdict: &Verdict, pid: u32, dir: &Path) {
+    if let (Some(_), Verdict::Failed(_)) = (options.engine, verdict) {
+        let ctx = ctx::Ctx::new(&options.runtime, dir, options.engine);
+        let _leaks_tell = ctx.and_then(|ctx| engines::clear(&ctx.of(pid)));
     }
 }
 

@@ -29,11 +29,15 @@ pub(crate) const CLASSIC: Feature = Feature {
 
 /// `build` of this Dockerfile, in a directory with the file `straw`.
 fn build(ctx: &Ctx, file: &str) -> Res<(Call, String)> {
+    build_with(ctx, file, &[])
+}
+
+fn build_with(ctx: &Ctx, file: &str, flags: &[&str]) -> Res<(Call, String)> {
     let dir = ctx.make_dir(&format!("build{}", ctx.next()))?;
     fs::write(dir.join("Dockerfile"), file).doing("write the Dockerfile")?;
     fs::write(dir.join("straw"), "of the context\n").doing("write a file")?;
     let tag = format!("localhost/{}:latest", ctx.id());
-    let call = Cli::of(ctx).builder(&["build", "--no-cache", "--tag", &tag]).arg(&dir);
+    let call = Cli::of(ctx).builder(&["build", "--no-cache", "--tag", &tag]).args(flags).arg(&dir);
     // What new ones do by themselves.
     let call = call.env("DOCKER_BUILDKIT", "1");
     Ok((call, tag))
@@ -85,8 +89,7 @@ fn run_as_user_with_directory_and_environment(ctx: &Ctx) -> Res {
          RUN echo $(id -un) $(pwd) $STRAW $GIVEN $HOME >file\n\
          CMD [\"cat\", \"/made/here/file\"]\n"
     );
-    let (call, tag) = build(ctx, &file)?;
-    let call = call.args(["--build-arg", "GIVEN=arg"]);
+    let (call, tag) = build_with(ctx, &file, &["--build-arg", "GIVEN=arg"])?;
     prints(ctx, call, &tag, "alice /made/here gold arg /home/alice")
 }
 
@@ -140,8 +143,8 @@ fn secret(ctx: &Ctx) -> Res {
          RUN test ! -s /run/secrets/it && echo gone >>/all\n\
          CMD [\"cat\", \"/all\"]\n"
     );
-    let (call, tag) = build(ctx, &file)?;
-    let call = call.arg("--secret").arg(format!("id=it,src={}", secret.display()));
+    let secret = format!("id=it,src={}", secret.display());
+    let (call, tag) = build_with(ctx, &file, &["--secret", &secret])?;
     prints(ctx, call, &tag, "6\ngone")
 }
 
@@ -157,8 +160,8 @@ fn network_of_a_run(ctx: &Ctx) -> Res {
     let seen = seen?;
     let more_than_lo = |out: &str| out.split_whitespace().any(|name| name != "lo");
     holds!(more_than_lo(seen.text()), "a network of its own has {}", seen.text());
-    let (call, tag) = build(ctx, &file)?;
-    call.args(["--network", "none"]).ok()?;
+    let (call, tag) = build_with(ctx, &file, &["--network", "none"])?;
+    call.ok()?;
     let seen = cli.ok(&["run", "--rm", "--name", &ctx.id(), &tag]);
     cli.ok(&["rmi", "--force", &tag])?;
     same!(more_than_lo(seen?.text()), false);
