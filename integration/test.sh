@@ -261,23 +261,32 @@ conformance() {
     fi
 }
 
-# engine NAME RUNTIME [--peer]: a real engine drives the runtime, and its user sees what is right.
+# engine SUITE NAME RUNTIME [--peer]: a real engine drives the runtime, and its user sees what is right.
 engine() {
-    local it=/opt/skep-test name=$1
-    shift
-    "$here/engines/root.sh" enter -b "$stage:$it" "$it/skep-integration" --engine "$name" --runtime "$@"
+    local it=/opt/skep-test suite=$1 name=$2
+    shift 2
+    "$here/engines/root.sh" --suite "$suite" enter -b "$stage:$it" \
+        "$it/skep-integration" --engine "$name" --runtime "$@"
 }
 
+# docker_in_guest [--systemd] FILTER...: what is different where cgroups are v2.
+docker_in_guest() {
+    local flag=() filters=() each
+    [ "$1" != --systemd ] || { flag=(--systemd) && shift; }
+    for each in "$@"; do filters+=(--filter "$each"); done
+    "$here/engines/guest.sh" "${flag[@]}" "$stage" /opt/skep-test/skep-integration --engine docker \
+        --runtime /opt/skep-test/skep --jobs 1 --time-limit 240 "${filters[@]}"
+}
+
+# runc proves the checks; crun too, with SKEP_ENGINES_CRUN set.
 engines() {
-    local peer
-    part "Docker with skep" engine docker /opt/skep-test/skep
-    part "containerd with skep" engine containerd /opt/skep-test/skep
-    part "Kubernetes' CRI with skep" engine cri /opt/skep-test/skep
-    for peer in runc crun; do
-        part "Docker with $peer" engine docker "$peer" --peer
-        part "containerd with $peer" engine containerd "$peer" --peer
-        part "Kubernetes' CRI with $peer" engine cri "$peer" --peer
-    done
+    part "Docker with skep" engine testing docker /opt/skep-test/skep
+    part "Docker with runc" engine testing docker runc --peer
+    [ -z "${SKEP_ENGINES_CRUN-}" ] || part "Docker with crun" engine testing docker crun --peer
+    part "Docker of Debian 12 with skep" engine bookworm docker /opt/skep-test/skep
+    part "Docker with skep in guests with cgroup v2, and with systemd" at_once \
+        "docker_in_guest limits.memory limits.cpus limits.pids limits.shares limits.oom limits.stats files.device" \
+        "docker_in_guest --systemd limits.update life.pause build.stages exec.joins"
 }
 
 # The promises of the benchmark that are counts, which come out the same on any machine. Those of the
@@ -365,10 +374,10 @@ main() {
     if wants engines; then
         if ! [ "$root" ]; then
             skip "real engines" "not root"
-        elif "$here/engines/root.sh" make; then
+        elif "$here/engines/root.sh" make && "$here/engines/root.sh" --suite bookworm make; then
             engines
         else
-            skip "real engines" "their Debian root could not be made"
+            skip "real engines" "their Debian roots could not be made"
         fi
     fi
     finish

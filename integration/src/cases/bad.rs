@@ -31,7 +31,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(rootfs_is_a_file),
         either!(args_empty).only_runc("crun looks for an empty name in PATH"),
         either!(args_missing).only_runc("crun does not name the field"),
-        either!(args_first_empty).ours("the peers look for it in PATH"),
+        either!(args_first_empty).only_runc("crun says it in other words"),
         either!(cwd_relative).only_runc("crun takes it from the root"),
         either!(cwd_is_a_file),
         either!(cwd_through_own_descriptors),
@@ -239,7 +239,7 @@ fn args_missing(ctx: &Ctx) -> Res {
 }
 
 fn args_first_empty(ctx: &Ctx) -> Res {
-    config_refused(ctx, "/process/args", json!([""]), &["args"])
+    config_refused(ctx, "/process/args", json!([""]), &["executable file not found in $path"])
 }
 
 fn cwd_relative(ctx: &Ctx) -> Res {

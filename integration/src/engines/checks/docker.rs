@@ -16,6 +16,9 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(info_shows_its_features).needs(&[Need::Docker(25)]),
         root!(features_are_accepted),
         root!(runtime_by_name),
+        root!(empty_program_is_127)
+            .needs(&[Need::Docker(23)])
+            .only_runc("crun says it in words that Docker does not know"),
         root!(shim_is_killed),
     ],
 };
@@ -69,4 +72,10 @@ fn shim_is_killed(ctx: &Ctx) -> Res {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(shim), kill).doing("kill the shim")?;
     container.until_is("{{.State.Status}}", "exited")?;
     ctx.eventually("its process ends", || (!crate::harness::procs::alive(pid)).then_some(()))
+}
+
+fn empty_program_is_127(ctx: &Ctx) -> Res {
+    let cli = Cli::of(ctx);
+    cli.run(&[], &[""])?.is(127)?;
+    cli.sleeper(&[])?.exec(&[], &[""])?.is(127).map(drop)
 }

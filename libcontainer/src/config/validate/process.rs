@@ -22,7 +22,11 @@ pub(super) fn check(process: &Process, findings: &mut Findings) {
 fn args(args: &[String], findings: &mut Findings) {
     match args.first().map(String::as_str) {
         None => findings.add("process.args", "is empty; it must name the program to run"),
-        Some("") => findings.add("process.args[0]", "is empty; it must name the program to run"),
+        // The words that engines know for a program that is missing.
+        Some("") => findings.add(
+            "process.args[0]",
+            "exec: \"\": executable file not found in $PATH; it must name the program to run",
+        ),
         Some(_) => (),
     }
 }
