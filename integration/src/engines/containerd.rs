@@ -61,34 +61,57 @@ const PAUSE: &str = "registry.k8s.io/pause:3.10";
 /// A documented config, with what a machine without systemd needs.
 fn documented(name: &str, runtime: &Path) -> Res<String> {
     let example = docs::example_with(name, runtime)?;
-    match Path::new("/run/systemd/private").exists() {
+    match has_systemd() {
         true => Ok(example),
         false => docs::but(&example, "SystemdCgroup = true", "SystemdCgroup = false"),
     }
 }
 
-/// The documented one for containerd 2, and what these checks need besides.
+/// Whether systemd makes the cgroups of pods.
+pub(crate) fn has_systemd() -> bool {
+    Path::new("/run/systemd/private").exists()
+}
+
+/// The documented one, and what these checks need besides: no CAP_SYS_RESOURCE, and no registry.
 fn config(options: &Options, ctx: &Ctx) -> Res<String> {
-    let documented = documented("containerd 2", &options.runtime)?;
-    let documented = ctx.make_file("skep.toml", &documented)?;
     let networks = ctx.make_dir("networks")?;
     ctx.make_file("networks/10-straw.conflist", &network().to_string())?;
+    let networks = networks.display();
+    if is_old(ctx)? {
+        let documented = documented("containerd 1", &options.runtime)?;
+        return Ok(format!(
+            "{documented}
+[plugins.\"io.containerd.grpc.v1.cri\"]
+restrict_oom_score_adj = true
+sandbox_image = \"{PAUSE}\"
+[plugins.\"io.containerd.grpc.v1.cri\".cni]
+bin_dir = \"/usr/lib/cni\"
+conf_dir = \"{networks}\"
+"
+        ));
+    }
+    let documented = documented("containerd 2", &options.runtime)?;
+    let documented = ctx.make_file("skep.toml", &documented)?;
     Ok(format!(
         "version = 3
-imports = ['{documented}']
+imports = ['{}']
 [plugins.'io.containerd.cri.v1.runtime']
-# Needs CAP_SYS_RESOURCE otherwise.
 restrict_oom_score_adj = true
-enable_unprivileged_ports = false
 [plugins.'io.containerd.cri.v1.runtime'.cni]
 bin_dirs = ['/usr/lib/cni']
 conf_dir = '{networks}'
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
 sandbox = '{PAUSE}'
 ",
-        documented = documented.display(),
-        networks = networks.display(),
+        documented.display(),
     ))
+}
+
+/// Whether it is containerd 1, as in Debian 12.
+pub(crate) fn is_old(ctx: &Ctx) -> Res<bool> {
+    let version = ctx.program("containerd").arg("--version").ok()?;
+    let number = version.out.split_whitespace().nth(2).doing("its version")?;
+    Ok(number.starts_with("1."))
 }
 
 fn network() -> serde_json::Value {

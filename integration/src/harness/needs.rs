@@ -78,6 +78,8 @@ pub(crate) enum Need {
     SeLinux,
     /// Docker of this or a later version, where the engine is Docker at all: what older ones cannot do or say.
     Docker(u32),
+    /// containerd of this or a later version.
+    Containerd(u32),
     /// Compose as a plugin of Docker.
     Compose,
     /// A machine that can make thousands of containers in a minute.
@@ -132,6 +134,7 @@ impl Need {
             Need::AppArmor => apparmor(),
             Need::SeLinux => exists("/sys/fs/selinux/enforce", "no SELinux here"),
             Need::Docker(wanted) => docker(wanted),
+            Need::Containerd(wanted) => containerd(wanted),
             Need::Compose => compose(),
             Need::Quick => {
                 if is_slow() {
@@ -385,13 +388,22 @@ fn apparmor() -> Result<(), String> {
 }
 
 fn docker(wanted: u32) -> Result<(), String> {
-    let Ok(output) = std::process::Command::new("docker").arg("--version").output() else {
+    at_least("docker", wanted)
+}
+
+fn containerd(wanted: u32) -> Result<(), String> {
+    at_least("containerd", wanted)
+}
+
+/// Where there is no such program, nothing is too old.
+fn at_least(program: &str, wanted: u32) -> Result<(), String> {
+    let Ok(output) = std::process::Command::new(program).arg("--version").output() else {
         return Ok(());
     };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let version = text.split_whitespace().nth(2).unwrap_or_default();
     match version.split('.').next().and_then(|major| major.parse::<u32>().ok()) {
-        Some(major) if major < wanted => Err(format!("Docker {version} is older than {wanted}")),
+        Some(major) if major < wanted => Err(format!("{program} {version} is older than {wanted}")),
         _ => Ok(()),
     }
 }

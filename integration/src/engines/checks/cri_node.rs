@@ -4,18 +4,19 @@ use serde_json::{Value, json};
 
 use crate::ctx::Ctx;
 use crate::engines::cri::Cri;
-use crate::engines::docs;
+use crate::engines::{containerd, docs};
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, same};
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "cri_node",
     cases: &[
-        root!(handlers_and_their_features),
+        root!(handlers_and_their_features).needs(&[Need::Containerd(2)]),
         root!(runtime_class),
         root!(default_handler),
         root!(unknown_handler_refused),
-        root!(config_of_containerd_1),
+        root!(config_of_containerd_1).needs(&[Need::Containerd(2)]),
     ],
 };
 
@@ -41,7 +42,9 @@ fn runtime_class(ctx: &Ctx) -> Res {
     let class = docs::example("RuntimeClass")?;
     let handler = class.lines().find_map(|line| line.strip_prefix("handler: "));
     same!(handler, Some("skep"));
-    for handler in ["skep", "runc"] {
+    // Where others are configured, the old one has none of its own.
+    let others: &[&str] = if containerd::is_old(ctx)? { &[] } else { &["runc"] };
+    for &handler in ["skep"].iter().chain(others) {
         let pod = Cri::of(ctx).pod_of(handler, &json!({}))?;
         let (status, info) = pod.status()?;
         same!(status["runtime_handler"], handler);
@@ -67,7 +70,7 @@ fn unknown_handler_refused(ctx: &Ctx) -> Res {
     }
 }
 
-/// The documented config of version 2, as containerd 2 reads it.
+/// The documented config for containerd 1, as containerd 2 reads it.
 fn config_of_containerd_1(ctx: &Ctx) -> Res {
     let text = docs::example_with("containerd 1", &ctx.runtime)?;
     let file = ctx.make_file("config.toml", &text)?;

@@ -5,6 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::ctx::Ctx;
+use crate::engines::containerd::has_systemd;
 use crate::engines::cri::{Cri, Pod};
 use crate::harness::case::{Feature, root};
 use crate::harness::needs::Need;
@@ -25,8 +26,8 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(shared_memory),
         root!(hostname_and_names),
         root!(sysctls),
-        root!(user_namespace).needs(&[Need::IdMap]),
-        root!(user_namespace_with_mounts).needs(&[Need::IdMap]),
+        root!(user_namespace).needs(&[Need::Containerd(2), Need::IdMap]),
+        root!(user_namespace_with_mounts).needs(&[Need::Containerd(2), Need::IdMap]),
         root!(sandbox_as_a_user),
         root!(privileged),
         root!(cgroup_parent).needs(&[Need::Controller("memory")]),
@@ -274,26 +275,22 @@ fn privileged(ctx: &Ctx) -> Res {
 
 /// kubelet makes a cgroup for the pod, and the engine has to put all its containers there.
 fn cgroup_parent(ctx: &Ctx) -> Res {
-    let name = format!("{}pod", ctx.id_prefix());
-    let pod = Cri::of(ctx).pod(&json!({"linux": {"cgroup_parent": format!("/{name}")}}))?;
+    let name = format!("{}pod{}", ctx.id_prefix(), if has_systemd() { ".slice" } else { "" });
+    let parent = format!("{}{name}", if has_systemd() { "" } else { "/" });
+    let pod = Cri::of(ctx).pod(&json!({"linux": {"cgroup_parent": parent}}))?;
     let container = pod.sleeper(&json!({}))?;
     let place = crate::cgroups::place_of(container.pid()?, "memory")?;
-    same!(place.dir, place.dir.with_file_name(&container.id));
-    holds!(
-        place.dir.parent().is_some_and(|dir| dir.ends_with(&name)),
-        "in {}",
-        place.dir.display()
-    );
+    let shown = shown(&place.dir);
+    holds!(shown.contains(&container.id), "it is in {shown}");
+    holds!(place.dir.parent().is_some_and(|dir| dir.ends_with(&name)), "it is in {shown}");
     let stats = pod.call("PodSandboxStats")?;
     let used = &stats["stats"]["linux"]["memory"];
     holds!(used["working_set_bytes"].as_u64().is_some_and(|bytes| bytes > 0), "stats: {stats}");
     pod.call("StopPodSandbox")?;
     pod.call("RemovePodSandbox")?;
     // It is the caller's, who removes it when nothing is in it any more.
-    for left in crate::harness::leaks::cgroups(&name) {
-        fs::remove_dir(&left).doing(&format!("remove {}", left.display()))?;
-    }
-    Ok(())
+    let left = crate::harness::leaks::cgroups(&name);
+    left.iter().try_for_each(fs::remove_dir).doing("remove the pod's cgroup")
 }
 
 fn stop_ends_the_containers(ctx: &Ctx) -> Res {

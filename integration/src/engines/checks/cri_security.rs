@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 use crate::ctx::Ctx;
 use crate::engines::cri::{Cri, Pod};
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "cri_security",
     cases: &[
         root!(user_and_groups),
-        root!(groups_of_the_image_left_out),
+        root!(groups_of_the_image_left_out).needs(&[Need::Containerd(2)]),
         root!(capabilities),
         root!(ordinary_user_has_no_capabilities),
         root!(read_only_root),
@@ -23,7 +24,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(masked_and_read_only_paths),
         root!(devices),
         root!(volumes),
-        root!(volumes_read_only_to_the_bottom),
+        root!(volumes_read_only_to_the_bottom).needs(&[Need::Containerd(2)]),
         root!(volumes_with_propagation),
         root!(oom_score),
     ],

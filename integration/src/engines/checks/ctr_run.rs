@@ -24,8 +24,10 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(detached),
         root!(pid_file),
         root!(rm_removes_it),
-        root!(environment_directory_and_user),
-        root!(hostname_and_network),
+        root!(environment_and_directory),
+        root!(user).needs(&[Need::Containerd(2)]),
+        root!(hostname).needs(&[Need::Containerd(2)]),
+        root!(network),
         root!(joins_a_namespace),
         root!(mounts),
         root!(read_only),
@@ -111,19 +113,27 @@ fn rm_removes_it(ctx: &Ctx) -> Res {
     Ok(())
 }
 
-fn environment_directory_and_user(ctx: &Ctx) -> Res {
-    let flags = ["--env", "STRAW=gold thread", "--cwd", "/tmp", "--user", "1000:50"];
-    let report = Ctr::of(ctx).report(&flags)?;
+fn environment_and_directory(ctx: &Ctx) -> Res {
+    let report = Ctr::of(ctx).report(&["--env", "STRAW=gold thread", "--cwd", "/tmp"])?;
     same!(report["env"]["STRAW"], "gold thread");
     same!(report["cwd"], "/tmp");
+    Ok(())
+}
+
+fn user(ctx: &Ctx) -> Res {
+    let report = Ctr::of(ctx).report(&["--user", "1000:50"])?;
     same!(report["ids"]["uid"], json!([1000, 1000, 1000, 1000]));
     same!(report["ids"]["gid"], json!([50, 50, 50, 50]));
     Ok(())
 }
 
-fn hostname_and_network(ctx: &Ctx) -> Res {
+fn hostname(ctx: &Ctx) -> Res {
+    same!(Ctr::of(ctx).shell(&["--hostname", "haystack"], "hostname")?, "haystack");
+    Ok(())
+}
+
+fn network(ctx: &Ctx) -> Res {
     let ctr = Ctr::of(ctx);
-    same!(ctr.shell(&["--hostname", "haystack"], "hostname")?, "haystack");
     let own = fs::read_link("/proc/self/ns/net").doing("the network namespace")?;
     let link = "readlink /proc/self/ns/net";
     holds!(ctr.shell(&[], link)? != shown(&own), "it has the host's network");

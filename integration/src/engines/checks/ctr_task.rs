@@ -16,7 +16,7 @@ use crate::text::shown;
 pub(crate) const FEATURE: Feature = Feature {
     name: "ctr_task",
     cases: &[
-        root!(created_then_started),
+        root!(created_then_started).needs(&[Need::Containerd(2)]),
         root!(exec_exit_codes_and_output),
         root!(exec_joins_the_container),
         root!(exec_user_and_directory),
@@ -38,8 +38,7 @@ pub(crate) const FEATURE: Feature = Feature {
 fn created_then_started(ctx: &Ctx) -> Res {
     let ctr = Ctr::of(ctx);
     let task = ctr.named(&ctx.id());
-    let binary = shown(&ctx.runtime);
-    ctr.call(&["container", "create", "--runc-binary", &binary, IMAGE, &task.name])
+    ctr.call(&["container", "create", IMAGE, &task.name])
         .args(["sh", "-c", "echo out; exit 4"])
         .ok()?;
     // Twice: the container outlives its task.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 pub(crate) use stream::Stream;
 
-use super::containerd::{IMAGE, SOCKET};
+use super::containerd::{IMAGE, SOCKET, has_systemd};
 use crate::ctx::Ctx;
 use crate::result::{Doing, Res, same};
 use crate::text::shown;
@@ -72,6 +72,10 @@ impl<'a> Cri<'a> {
             "labels": {LABEL: self.ctx.id_prefix()},
             "linux": {"security_context": {"namespace_options": own_pids()}},
         });
+        if has_systemd() {
+            // As kubelet says it; only that makes a scope of the name of a container.
+            config["linux"]["cgroup_parent"] = json!("system.slice");
+        }
         merge(&mut config, changes);
         let request = json!({"config": config, "runtime_handler": handler});
         let id = text(&self.call("RunPodSandbox", &request)?["pod_sandbox_id"])?;
