@@ -18,21 +18,16 @@ use crate::text::shown;
 
 pub(crate) const ENGINE: Engine = Engine {
     name: "containerd",
-    program: "ctr",
-    builder: "ctr",
-    rootless: false,
     features: &[
         checks::ctr_run::FEATURE,
         checks::ctr_limits::FEATURE,
         checks::ctr_task::FEATURE,
         checks::ctr_events::FEATURE,
     ],
-    without: &[],
-    surroundings: |_, call| call,
     start: |options, ctx| start(options, ctx, "default"),
     clear: |ctx| Ctr::of(ctx).clear(),
-    stop: |_| Ok(()),
     states: &["/run/containerd/runc/default"],
+    ..super::PLAIN
 };
 
 pub(crate) const CRI: Engine = Engine {
@@ -48,7 +43,7 @@ pub(crate) const CRI: Engine = Engine {
     start: start_cri,
     clear: |ctx| Cri::of(ctx).clear(),
     states: &["/run/containerd/runc/k8s.io"],
-    ..ENGINE
+    ..super::PLAIN
 };
 
 pub(crate) const SOCKET: &str = "/run/containerd/containerd.sock";

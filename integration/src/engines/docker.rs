@@ -18,7 +18,6 @@ pub(crate) const ENGINE: Engine = Engine {
     name: "docker",
     program: "docker",
     builder: "docker",
-    rootless: false,
     features: &[
         checks::run::FEATURE,
         checks::exec::FEATURE,
@@ -35,12 +34,10 @@ pub(crate) const ENGINE: Engine = Engine {
         checks::docker::FEATURE,
         checks::dockerd::FEATURE,
     ],
-    without: &[],
-    surroundings: |_, call| call,
     start,
     clear: |ctx| Cli::of(ctx).clear(),
-    stop: |_| Ok(()),
     states: &["/run/docker/runtime-runc/moby", "/run/runc", "/run/skep"],
+    ..super::PLAIN
 };
 
 /// What the runtime is called in the documented daemon.json.

@@ -55,6 +55,21 @@ pub(crate) struct Engine {
     states: &'static [&'static str],
 }
 
+/// Root's, with a daemon: what such an engine need not say.
+const PLAIN: Engine = Engine {
+    name: "",
+    program: "",
+    builder: "",
+    rootless: false,
+    features: &[],
+    without: &[],
+    surroundings: |_, call| call,
+    start: |_, _| Ok(None),
+    clear: |_| Ok(()),
+    stop: |_| Ok(()),
+    states: &[],
+};
+
 const ENGINES: &[Engine] = &[
     docker::ENGINE,
     containerd::ENGINE,
