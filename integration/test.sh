@@ -263,9 +263,11 @@ conformance() {
 
 # engine SUITE NAME RUNTIME [--peer]: a real engine drives the runtime, and its user sees what is right.
 engine() {
-    local it=/opt/skep-test suite=$1 name=$2
+    local it=/opt/skep-test suite=$1 name=$2 user=
     shift 2
-    "$here/engines/root.sh" --suite "$suite" enter -b "$stage:$it" \
+    [[ $name != *-rootless ]] || user=-u
+    # shellcheck disable=SC2086
+    "$here/engines/root.sh" --suite "$suite" enter $user -b "$stage:$it" \
         "$it/skep-integration" --engine "$name" --runtime "$@"
 }
 
@@ -278,12 +280,23 @@ docker_in_guest() {
         --runtime /opt/skep-test/skep --jobs 1 --time-limit 240 "${filters[@]}"
 }
 
-# runc proves the checks; crun too, with SKEP_ENGINES_CRUN set.
+# engine_and_peer NAME PEER: skep passes the checks that the peer passes.
+engine_and_peer() {
+    part "$1 with skep, and with $2" at_once \
+        "engine testing $1 /opt/skep-test/skep" "engine testing $1 $2 --peer"
+}
+
 engines() {
-    part "Docker with skep" engine testing docker /opt/skep-test/skep
-    part "Docker with runc" engine testing docker runc --peer
-    [ -z "${SKEP_ENGINES_CRUN-}" ] || part "Docker with crun" engine testing docker crun --peer
-    part "Docker of Debian 12 with skep" engine bookworm docker /opt/skep-test/skep
+    local name
+    for name in docker containerd cri; do
+        engine_and_peer "$name" runc
+    done
+    # Podman's own choice.
+    for name in podman podman-rootless buildah buildah-rootless; do
+        engine_and_peer "$name" crun
+    done
+    part "Docker and containerd of Debian 12 with skep" at_once \
+        "engine bookworm docker /opt/skep-test/skep" "engine bookworm containerd /opt/skep-test/skep"
     part "Docker with skep in guests with cgroup v2, and with systemd" at_once \
         "docker_in_guest limits.memory limits.cpus limits.pids limits.shares limits.oom limits.stats files.device" \
         "docker_in_guest --systemd limits.update life.pause build.stages exec.joins"

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::cli::Cli;
 use super::daemon::Daemon;
-use super::{Engine, checks};
+use super::{Engine, checks, docs};
 use crate::call::Call;
 use crate::ctx::Ctx;
 use crate::options::Options;
-use crate::result::{Doing, Res, holds};
+use crate::result::{Res, holds};
 
 pub(crate) const ENGINE: Engine = Engine {
     name: "podman",
@@ -95,46 +95,24 @@ fn own(variable: &str) -> std::ffi::OsString {
 }
 
 fn start(options: &Options, ctx: &Ctx) -> Res<Option<Daemon>> {
-    let file = settings_file(ctx, &options.runtime, &Settings::default())?;
+    let file = settings_file(ctx, &options.runtime, None)?;
     holds!(file == conf(ctx), "{} is not where the checks look for it", file.display());
     Cli::of(ctx).import()?;
     Ok(None)
 }
 
-/// What a check may want otherwise.
-pub(crate) struct Settings {
-    /// Runtimes that get a log file.
-    pub(crate) json: &'static str,
-    /// Runtimes that can do without cgroups. containers.conf(5) has it in the plural, and Podman reads this.
-    pub(crate) without_cgroups: &'static str,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings { json: "skep\", \"runc\", \"crun", without_cgroups: "skep\", \"crun" }
+/// What is documented, perhaps without one of the lines, and what only a machine without systemd needs or one
+/// where nobody can raise a hard limit.
+pub(crate) fn settings_file(ctx: &Ctx, runtime: &Path, without: Option<&str>) -> Res<PathBuf> {
+    let documented = docs::example_with("podman", runtime)?;
+    let more = "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n";
+    let mut text = docs::but(&documented, "[engine]\n", more)?;
+    if let Some(line) = without {
+        text = docs::but(&text, line, &format!("#{line}"))?;
     }
-}
-
-/// What README.md tells users to write, and what a machine without systemd needs.
-pub(crate) fn settings_file(ctx: &Ctx, runtime: &Path, settings: &Settings) -> Res<PathBuf> {
-    let name = runtime.file_name().and_then(|name| name.to_str()).doing("the runtime's name")?;
-    let text = format!(
-        "[engine]\n\
-         runtime = \"{name}\"\n\
-         runtime_supports_json = [\"{}\"]\n\
-         runtime_supports_nocgroup = [\"{}\"]\n\
-         cgroup_manager = \"cgroupfs\"\n\
-         events_logger = \"file\"\n\
-         [engine.runtimes]\n\
-         {name} = [\"{}\"]\n\
-         [containers]\n\
-         log_driver = \"k8s-file\"\n\
-         default_ulimits = [\"nofile=1024:1024\"]\n",
-        settings.json,
-        settings.without_cgroups,
-        runtime.display()
-    );
-    ctx.make_file("containers.conf", &text)
+    let containers = "[containers]\nlog_driver = \"k8s-file\"\n\
+                      default_ulimits = [\"nofile=1024:1024\"]\n";
+    ctx.make_file("containers.conf", &(text + containers))
 }
 
 pub(super) fn clear(ctx: &Ctx) -> Res {

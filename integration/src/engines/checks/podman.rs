@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::call::Call;
 use crate::ctx::Ctx;
 use crate::engines::cli::{Cli, IMAGE};
-use crate::engines::podman::{Settings, settings_file};
+use crate::engines::podman::settings_file;
 use crate::harness::case::{Feature, root};
 use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
@@ -18,7 +18,7 @@ pub(crate) const FEATURE: Feature = Feature {
     cases: &[
         root!(info_shows_the_runtime),
         root!(cgroups_enabled).needs(&[Need::Cgroup]),
-        root!(cgroups_disabled).only_crun("Podman asks it of no runtime that is not in its table"),
+        root!(cgroups_disabled).only_crun("runc has no such flag"),
         root!(cgroups_disabled_wants_an_entry),
         root!(no_conmon_cgroup).needs(&[Need::Cgroup]),
         root!(preserve_fds),
@@ -62,15 +62,15 @@ fn cgroups_disabled(ctx: &Ctx) -> Res {
     Cli::of(ctx).run(&flags, OWN_CGROUP)?.is(0)?.prints(own.trim_end()).map(drop)
 }
 
-/// Podman calls with other settings than the rest.
-fn with(ctx: &Ctx, settings: &Settings, flags: &[&str], command: &[&str]) -> Res<Call> {
-    let file = settings_file(ctx, &ctx.runtime, settings)?;
+/// Podman without this line in its settings.
+fn without(ctx: &Ctx, line: &str, flags: &[&str], command: &[&str]) -> Res<Call> {
+    let file = settings_file(ctx, &ctx.runtime, Some(line))?;
     Ok(Cli::of(ctx).run_call(flags, command).env("CONTAINERS_CONF", file))
 }
 
 fn cgroups_disabled_wants_an_entry(ctx: &Ctx) -> Res {
-    let settings = Settings { without_cgroups: "straw", ..Settings::default() };
-    let out = with(ctx, &settings, &["--cgroups", "disabled"], &["true"])?.done()?;
+    let flags = ["--cgroups", "disabled"];
+    let out = without(ctx, "runtime_supports_nocgroup", &flags, &["true"])?.done()?;
     out.is(125)?.says_one_of(&["is not compatible with NoCgroups"]).map(drop)
 }
 
@@ -161,11 +161,10 @@ fn exit_status_of_conmon(ctx: &Ctx) -> Res {
 
 fn errors_have_the_runtimes_words(ctx: &Ctx) -> Res {
     let cli = Cli::of(ctx);
-    let name = ctx.runtime.file_name().unwrap_or_default().to_string_lossy();
     let refused = |command: &str, code: i32, kind: &str| {
         let out = cli.run(&[], &[command])?.is(code)?;
         let line = out.err.lines().next().unwrap_or_default();
-        holds!(line.starts_with(&format!("Error: {name}: ")), "not its words: {line}");
+        holds!(line.starts_with("Error: skep: "), "not in the runtime's name: {line}");
         holds!(line.contains(command) && line.ends_with(kind), "not about {command}: {line}");
         Ok(())
     };
@@ -180,10 +179,10 @@ fn errors_have_the_runtimes_words(ctx: &Ctx) -> Res {
 
 /// A runtime that Podman does not know gets no log file: the error is the first line on stderr.
 fn errors_without_json(ctx: &Ctx) -> Res {
-    let settings = Settings { json: "straw", ..Settings::default() };
-    let out = with(ctx, &settings, &[], &["/no/such/program"])?.done()?.is(127)?;
-    out.says_one_of(&["no such file or directory"])?;
-    with(ctx, &settings, &[], &["sh", "-c", "exit 7"])?.done()?.is(7).map(drop)
+    let without_log =
+        |command: &[&str]| without(ctx, "runtime_supports_json", &[], command)?.done();
+    without_log(&["/no/such/program"])?.is(127)?.says_one_of(&["no such file or directory"])?;
+    without_log(&["sh", "-c", "exit 7"])?.is(7).map(drop)
 }
 
 /// Whatever it lacks for it: one line, and the container goes on.
