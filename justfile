@@ -12,6 +12,10 @@ test:
 bench *ARGS:
     integration/bench/run.sh {{ARGS}}
 
+# Measure Docker, Podman and containerd with skep beside runc and crun (DIR has skep)
+bench-engines DIR *ROUNDS:
+    integration/engines/timing.sh {{DIR}} {{ROUNDS}}
+
 # Measure seccomp filters beside libseccomp's
 bench-seccomp:
     seccomp/benches/run.sh

@@ -216,8 +216,19 @@ inside() {
         set -- setpriv --reuid=1000 --regid=1000 --init-groups -- "$@"
         cd "$HOME"
     fi
-    # Without a pid namespace, what has lost its parent is somebody else's.
-    exec tini -s -- "$@"
+    status=0
+    # What has lost its parent is tini's, also where there is no pid namespace.
+    tini -s -- "$@" || status=$?
+    thaw
+    exit $status
+}
+
+# The init of a pid namespace does not end before all others in it, and who is frozen in v1 cannot.
+thaw() {
+    [ ! -d /sys/fs/cgroup/freezer ] || [ "$controllers" = systemd ] ||
+        find /sys/fs/cgroup/freezer -mindepth 2 -name freezer.state | while read -r state; do
+            echo THAWED >"$state"
+        done
 }
 
 make_user() {
