@@ -276,8 +276,7 @@ fn privileged(ctx: &Ctx) -> Res {
 /// kubelet makes a cgroup for the pod, and the engine has to put all its containers there.
 fn cgroup_parent(ctx: &Ctx) -> Res {
     let name = format!("{}pod{}", ctx.id_prefix(), if has_systemd() { ".slice" } else { "" });
-    let parent = format!("{}{name}", if has_systemd() { "" } else { "/" });
-    let pod = Cri::of(ctx).pod(&json!({"linux": {"cgroup_parent": parent}}))?;
+    let pod = Cri::of(ctx).pod(&json!({"linux": {"cgroup_parent": format!("/{name}")}}))?;
     let container = pod.sleeper(&json!({}))?;
     let place = crate::cgroups::place_of(container.pid()?, "memory")?;
     let shown = shown(&place.dir);

@@ -74,7 +74,7 @@ impl<'a> Cri<'a> {
         });
         if has_systemd() {
             // As kubelet says it; only that makes a scope of the name of a container.
-            config["linux"]["cgroup_parent"] = json!("system.slice");
+            config["linux"]["cgroup_parent"] = json!("/system.slice");
         }
         merge(&mut config, changes);
         let request = json!({"config": config, "runtime_handler": handler});
