@@ -13,6 +13,7 @@ pub(crate) const FEATURE: Feature = Feature {
     cases: &[
         root!(written_to_the_cgroup).needs(&[Need::Controller("memory"), Need::Controller("cpu")]),
         root!(memory_is_enforced).needs(&[Need::Controller("memory")]),
+        root!(out_of_memory_is_the_reason).needs(&[Need::Controller("memory")]),
         root!(cpuset).needs(&[Need::Controller("cpuset")]),
         root!(update).needs(&[Need::Controller("memory"), Need::Controller("cpu")]),
         root!(update_refused_says_why).needs(&[Need::Controller("memory")]),
@@ -60,14 +61,26 @@ fn written_to_the_cgroup(ctx: &Ctx) -> Res {
     Ok(())
 }
 
+/// Of memory and of swap.
+fn memory_of(bytes: u64) -> Value {
+    resources(json!({"memory_limit_in_bytes": bytes, "memory_swap_limit_in_bytes": bytes}))
+}
+
 fn memory_is_enforced(ctx: &Ctx) -> Res {
     let pod = on_the_node(ctx)?;
-    let limit = json!({"memory_limit_in_bytes": 32 * MIB, "memory_swap_limit_in_bytes": 32 * MIB});
-    let small = pod.started(&["/bin/probe", "eat", "16"], &resources(limit.clone()))?;
+    let small = pod.started(&["/bin/probe", "eat", "16"], &memory_of(32 * MIB))?;
     same!(small.wait()?, 0);
-    let large = pod.started(&["/bin/probe", "eat", "64"], &resources(limit))?;
+    let large = pod.started(&["/bin/probe", "eat", "64"], &memory_of(32 * MIB))?;
     same!(large.wait()?, 137);
-    let told = || (large.status().ok()?["reason"] == "OOMKilled").then_some(());
+    Ok(())
+}
+
+/// By a container that lives on: the cgroup of one that has ended may be gone before anybody looks, and
+/// systemd is quick to remove it.
+fn out_of_memory_is_the_reason(ctx: &Ctx) -> Res {
+    let container = on_the_node(ctx)?.sleeper(&memory_of(32 * MIB))?;
+    same!(container.exec(&["/bin/probe", "eat", "64"])?.code, 137);
+    let told = || (container.status().ok()?["reason"] == "OOMKilled").then_some(());
     ctx.eventually("the reason is OOMKilled", told)
 }
 
