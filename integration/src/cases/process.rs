@@ -27,6 +27,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(home_of_user_from_passwd),
         root!(home_of_user_without_passwd_entry),
         either!(home_of_the_config_is_kept),
+        either!(empty_home_is_none).only_runc("crun leaves it empty"),
         either!(capabilities_of_all_five_sets),
         either!(capabilities_none),
         either!(capabilities_missing).only_crun("runc keeps the caller's"),
@@ -148,6 +149,15 @@ fn home_of_the_config_is_kept(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.env("HOME=/else").sh("echo $HOME");
     container.run()?.is(0)?.prints("/else")?;
+    Ok(())
+}
+
+/// Podman gives it where the image has no such user.
+fn empty_home_is_none(ctx: &Ctx) -> Res {
+    let mut container = ctx.container_of(&["env"])?;
+    let out = container.env("HOME=").run()?.is(0)?;
+    let homes: Vec<&str> = out.out.lines().filter(|line| line.starts_with("HOME=")).collect();
+    same!(homes, ["HOME=/root"]);
     Ok(())
 }
 

@@ -4,7 +4,8 @@ use super::paths::c_string;
 use crate::error::Result;
 use std::ffi::CString;
 
-/// The variables of `process.env` and then `extra`: of several with one name the last counts.
+/// The variables of `process.env` and then `extra`: of several with one name the last counts. An empty HOME,
+/// as Podman gives for a user that the image does not know, is none: its place is looked up.
 pub(crate) fn merge<'a>(
     env: impl IntoIterator<Item = &'a str>,
     extra: &'a [String],
@@ -16,6 +17,7 @@ pub(crate) fn merge<'a>(
             None => merged.push(variable),
         }
     }
+    merged.retain(|variable| *variable != "HOME=");
     merged
 }
 
@@ -49,6 +51,7 @@ mod tests {
     #[test]
     fn the_last_of_a_name_counts() {
         assert_eq!(merge(["A=1", "B=2", "A=3"], &["B=4".into()]), ["A=3", "B=4"]);
+        assert_eq!(merge(["A=", "HOME="], &[]), ["A="]);
     }
 
     #[test]
