@@ -192,7 +192,8 @@ inside() {
     mount -t sysfs -o nosuid,nodev,noexec sysfs sys
     make_dev
     mount_cgroups "$controllers"
-    # Podman's --userns=auto takes root's ids from here.
+    # Podman's --userns=auto takes root's ids from this user's.
+    echo containers:x:999:999::/nonexistent:/usr/sbin/nologin >>etc/passwd
     for each in subuid subgid; do echo containers:2000000:1000000 >"etc/$each"; done
     user=
     while :; do

@@ -58,7 +58,11 @@ fn cgroups(dir: &Path, left: &mut Vec<String>) {
             && path.join("notify_on_release").exists();
         let of_systemd =
             Path::new("/run/systemd/private").exists() && !has_id(&name.to_string_lossy());
-        if !is_root && !of_systemd && !KEPT.iter().any(|kept| name == *kept) {
+        if !is_root
+            && !is_forgotten_pod(&path)
+            && !of_systemd
+            && !KEPT.iter().any(|kept| name == *kept)
+        {
             left.push(format!("cgroup {}", path.display()));
         }
     }
@@ -71,6 +75,15 @@ fn has_id(name: &str) -> bool {
 
 /// What a mount has in its path that an engine made for a container.
 const IN_USE: &[&str] = &["/merged", "/netns/", "/io.containerd.runtime.", "/io.containerd.grpc."];
+
+/// Podman removes the groups of its pods from the hierarchies that it knows, and v1's without a controller
+/// is not one of these.
+fn is_forgotten_pod(path: &Path) -> bool {
+    let name = path.strip_prefix("/sys/fs/cgroup/systemd/libpod_parent").unwrap_or(Path::new(""));
+    let name = name.to_string_lossy();
+    let empty = fs::read_to_string(path.join("cgroup.procs")).is_ok_and(|pids| pids.is_empty());
+    empty && name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
 
 /// Container's roots and network namespaces that are still mounted.
 fn mounts() -> Vec<String> {

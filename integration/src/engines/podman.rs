@@ -111,7 +111,7 @@ pub(crate) fn settings_file(ctx: &Ctx, runtime: &Path, without: Option<&str>) ->
         text = docs::but(&text, line, &format!("#{line}"))?;
     }
     let containers = "[containers]\nlog_driver = \"k8s-file\"\n\
-                      default_ulimits = [\"nofile=1024:1024\"]\n";
+                      default_ulimits = [\"nofile=1024:1024\", \"nproc=8192:8192\"]\n";
     ctx.make_file("containers.conf", &(text + containers))
 }
 

@@ -20,6 +20,9 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(kill_of_stopped_refused),
         root!(rm_of_running_wants_force),
         root!(pause).needs(&[Need::Cgroup]),
+        root!(killed_while_paused)
+            .needs(&[Need::Cgroup])
+            .only_runc("crun's stays frozen where the cgroup is of v1"),
         root!(restart),
         root!(restart_on_failure),
         root!(restart_always),
@@ -159,7 +162,11 @@ fn pause(ctx: &Ctx) -> Res {
     container.call(&["unpause"]).ok()?;
     same!(container.is("{{.State.Status}}")?, "running");
     ctx.eventually("it ticks again", || (ticks().ok()? > settled).then_some(()))?;
-    // A paused one can be killed all the same.
+    Ok(())
+}
+
+fn killed_while_paused(ctx: &Ctx) -> Res {
+    let container = Cli::of(ctx).sleeper(&[])?;
     container.call(&["pause"]).ok()?;
     container.call(&["kill"]).ok()?;
     same!(container.wait()?, 137);

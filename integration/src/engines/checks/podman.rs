@@ -189,7 +189,7 @@ fn errors_without_json(ctx: &Ctx) -> Res {
 fn checkpoint_is_refused(ctx: &Ctx) -> Res {
     let container = Cli::of(ctx).sleeper(&[])?;
     let out = container.call(&["container", "checkpoint"]).done()?.failed()?;
-    out.refused(&["checkpoint"])?;
+    out.refused(&["checkpoint", "criu"])?;
     container.exec(&[], &["true"])?.is(0)?;
     same!(container.is("{{.State.Status}}")?, "running");
     Ok(())

@@ -80,8 +80,9 @@ fn uidmap(ctx: &Ctx) -> Res {
     let container = cli.sleeper(&flags)?;
     container.exec(&["--user", "alice"], &["id", "-u"])?.is(0)?.prints("1000")?;
     // Files that the container makes are its user's on both sides.
-    container.exec(&["--user", "alice"], &["touch", "/tmp/mine"])?.is(0)?;
-    container.exec(&[], &["stat", "-c", "%U", "/tmp/mine"])?.is(0)?.prints("alice").map(drop)
+    container.exec(&[], &["mkdir", "-m", "777", "/open"])?.is(0)?;
+    container.exec(&["--user", "alice"], &["touch", "/open/mine"])?.is(0)?;
+    container.exec(&[], &["stat", "-c", "%U", "/open/mine"])?.is(0)?.prints("alice").map(drop)
 }
 
 /// `:idmap` shows the ids of the host's files as the container's.
