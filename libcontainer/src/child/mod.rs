@@ -254,6 +254,7 @@ impl<'a> Context<'a> {
                 process::set_ids(*uid, *gid, *keep_capabilities)
             }
             Op::Capabilities(sets) => identity::capset(sets),
+            Op::LowerEffective => process::lower_effective(),
             Op::Ambient(list) => process::set_ambient(list),
             Op::NoNewPrivileges => identity::set_no_new_privs(),
             Op::Umask(mask) => {

@@ -3,6 +3,7 @@
 use super::Context;
 use crate::plan::RootPath;
 use crate::sys::file::{self, Resolve};
+use crate::sys::identity::CapabilitySets;
 use crate::sys::{Errno, Result, identity, process, signal};
 use std::ffi::CStr;
 
@@ -43,6 +44,10 @@ pub(super) fn set_ids(uid: u32, gid: u32, keep_capabilities: bool) -> Result<()>
         identity::keep_capabilities(false)?;
     }
     Ok(())
+}
+
+pub(super) fn lower_effective() -> Result<()> {
+    identity::capset(&CapabilitySets { effective: 0, ..identity::capabilities()? })
 }
 
 /// The ambient set becomes these; the caller may have had others.

@@ -79,6 +79,9 @@ fn hint(op: &Op, errno: i32) -> Option<&'static str> {
         (Op::ChangeDirectory { .. }, libc::ELOOP) => {
             Some("a magic link such as /proc/self/fd/N is no directory of the container")
         }
+        (Op::Spawn | Op::Fork(_), libc::EAGAIN) => Some(
+            "linux.resources.pids.limit or RLIMIT_NPROC is reached: who enters takes room for two for a moment",
+        ),
         (Op::SessionKeyring(_), libc::EDQUOT) => {
             Some("the user's quota of keys is used up: --no-new-keyring does without")
         }

@@ -1,7 +1,7 @@
 //! What the trampoline has to do for the plan: its calls, the seccomp filter. And what comes from there: the
 //! filter's listener.
 
-use super::{Error, ErrorKind, Result, explain, out_of_turn, receive};
+use super::{Error, ErrorKind, Heard, Ready, Result, explain, out_of_turn};
 use crate::child::{Kind, Message};
 use crate::plan::{At, Op, Plan, Step, permits};
 use crate::sys::calls::Call;
@@ -101,11 +101,14 @@ fn made_for(step: &Step, socket: RawFd) -> Vec<Call> {
 pub(super) type Listening<'a> = &'a mut dyn FnMut(OwnedFd) -> Result<()>;
 
 /// `None` when the process has ended.
-pub(super) fn await_listener(socket: &OwnedFd, plan: &Plan) -> Result<Option<OwnedFd>> {
-    match receive(socket)? {
-        (Some(message), _) if message.kind == Kind::Failed => Err(explain::failed(plan, &message)),
-        (Some(message), None) => Err(out_of_turn(&message)),
-        (_, listener) => Ok(listener),
+pub(super) fn await_listener(ready: &Ready, plan: &Plan) -> Result<Option<OwnedFd>> {
+    match ready.hear(plan)? {
+        None => Ok(None),
+        Some(Heard { message, .. }) if message.kind == Kind::Failed => {
+            Err(explain::failed(plan, &message))
+        }
+        Some(Heard { message, fd: None, .. }) => Err(out_of_turn(&message)),
+        Some(Heard { fd, .. }) => Ok(fd),
     }
 }
 

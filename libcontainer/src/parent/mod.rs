@@ -178,6 +178,11 @@ pub(crate) fn launch(mut launch: Launch, midwife: &mut Midwife) -> Result<Ready>
     let raw: Vec<RawFd> = inputs.iter().map(inputs::Opened::as_raw_fd).collect();
     let procfs = if launch.plan.needs_procfs() { Some(procfs::open()?) } else { None };
     let (ours, theirs) = socket::pair().map_err(|errno| Error::system("socketpair", errno))?;
+    if !launch.plan.joiner.is_empty() {
+        // Others may be there when the child is made, and get hold of its socket.
+        socket::pass_credentials(ours.as_raw_fd())
+            .map_err(|errno| Error::system("setsockopt", errno))?;
+    }
     let orders = filter::orders(launch.plan, launch.start_fifo.as_ref(), &theirs);
     let calls = filter::calls(launch.plan, procfs.as_ref(), &orders);
     let filter = launch.plan.filter.as_ref().map_or(&[][..], Filter::instructions);
@@ -315,16 +320,17 @@ struct Conversation<'a> {
     answered: bool,
     /// `child` is the container's process, not the joiner.
     knows_child: bool,
-    held: VecDeque<(Message, Option<OwnedFd>)>,
+    held: VecDeque<Heard>,
 }
 
 impl Conversation<'_> {
     fn until_ready(mut self, midwife: &mut Midwife) -> Result<Ready> {
         loop {
-            let Some((message, fd)) = self.next()? else {
+            let Some(Heard { message, fd, .. }) = self.next()? else {
                 return Err(self.child.died());
             };
             match message.kind {
+                kind if self.is_out_of_turn(kind) => return Err(out_of_turn(&message)),
                 Kind::NeedIdMaps => {
                     self.map_ids()?;
                     self.answer()?;
@@ -395,22 +401,45 @@ impl Conversation<'_> {
 
     /// The next message. The joiner and the child that it makes write to the same socket, and the
     /// child may be the quicker one: what it says is held back until we know of it.
-    fn next(&mut self) -> Result<Option<(Message, Option<OwnedFd>)>> {
+    fn next(&mut self) -> Result<Option<Heard>> {
         loop {
             if self.knows_child
                 && let Some(held) = self.held.pop_front()
             {
-                return Ok(Some(held));
+                return self.only_of_child(held);
             }
-            if !self.knows_child {
-                self.await_joiner()?;
+            match self.knows_child {
+                false => self.await_joiner()?,
+                true if self.launch.plan.spawns() && !hears(&self.socket, &self.child)? => {
+                    return Ok(None);
+                }
+                true => {}
             }
             match receive(&self.socket)? {
-                (Some(message), fd) if !self.knows_child && !message.in_joiner => {
-                    self.held.push_back((message, fd));
+                Some(heard) if !self.knows_child && !heard.message.in_joiner => {
+                    self.held.push_back(heard);
                 }
-                (message, fd) => return Ok(message.map(|message| (message, fd))),
+                Some(heard) => return self.only_of_child(heard),
+                None => return Ok(None),
             }
+        }
+    }
+
+    /// Whoever has got hold of the child's socket cannot say that another process is the child.
+    fn only_of_child(&self, heard: Heard) -> Result<Option<Heard>> {
+        match heard.sender {
+            Some(pid) if pid != self.child.pid => Err(out_of_turn(&heard.message)),
+            _ => Ok(Some(heard)),
+        }
+    }
+
+    /// What enters a container is seen there, and has little to say. Nobody says some things twice.
+    fn is_out_of_turn(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Ready | Kind::Failed => false,
+            Kind::Terminal if self.terminal.is_some() => true,
+            Kind::Forked => self.knows_child,
+            _ => self.knows_child && self.launch.plan.spawns(),
         }
     }
 
@@ -483,10 +512,10 @@ impl Ready {
     pub(crate) fn release(mut self, plan: &Plan, listening: Listening) -> Result<Started> {
         self.answer()?;
         if plan.listens() {
-            let listener = filter::await_listener(&self.socket, plan)?;
+            let listener = filter::await_listener(&self, plan)?;
             listening(listener.ok_or_else(filter::ended_early)?)?;
         } else if plan.has_labels() {
-            await_exec(&self.socket, plan)?;
+            self.await_exec(plan)?;
         }
         self.keep()
     }
@@ -496,12 +525,32 @@ impl Ready {
     pub(crate) fn execute(mut self, plan: &Plan, listening: Listening) -> Result<Started> {
         self.answer()?;
         if plan.listens()
-            && let Some(listener) = filter::await_listener(&self.socket, plan)?
+            && let Some(listener) = filter::await_listener(&self, plan)?
         {
             listening(listener)?;
         }
-        await_exec(&self.socket, plan)?;
+        self.await_exec(plan)?;
         self.keep()
+    }
+
+    /// `None` when the child has executed its program, or has ended.
+    fn hear(&self, plan: &Plan) -> Result<Option<Heard>> {
+        if plan.spawns() && !hears(&self.socket, &self.child)? {
+            return Ok(None);
+        }
+        receive(&self.socket)
+    }
+
+    /// The socket closes when the child executes its program, or has its labels and waits for `start`; before
+    /// that a message says what failed.
+    fn await_exec(&self, plan: &Plan) -> Result<()> {
+        match self.hear(plan)? {
+            Some(Heard { message, .. }) if message.kind == Kind::Failed => {
+                Err(explain::failed(plan, &message))
+            }
+            Some(Heard { message, .. }) => Err(out_of_turn(&message)),
+            None => Ok(()),
+        }
     }
 
     fn keep(self) -> Result<Started> {
@@ -525,16 +574,6 @@ fn out_of_turn(message: &Message) -> Error {
     Error::new(ErrorKind::Setup, text)
 }
 
-/// The socket closes when the child executes its program, or has its labels and waits for `start`;
-/// before that a message says what failed.
-fn await_exec(socket: &OwnedFd, plan: &Plan) -> Result<()> {
-    match receive(socket)?.0 {
-        Some(message) if message.kind == Kind::Failed => Err(explain::failed(plan, &message)),
-        Some(message) => Err(out_of_turn(&message)),
-        None => Ok(()),
-    }
-}
-
 /// Nobody to answer is left where the process was killed as it waited.
 fn answer(socket: BorrowedFd, child: &mut Child) -> Result<()> {
     match socket::send(socket.as_raw_fd(), &child.stat.ignored.to_le_bytes(), None) {
@@ -551,7 +590,29 @@ fn cannot_answer(errno: sys::Errno) -> Error {
     Error::system("answer the container's process", errno)
 }
 
-fn receive(socket: &OwnedFd) -> Result<(Option<Message>, Option<OwnedFd>)> {
+/// A message, and what came with it.
+struct Heard {
+    message: Message,
+    fd: Option<OwnedFd>,
+    /// Where it is asked for: of a child that is made by a joiner.
+    sender: Option<i32>,
+}
+
+/// Waits until there is something to hear; false when the child has ended first, though somebody else may still
+/// have its socket.
+fn hears(socket: &OwnedFd, child: &Child) -> Result<bool> {
+    let child = child.process()?.pidfd;
+    let mut fds = [socket.as_fd(), child].map(|fd| PollFd::new(fd, PollFlags::POLLIN));
+    loop {
+        match poll(&mut fds, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            Err(errno) => return Err(Error::system("wait for the container's process", errno)),
+            Ok(_) => return Ok(fds[0].any() == Some(true)),
+        }
+    }
+}
+
+fn receive(socket: &OwnedFd) -> Result<Option<Heard>> {
     let mut buffer = [0; child::MESSAGE_SIZE];
     let received = match socket::receive(socket.as_raw_fd(), &mut buffer) {
         // A child that ended with our answer unread resets the connection. The kernel says so
@@ -559,11 +620,10 @@ fn receive(socket: &OwnedFd) -> Result<(Option<Message>, Option<OwnedFd>)> {
         Err(sys::Errno(libc::ECONNRESET)) => socket::receive(socket.as_raw_fd(), &mut buffer),
         received => received,
     };
-    match received {
-        Ok((0, _)) => Ok((None, None)),
-        Ok((length, fd)) => Ok((Message::decode(buffer.get(..length).unwrap_or_default()), fd)),
-        Err(errno) => Err(Error::system("hear from the container's process", errno)),
-    }
+    let socket::Received { length, fd, sender } =
+        received.map_err(|errno| Error::system("hear from the container's process", errno))?;
+    let message = Message::decode(buffer.get(..length).unwrap_or_default());
+    Ok(message.map(|message| Heard { message, fd, sender }))
 }
 
 #[cfg(test)]

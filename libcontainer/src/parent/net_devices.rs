@@ -218,8 +218,8 @@ fn socket_in(process: Process) -> sys::Result<OwnedFd> {
     let received = socket::receive(ours.as_raw_fd(), &mut errno);
     drop(helper);
     match received? {
-        (_, Some(socket)) => Ok(socket),
-        (4, None) => Err(Errno(i32::from_ne_bytes(errno))),
+        socket::Received { fd: Some(socket), .. } => Ok(socket),
+        socket::Received { length: 4, .. } => Err(Errno(i32::from_ne_bytes(errno))),
         _ => Err(Errno(libc::EIO)),
     }
 }

@@ -19,7 +19,6 @@ use crate::config::{Bundle, HostIds, sysctl_path, validate};
 use crate::container::CreateOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::resctrl;
-use crate::sys::identity::CapabilitySets;
 use oci_spec::runtime::{Linux, LinuxTimeOffset, Process, Spec};
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -483,7 +482,7 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
     plan.steps.extend(attributes::of_container(entry.linux));
     plan.steps.extend(attributes::of_process(process, asks));
     let no_new_privileges = process.no_new_privileges().unwrap_or(false);
-    let Credentials { steps, set, carries } = credentials::plan(
+    let Credentials { steps, carries } = credentials::plan(
         user,
         process.capabilities().as_ref(),
         &entry.before,
@@ -504,14 +503,17 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
     push(Op::ResetSignals, "");
     push(Op::CloseOnExec { first: 3 + entry.preserve_fds }, "");
     let labels = labels::of_program(process)?;
-    if entry.seen && (plan.filter.is_some() || !labels.is_empty()) {
-        plan.unreadable = true;
-        // Who may read any file may read this one too.
-        let op = Op::Capabilities(CapabilitySets { effective: 0, ..set });
-        let field = labels.first().map_or(filter::FIELD, |step| &step.field);
-        plan.steps.push(Step { op, field: field.to_owned() });
+    if entry.seen && (!entry.at_root || plan.filter.is_some() || !labels.is_empty()) {
+        close(plan);
     }
     Ok(Last { labels, carries })
+}
+
+/// Nobody in the container gets hold of the process before its program is executed.
+pub(super) fn close(plan: &mut Plan) {
+    plan.unreadable = true;
+    // Who may read any file may read this one too.
+    plan.steps.push(Step { op: Op::LowerEffective, field: String::new() });
 }
 
 /// The last steps of a process: those that the trampoline takes, where there is one.

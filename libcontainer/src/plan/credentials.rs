@@ -23,8 +23,6 @@ pub(crate) struct Before {
 pub(super) struct Credentials {
     /// From the setup user to the process's own: bounding set, groups, ids, capability sets.
     pub(super) steps: Vec<Step>,
-    /// What the last of them leaves in three of the sets.
-    pub(super) set: CapabilitySets,
     /// Whether CAP_SYS_ADMIN is in there for the filter alone.
     pub(super) carries: Option<CarriesAdmin>,
 }
@@ -66,7 +64,7 @@ pub(super) fn plan(
     if sets.set.inheritable != 0 {
         steps.push(step(Op::Ambient(ambient), "process.capabilities.ambient"));
     }
-    Credentials { steps, set: sets.set, carries: carried }
+    Credentials { steps, carries: carried }
 }
 
 fn step(op: Op, field: &str) -> Step {

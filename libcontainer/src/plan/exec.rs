@@ -1,7 +1,7 @@
 //! The plans of processes that enter a container: `exec`, and hooks that run inside it.
 
 use super::attributes::Processors;
-use super::create::{Entry, Last, console_size, keyring_name, oom_score, process_steps};
+use super::create::{Entry, Last, close, console_size, keyring_name, oom_score, process_steps};
 use super::credentials::Before;
 use super::exec_process::ProcessPlan;
 use super::filter;
@@ -137,7 +137,7 @@ pub(crate) fn for_exec(
 fn show(plan: &mut Plan, terminal: bool, host: &Host, last: Last) {
     let stays = |step: &Step| match &step.op {
         Op::Scheduler(it) => !it.is_handed_on(),
-        Op::ChangeDirectory { path, .. } => is_of_process(path.as_c_str().to_bytes()),
+        Op::ChangeDirectory { path, .. } => is_of_process(path.lexical().as_bytes()),
         _ => false,
     };
     let (own, mut joiners): (Vec<Step>, Vec<Step>) = plan.steps.drain(..).partition(stays);
@@ -155,6 +155,8 @@ fn show(plan: &mut Plan, terminal: bool, host: &Host, last: Last) {
         }
     }
     plan.joiner.extend(joiners);
+    // Nobody in the container is to find the caller's session, with its terminal, in who has not made its own yet.
+    plan.joiner.push(step(Op::NewSession));
     plan.joiner.push(step(Op::CloseOwn { first: plan.first_own_descriptor() }));
     plan.joiner.extend(last.labels);
     plan.joiner.push(step(Op::Spawn));
@@ -232,6 +234,7 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
                 step(Op::ResetSignals),
                 step(Op::CloseOnExec { first: 3 }),
             ]);
+            close(&mut plan);
             Last::default()
         }
     };

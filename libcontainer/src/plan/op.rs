@@ -194,6 +194,8 @@ pub(crate) enum Op {
     },
     Capabilities(CapabilitySets),
     Ambient(Vec<u32>),
+    /// Has no capability in effect until the next execve(2) gives them back.
+    LowerEffective,
     NoNewPrivileges,
     Umask(u32),
     /// Writes to a file of `/proc/self/attr`. For the program this is taken by the trampoline, where there
@@ -375,6 +377,7 @@ impl fmt::Display for Op {
                 sets.effective, sets.permitted, sets.inheritable
             ),
             Self::Ambient(list) => write!(f, "set {} ambient capabilities", list.len()),
+            Self::LowerEffective => f.write_str("have no capability in effect"),
             Self::NoNewPrivileges => f.write_str("set no_new_privs"),
             Self::Umask(mask) => write!(f, "set umask to {mask:03o}"),
             Self::Label { labelled, value } => labelled.describe(value, f),

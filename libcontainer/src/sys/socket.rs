@@ -40,10 +40,28 @@ fn send_some(socket: RawFd, bytes: &[u8], fd: Option<RawFd>) -> Result<usize> {
     .map(|sent| sent as usize)
 }
 
-/// Receives one message and the descriptor that came with it; 0 bytes mean that the peer is gone.
+/// Has messages say who sent them: unix(7), SO_PASSCRED.
+pub(crate) fn pass_credentials(socket: RawFd) -> Result<()> {
+    let (on, length): (libc::c_int, _) = (1, size_of::<libc::c_int>() as libc::socklen_t);
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_PASSCRED);
+    // SAFETY: `on` is valid for the length given.
+    done(unsafe { libc::setsockopt(socket, level, name, (&raw const on).cast(), length) })
+}
+
+/// What came with a message.
+#[derive(Debug, Default)]
+pub(crate) struct Received {
+    /// 0 bytes mean that the peer is gone.
+    pub(crate) length: usize,
+    pub(crate) fd: Option<OwnedFd>,
+    /// The sender's pid, as this process's pid namespace has it, where [it is asked for](pass_credentials).
+    pub(crate) sender: Option<libc::pid_t>,
+}
+
+/// Receives one message.
 ///
 /// <https://man7.org/linux/man-pages/man2/recvmsg.2.html>
-pub(crate) fn receive(socket: RawFd, buffer: &mut [u8]) -> Result<(usize, Option<OwnedFd>)> {
+pub(crate) fn receive(socket: RawFd, buffer: &mut [u8]) -> Result<Received> {
     let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let mut control = Control::default();
     // SAFETY: msghdr is plain numbers and pointers; all zero is valid.
@@ -57,14 +75,14 @@ pub(crate) fn receive(socket: RawFd, buffer: &mut [u8]) -> Result<(usize, Option
         check(unsafe { libc::recvmsg(socket, &raw mut message, libc::MSG_CMSG_CLOEXEC) }
             as libc::c_long)
     })?;
-    Ok((read as usize, Control::take(&message)))
+    Ok(Control::take(&message, read as usize))
 }
 
-/// Room for one control message with one descriptor, aligned as cmsghdr wants it.
+/// Room for two control messages, one with credentials and one with a descriptor, aligned as cmsghdr wants it.
 ///
 /// Each `unsafe` below is a step of the walk that cmsg(3) prescribes; apart they would say less.
 #[derive(Default)]
-struct Control([u64; 4]);
+struct Control([u64; 7]);
 
 #[allow(clippy::multiple_unsafe_ops_per_block)]
 impl Control {
@@ -82,15 +100,31 @@ impl Control {
         }
     }
 
-    fn take(message: &libc::msghdr) -> Option<OwnedFd> {
-        // SAFETY: the kernel has filled in msg_control; a descriptor in SCM_RIGHTS is ours now.
+    /// Whoever sends more descriptors than one has them closed.
+    fn take(message: &libc::msghdr, length: usize) -> Received {
+        let mut received = Received { length, ..Received::default() };
+        // SAFETY: the kernel has filled in msg_control; descriptors in SCM_RIGHTS are ours now.
         unsafe {
-            let header = libc::CMSG_FIRSTHDR(&raw const *message);
-            if header.is_null() || (*header).cmsg_type != libc::SCM_RIGHTS {
-                return None;
+            let mut header = libc::CMSG_FIRSTHDR(&raw const *message);
+            while !header.is_null() {
+                let data = libc::CMSG_DATA(header);
+                match ((*header).cmsg_level, (*header).cmsg_type) {
+                    (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) => {
+                        received.sender = Some(data.cast::<libc::ucred>().read_unaligned().pid);
+                    }
+                    (libc::SOL_SOCKET, libc::SCM_RIGHTS) => {
+                        let bytes = (*header).cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+                        for place in 0..bytes / size_of::<RawFd>() {
+                            let fd = data.cast::<RawFd>().add(place).read_unaligned();
+                            received.fd.get_or_insert(OwnedFd::from_raw_fd(fd));
+                        }
+                    }
+                    _ => {}
+                }
+                header = libc::CMSG_NXTHDR(&raw const *message, header);
             }
-            Some(OwnedFd::from_raw_fd(libc::CMSG_DATA(header).cast::<RawFd>().read_unaligned()))
         }
+        received
     }
 }
 
