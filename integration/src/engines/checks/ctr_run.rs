@@ -182,8 +182,7 @@ fn read_only(ctx: &Ctx) -> Res {
 }
 
 fn terminal(ctx: &Ctx) -> Res {
-    let line = "tty; : >/dev/tty && echo ready; read a; echo \"<$a>\"; stty size; exit 5";
-    let call = Ctr::of(ctx).run_call(&["--tty"], &["sh", "-c", line]);
+    let call = Ctr::of(ctx).run_call(&["--tty"], super::TALK);
     let mut terminal = Terminal::open(31, 97)?;
     let running = call.on_terminal(terminal.slave()?)?.spawn()?;
     terminal.let_go();

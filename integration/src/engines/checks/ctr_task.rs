@@ -91,15 +91,13 @@ fn talks(call: Call) -> Res {
     holds!(begin.contains("/dev/pts/"), "no tty in {begin:?}");
     terminal.types("typed\n")?;
     terminal.until("<typed>")?;
-    // The size comes after the start, and may do so while the program already runs.
     terminal.until("31 97")?;
     running.wait()?.is(5).map(drop)
 }
 
 fn exec_terminal(ctx: &Ctx) -> Res {
     let task = Ctr::of(ctx).sleeper(&[])?;
-    let line = "tty; : >/dev/tty && echo ready; read a; echo \"<$a>\"; stty size; exit 5";
-    talks(task.exec_call(&["--tty"], &["sh", "-c", line]))
+    talks(task.exec_call(&["--tty"], super::TALK))
 }
 
 fn exec_detached(ctx: &Ctx) -> Res {

@@ -50,6 +50,14 @@ fn forbid_swap(pid: i32) -> Res {
     if file.exists() { fs::write(file, "0").doing("forbid it to swap") } else { Ok(()) }
 }
 
+/// On a terminal. `ctr` gives it its size when the program runs already.
+const TALK: &[&str] = &[
+    "sh",
+    "-c",
+    "tty; : >/dev/tty && echo ready; read a; echo \"<$a>\"; \
+     until [ \"$(stty size 2>/dev/null)\" = '31 97' ]; do sleep 0.02; done; stty size; exit 5",
+];
+
 /// `ctr` gives up a stream that it has not opened when a quick process ends: one call of these must have
 /// both, and all of them the exit status.
 fn has_both(code: i32, call: impl Fn() -> Res<Out>) -> Res {
