@@ -235,7 +235,7 @@ thaw() {
 make_user() {
     user=straw
     echo "$user:x:1000:1000::/home/$user:/bin/sh" >>etc/passwd
-    echo "$user:x:1000:" >>etc/group
+    printf '%s:x:1000:\nbees:x:1500:%s\n' "$user" "$user" >>etc/group
     for each in subuid subgid; do echo "$user:100000:65536" >>"etc/$each"; done
     for each in home/$user run/user/1000; do
         mkdir -p "$each"

@@ -9,7 +9,7 @@
 
 use crate::cgroup::SYSTEMD_ANNOTATIONS;
 use crate::config::{NEWEST_VERSION, OLDEST_VERSION, capabilities, hooks, namespaces};
-use crate::plan::{memory_policy_flags, memory_policy_modes, mount_option_names};
+use crate::plan::{KEEP_GROUPS, memory_policy_flags, memory_policy_modes, mount_option_names};
 use oci_spec::runtime::{
     Apparmor, Cgroup, Features, IDMap, IntelRdt, LinuxFeature, LinuxNamespaceType, MemoryPolicy,
     MountExtensions, NetDevices, Seccomp, Selinux,
@@ -28,7 +28,10 @@ pub fn features() -> Features {
         .set_mount_options(Some(mount_option_names()))
         .set_linux(Some(linux()))
         .set_annotations(Some(annotations()))
-        .set_potentially_unsafe_config_annotations(Some(vec![SYSTEMD_ANNOTATIONS.to_owned()]));
+        .set_potentially_unsafe_config_annotations(Some(vec![
+            SYSTEMD_ANNOTATIONS.to_owned(),
+            KEEP_GROUPS.to_owned(),
+        ]));
     features
 }
 

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::shell;
 use crate::call::inherit;
+use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, either, root};
 use crate::harness::needs::Need;
@@ -27,6 +28,8 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(home_of_user_from_passwd),
         root!(home_of_user_without_passwd_entry),
         either!(home_of_the_config_is_kept),
+        root!(groups_of_the_caller_are_kept_for_an_annotation)
+            .only_crun("runc does not know the annotation"),
         either!(empty_home_is_none).only_runc("crun leaves it empty"),
         either!(capabilities_of_all_five_sets),
         either!(capabilities_none),
@@ -149,6 +152,22 @@ fn home_of_the_config_is_kept(ctx: &Ctx) -> Res {
     let mut container = ctx.container()?;
     container.env("HOME=/else").sh("echo $HOME");
     container.run()?.is(0)?.prints("/else")?;
+    Ok(())
+}
+
+/// `podman run --group-add keep-groups`; otherwise they go.
+fn groups_of_the_caller_are_kept_for_an_annotation(ctx: &Ctx) -> Res {
+    let groups = |container: &Container<'_>| {
+        let call = container.run_call(&[])?.through(&["/usr/bin/setpriv", "--groups=77,88"]);
+        Ok::<String, String>(call.ok()?.text().trim().to_string())
+    };
+    let mut container = ctx.container()?;
+    container.user(1000, 1000).sh("sed -n 's/^Groups:[^0-9]*//p' /proc/self/status");
+    same!(groups(&container)?, "");
+    let mut container = ctx.container()?;
+    container.user(1000, 1000).sh("sed -n 's/^Groups:[^0-9]*//p' /proc/self/status");
+    container.set("/annotations", json!({ "run.oci.keep_original_groups": "1" }));
+    same!(groups(&container)?, "77 88");
     Ok(())
 }
 

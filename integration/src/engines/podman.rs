@@ -65,6 +65,7 @@ const NOT_ROOT: &[(&str, &str)] = &[
     ("userns.keep_id", "only an ordinary user may ask for it"),
     ("userns.keep_id_as_another", "only an ordinary user may ask for it"),
     ("userns.nomap", "only an ordinary user may ask for it"),
+    ("userns.groups_are_kept", "root's are given"),
 ];
 
 const NOT_ROOTLESS: &[(&str, &str)] = &[

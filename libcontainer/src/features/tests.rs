@@ -205,7 +205,8 @@ fn labels_are_steps_of_the_plan() {
     }
 }
 
-/// One key that begins with what is listed changes what systemd is asked for; one that does not, nothing.
+/// One key that begins with what is listed changes what systemd is asked for, or the steps; one that does
+/// not, nothing.
 #[test]
 fn annotations_that_are_listed_are_acted_upon() {
     let asked = |key: &str| {
@@ -214,8 +215,14 @@ fn annotations_that_are_listed_are_acted_upon() {
         CgroupPlan::for_create("c1", &bundle, &options, &Host::for_tests()).unwrap().to_string()
     };
     let nothing = asked("org.example.key");
-    for prefix in listed("/potentiallyUnsafeConfigAnnotations") {
-        assert!(prefix.ends_with('.'), "{prefix}");
+    let steps = |key: &str| plan("/annotations", json!({key: "1"})).1;
+    let (prefixes, keys): (Vec<_>, Vec<_>) = listed("/potentiallyUnsafeConfigAnnotations")
+        .into_iter()
+        .partition(|listed| listed.ends_with('.'));
+    for key in keys {
+        assert_ne!(steps(&key), steps("org.example.key"), "{key}");
+    }
+    for prefix in prefixes {
         assert_ne!(asked(&format!("{prefix}TimeoutStopUSec")), nothing, "{prefix}");
     }
 }

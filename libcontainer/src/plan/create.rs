@@ -171,6 +171,7 @@ impl<'a> Planner<'a> {
                 linux: Some(&self.linux),
                 preserve_fds: self.options.preserve_fds,
                 terminal: self.process.terminal().unwrap_or(false),
+                keep_groups: credentials::keeps_groups(self.spec),
                 home,
                 at_root: true,
                 seen: !self.namespaces.is_new(namespaces::PID),
@@ -447,6 +448,8 @@ pub(super) struct Entry<'a> {
     pub(super) linux: Option<&'a Linux>,
     pub(super) preserve_fds: u32,
     pub(super) terminal: bool,
+    /// The caller's supplementary groups stay.
+    pub(super) keep_groups: bool,
     /// HOME is to be looked up.
     pub(super) home: bool,
     /// The working directory is the root directory already.
@@ -488,6 +491,7 @@ pub(super) fn process_steps(plan: &mut Plan, process: &Process, entry: &Entry) -
         &entry.before,
         entry.host,
         plan.filter.is_some() && !no_new_privileges,
+        entry.keep_groups,
         &mut plan.warnings,
     );
     plan.steps.extend(steps);

@@ -5,7 +5,9 @@ use super::host::Host;
 use super::op::{Op, Step};
 use crate::config::capabilities;
 use crate::sys::identity::{self, CapabilitySets};
-use oci_spec::runtime::{Capabilities, LinuxCapabilities, PosixRlimit, PosixRlimitType, User};
+use oci_spec::runtime::{
+    Capabilities, LinuxCapabilities, PosixRlimit, PosixRlimitType, Spec, User,
+};
 use std::ffi::c_uint;
 
 /// Bits of the kernel's widest capability set; the child stops at the first that its kernel does not know.
@@ -27,6 +29,16 @@ pub(super) struct Credentials {
     pub(super) carries: Option<CarriesAdmin>,
 }
 
+/// As an annotation that changes what a container is.
+pub(crate) const KEEP_GROUPS: &str = "run.oci.keep_original_groups";
+
+/// Podman's `--group-add keep-groups`: an ordinary user's groups have no numbers in his user namespace, and
+/// so they can be kept but not given. The name is crun's.
+pub(super) fn keeps_groups(spec: &Spec) -> bool {
+    let annotations = spec.annotations().as_ref();
+    annotations.is_some_and(|all| all.contains_key(KEEP_GROUPS))
+}
+
 /// Plans the credentials. A process that `needs_admin`, to load its filter, may have to carry
 /// CAP_SYS_ADMIN there.
 pub(super) fn plan(
@@ -35,6 +47,7 @@ pub(super) fn plan(
     before: &Before,
     host: &Host,
     needs_admin: bool,
+    keep_groups: bool,
     warnings: &mut Vec<String>,
 ) -> Credentials {
     let mut sets = Sets::new(capabilities, before, host, warnings);
@@ -54,9 +67,11 @@ pub(super) fn plan(
         steps.push(step(Op::Capabilities(set), filter::FIELD));
     }
     let ambient = (0..WIDEST).filter(|bit| sets.ambient & (1 << bit) != 0).collect();
+    steps.push(step(Op::BoundingSet { drop }, "process.capabilities.bounding"));
+    if !keep_groups {
+        steps.push(step(Op::Groups(groups), "process.user.additionalGids"));
+    }
     steps.extend([
-        step(Op::BoundingSet { drop }, "process.capabilities.bounding"),
-        step(Op::Groups(groups), "process.user.additionalGids"),
         step(Op::Ids { uid: user.uid(), gid: user.gid(), keep_capabilities }, "process.user"),
         step(Op::Capabilities(sets.set), "process.capabilities"),
     ]);
@@ -192,7 +207,8 @@ mod tests {
         let host = Host { capabilities: held, ..Host::for_tests() };
         let before = Before { uid: 0, user_namespace: false };
         let user = User::default();
-        let planned = super::plan(&user, Some(&capabilities), &before, &host, false, &mut warnings);
+        let planned =
+            super::plan(&user, Some(&capabilities), &before, &host, false, false, &mut warnings);
         assert_eq!(planned.carries, None);
         (planned.steps, warnings)
     }

@@ -2,7 +2,7 @@
 
 use super::attributes::Processors;
 use super::create::{Entry, Last, close, console_size, keyring_name, oom_score, process_steps};
-use super::credentials::Before;
+use super::credentials::{self, Before};
 use super::exec_process::ProcessPlan;
 use super::filter;
 use super::host::Host;
@@ -121,6 +121,7 @@ pub(crate) fn for_exec(
         linux: target.spec.linux().as_ref(),
         preserve_fds: options.preserve_fds,
         terminal,
+        keep_groups: credentials::keeps_groups(target.spec),
         home,
         at_root: false,
         seen: true,
@@ -222,6 +223,7 @@ pub(crate) fn for_hook(target: &ExecTarget, wanted: &HookPlan, host: &Host) -> R
                 linux: target.spec.linux().as_ref(),
                 preserve_fds: 0,
                 terminal: false,
+                keep_groups: credentials::keeps_groups(target.spec),
                 home: false,
                 at_root: false,
                 seen: true,

@@ -16,6 +16,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(of_another_container),
         root!(uidmap),
         root!(volume_with_mapped_ids),
+        root!(groups_are_kept).only_crun("runc does not know how"),
     ],
 };
 
@@ -92,5 +93,14 @@ fn volume_with_mapped_ids(ctx: &Ctx) -> Res {
     let volume = format!("{}:/data:idmap", crate::text::shown(&dir));
     let flags = ["--userns", "auto:size=2000", "--volume", &volume];
     same!(Cli::of(ctx).shell(&flags, "stat -c %u /data/file")?, "0");
+    Ok(())
+}
+
+/// Those of the user that calls, which have no number in the namespace.
+fn groups_are_kept(ctx: &Ctx) -> Res {
+    let cli = Cli::of(ctx);
+    let line = "sed -n 's/^Groups:[^0-9]*//p' /proc/self/status | sed 's/ *$//'";
+    same!(cli.shell(&["--group-add", "keep-groups"], line)?, "0 65534");
+    same!(cli.shell(&[], line)?, "");
     Ok(())
 }
