@@ -1,5 +1,7 @@
 //! Podman's user namespaces: `--userns`, `--uidmap`.
 
+use std::fs::File;
+
 use crate::ctx::Ctx;
 use crate::engines::cli::Cli;
 use crate::harness::case::{Feature, root};
@@ -20,16 +22,27 @@ pub(crate) const FEATURE: Feature = Feature {
     ],
 };
 
+/// One at a time: `auto` finds no ids while a container has all of them, and now and then Podman waits for
+/// itself then.
+fn alone(ctx: &Ctx) -> Res<File> {
+    let path = ctx.dir.with_file_name("engine").join("userns.lock");
+    let file = File::create(path).doing("make a lock")?;
+    file.lock().doing("lock")?;
+    Ok(file)
+}
+
 /// What the ids of the process are, and which the namespace has, without the spaces of a table.
 const LOOK: &str = "id -u; id -g; tr -s ' ' </proc/self/uid_map; echo $HOME";
 
 fn keep_id(ctx: &Ctx) -> Res {
+    let _alone = alone(ctx)?;
     let out = Cli::of(ctx).shell(&["--userns", "keep-id"], LOOK)?;
     same!(out, "1000\n1000\n 0 1 1000\n 1000 0 1\n 1001 1001 64536\n/home/alice");
     Ok(())
 }
 
 fn keep_id_as_another(ctx: &Ctx) -> Res {
+    let _alone = alone(ctx)?;
     let out = Cli::of(ctx).shell(&["--userns", "keep-id:uid=7,gid=8"], LOOK)?;
     same!(out, "7\n8\n 0 1 7\n 7 0 1\n 8 8 65529\n/");
     Ok(())
@@ -37,12 +50,14 @@ fn keep_id_as_another(ctx: &Ctx) -> Res {
 
 /// The user's own id is not in it.
 fn nomap(ctx: &Ctx) -> Res {
+    let _alone = alone(ctx)?;
     same!(Cli::of(ctx).shell(&["--userns", "nomap"], LOOK)?, "0\n0\n 0 1 65536\n/root");
     Ok(())
 }
 
 /// Each container gets ids that no other has.
 fn auto(ctx: &Ctx) -> Res {
+    let _alone = alone(ctx)?;
     let cli = Cli::of(ctx);
     let first = cli.sleeper(&["--userns", "auto:size=2000"])?;
     let second = cli.sleeper(&["--userns", "auto:size=2000"])?;
@@ -58,6 +73,7 @@ fn auto(ctx: &Ctx) -> Res {
 }
 
 fn host(ctx: &Ctx) -> Res {
+    let _alone = alone(ctx)?;
     let cli = Cli::of(ctx);
     let own = cli.shell(&[], "cat /proc/self/uid_map")?;
     same!(cli.shell(&["--userns", "host"], "cat /proc/self/uid_map")?, own);
@@ -65,6 +81,7 @@ fn host(ctx: &Ctx) -> Res {
 }
 
 fn of_another_container(ctx: &Ctx) -> Res {
+    let _alone = alone(ctx)?;
     let cli = Cli::of(ctx);
     let first = cli.sleeper(&["--userns", "auto:size=2000"])?;
     let line = ["readlink", "/proc/self/ns/user"];
@@ -75,6 +92,7 @@ fn of_another_container(ctx: &Ctx) -> Res {
 
 /// Root gives ids of the host; an ordinary user those of his own namespace.
 fn uidmap(ctx: &Ctx) -> Res {
+    let _alone = alone(ctx)?;
     let cli = Cli::of(ctx);
     let flags = ["--uidmap", "0:0:1", "--uidmap", "1:2000:3000", "--gidmap", "0:0:5000"];
     same!(cli.shell(&flags, "tr -s ' ' </proc/self/uid_map")?, " 0 0 1\n 1 2000 3000");
@@ -88,6 +106,7 @@ fn uidmap(ctx: &Ctx) -> Res {
 
 /// `:idmap` shows the ids of the host's files as the container's.
 fn volume_with_mapped_ids(ctx: &Ctx) -> Res {
+    let _alone = alone(ctx)?;
     let dir = ctx.make_dir("source")?;
     std::fs::write(dir.join("file"), "x").doing("write")?;
     let volume = format!("{}:/data:idmap", crate::text::shown(&dir));
