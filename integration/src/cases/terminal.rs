@@ -279,7 +279,7 @@ fn running(ctx: &Ctx) -> Res<Container<'_>> {
     Ok(container)
 }
 
-fn exec_on(
+pub(super) fn exec_on(
     container: &Container<'_>,
     terminal: &mut Terminal,
     line: &str,

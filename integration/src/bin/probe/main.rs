@@ -5,6 +5,7 @@
 #![deny(unsafe_code)]
 
 mod calls;
+mod forge;
 mod hostile;
 mod seize;
 mod sys;
@@ -39,6 +40,7 @@ const USAGE: &str = "usage: skep-probe MODE [ARG]
   exchange A B    print 'ready' and exchange the two paths, and those of further pairs, all the time
   open-programs   open what processes execute that is not of /bin, and write to it once nobody executes it
   loot            print of itself, 'ready', and of each new process: programs, descriptors, credentials
+  forge PID       take the socket of each new process, and name process PID on it as made
   device MAJ MIN  make a block device /disk, open it, print what came of both
   writable DIR    print what can be written to in or below it, then 'looked'
 
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         "exchange" => hostile::exchange(&args[1..]),
         "open-programs" => hostile::open_programs(),
         "loot" => hostile::loot(),
+        "forge" => forge::messages(number()),
         "device" => hostile::open_device(&args[1..]),
         "writable" => hostile::print_writable(std::path::Path::new(&args[1])),
         "syscall" => calls::make(&args[1..]),

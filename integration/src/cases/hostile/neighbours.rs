@@ -1,14 +1,16 @@
-//! A process that shares a container's pid namespace, and has rights that the container itself has not: what it
-//! sees of the runtime while somebody else enters that container.
+//! A process that shares a container's pid namespace: what it sees of the runtime while somebody enters that
+//! container, and what it can have it do.
 
 use serde_json::json;
 
+use super::super::terminal::exec_on;
 use super::NAME;
 use crate::container::Container;
 use crate::ctx::Ctx;
 use crate::harness::case::{Feature, root};
 use crate::harness::needs::Need;
-use crate::result::{Res, holds};
+use crate::pty::Terminal;
+use crate::result::{Doing, Res, holds};
 
 pub(crate) const FEATURE: Feature = Feature {
     name: NAME,
@@ -21,8 +23,15 @@ pub(crate) const FEATURE: Feature = Feature {
             .takes(120)
             .needs(&[Need::Quick, Need::Ptrace])
             .ours("the peers' own program waits there for start"),
+        root!(socket_of_who_enters_is_not_had).takes(120).needs(&[Need::Quick]).ours(NO_SOCKET),
+        root!(socket_of_who_enters_names_no_other_process)
+            .takes(120)
+            .needs(&[Need::Quick, Need::Ptrace])
+            .ours(NO_SOCKET),
     ],
 };
+
+const NO_SOCKET: &str = "the peers speak otherwise with who enters";
 
 /// Executes no program of its own, and keeps those of others open that are not the image's.
 const WATCHES: &[&str] = &["/bin/probe", "open-programs"];
@@ -81,4 +90,39 @@ fn cve_2019_5736_neighbour_sees_no_host_binary_in_start(ctx: &Ctx) -> Res {
         other.start()?;
     }
     has_seen_the_trampoline_alone(&watcher)
+}
+
+/// Enters a container, whose process speaks for who enters, so often, with a terminal; the process that it names is
+/// this test's. What it has said of each newcomer.
+fn spoken_for(ctx: &Ctx, capabilities: &[&str]) -> Res<Vec<String>> {
+    let mut bystander = std::process::Command::new("sleep").arg("1000").spawn().doing("sleep")?;
+    let mut container = ctx.container_of(&["/bin/probe", "forge", &bystander.id().to_string()])?;
+    for set in ["bounding", "effective", "permitted"] {
+        container.set(&format!("/process/capabilities/{set}"), capabilities);
+    }
+    container.run_until("ready")?;
+    for _ in 0..10 {
+        let mut terminal = Terminal::open(24, 80)?;
+        // It may fail.
+        exec_on(&container, &mut terminal, "true")?.wait()?;
+    }
+    let ended = bystander.try_wait().doing("wait")?;
+    bystander.kill().and_then(|()| bystander.wait()).doing("end the bystander")?;
+    holds!(ended.is_none(), "the bystander was ended: {ended:?}");
+    Ok(container.output().lines().map(str::to_owned).collect())
+}
+
+fn socket_of_who_enters_is_not_had(ctx: &Ctx) -> Res {
+    let said = spoken_for(ctx, &["CAP_KILL"])?;
+    holds!(said.iter().any(|line| line.starts_with("refused")), "it has tried nobody: {said:?}");
+    let had = said.iter().find(|line| line.starts_with("sent"));
+    holds!(had.is_none(), "it had a socket: {had:?}");
+    Ok(())
+}
+
+/// CAP_SYS_PTRACE in the host's user namespace can have it.
+fn socket_of_who_enters_names_no_other_process(ctx: &Ctx) -> Res {
+    let said = spoken_for(ctx, &["CAP_KILL", "CAP_SYS_PTRACE"])?;
+    holds!(said.iter().any(|line| line.starts_with("sent")), "it had no socket: {said:?}");
+    Ok(())
 }

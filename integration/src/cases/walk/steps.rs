@@ -13,6 +13,7 @@ use crate::call::Call;
 use crate::ctx::Ctx;
 use crate::harness::procs;
 use crate::result::{Doing, Res, holds};
+use crate::text;
 
 /// A process at one of its stops.
 struct Stop {
@@ -107,6 +108,7 @@ fn has_shed(stop: &Stop, most: usize) -> Res {
 pub(super) fn steps_of_exec(ctx: &Ctx) -> Res {
     const FIRST: u32 = 100_000;
     let mut container = sleeper(ctx)?;
+    container.remove("/linux/seccomp");
     container.map_ids(FIRST, 65536);
     std::os::unix::fs::chown(container.rootfs(), Some(FIRST), Some(FIRST)).doing("chown")?;
     container.run_detached()?;
@@ -130,6 +132,12 @@ pub(super) fn steps_of_exec(ctx: &Ctx) -> Res {
         let (at, program) = (stop.before, &stop.program);
         holds!(stop.owner == 0, "open to the container at stop {at}");
         holds!(program == TRAMPOLINE, "it is {program} at stop {at}");
+        let sessions = text::field(&stop.status, "NSsid").doing("its session")?;
+        let own = nix::unistd::getsid(None).doing("our session")?.to_string();
+        holds!(
+            sessions.split_whitespace().next() != Some(&own),
+            "it has the caller's session at stop {at}"
+        );
         has_shed(stop, 4)?;
         let other = stop.descriptors.range(3..).find(|(_, target)| !target.starts_with("socket:"));
         holds!(other.is_none(), "at stop {at} it has {other:?}");
