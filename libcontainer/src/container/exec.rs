@@ -145,8 +145,10 @@ fn ends(init: &OwnedFd, error: &Error) -> bool {
     use ErrorKind::{NotRunning, Setup, System};
     let taken_along = match (error.kind(), error.errno()) {
         (NotRunning, _) => return true,
-        // The last are its files in procfs.
-        (Setup | System, None | Some(libc::ESRCH)) | (System, Some(libc::ENOENT)) => true,
+        // A pid namespace that ends has no room for more: pid_namespaces(7), ENOMEM. ENOENT is of the process's
+        // files in procfs.
+        (Setup | System, None | Some(libc::ESRCH | libc::ENOMEM))
+        | (System, Some(libc::ENOENT)) => true,
         (Setup | System, _) => false,
         _ => return false,
     };
