@@ -26,8 +26,8 @@ pub(crate) struct Ctx {
     /// Which the runtime is plugged into, where it is not called directly.
     pub(crate) engine: Option<&'static Engine>,
     template: PathBuf,
-    /// Whose names it gives.
-    pid: u32,
+    /// Start of the names it gives.
+    prefix: String,
     serial: Cell<u32>,
     systemd: Cell<bool>,
     ids: RefCell<Vec<(PathBuf, String)>>,
@@ -42,7 +42,7 @@ impl Ctx {
             dir: dir.to_path_buf(),
             engine,
             template,
-            pid: std::process::id(),
+            prefix: id_prefix(std::process::id()),
             serial: Cell::new(0),
             systemd: Cell::new(false),
             ids: RefCell::new(Vec::new()),
@@ -53,9 +53,9 @@ impl Ctx {
         Ok(ctx)
     }
 
-    /// The same for what another process has made there.
-    pub(crate) fn of(mut self, pid: u32) -> Ctx {
-        self.pid = pid;
+    /// The same for what another process has made there, whose names start so.
+    pub(crate) fn of(mut self, prefix: &str) -> Ctx {
+        self.prefix = prefix.to_string();
         self
     }
 
@@ -83,7 +83,7 @@ impl Ctx {
     }
 
     pub(crate) fn id_prefix(&self) -> String {
-        id_prefix(self.pid)
+        self.prefix.clone()
     }
 
     /// A container id that no other case has, deleted at the end.
@@ -184,9 +184,11 @@ impl Ctx {
     }
 }
 
-/// Start of the ids of the containers of a case, by the pid of its process.
+/// Start of the ids of the containers of a case, by its process. A pid alone comes again, and what a run
+/// that was killed has left would be taken for this case's.
 pub(crate) fn id_prefix(pid: u32) -> String {
-    format!("skepit{pid}x")
+    let begin = procs::begin(pid as i32).unwrap_or_default();
+    format!("skepit{pid}b{begin}x")
 }
 
 /// What no container of any case of this run is called: for the last clearing up.

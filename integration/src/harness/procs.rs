@@ -17,6 +17,7 @@ pub(crate) struct Process {
     pub(crate) name: String,
     parent: i32,
     zombie: bool,
+    begin: u64,
 }
 
 fn read(pid: i32) -> Option<Process> {
@@ -27,7 +28,14 @@ fn read(pid: i32) -> Option<Process> {
     let mut fields = tail.split_whitespace();
     let zombie = matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
-    Some(Process { pid, name, parent, zombie })
+    // proc_pid_stat(5), field 22.
+    let begin = fields.nth(17)?.parse().ok()?;
+    Some(Process { pid, name, parent, zombie, begin })
+}
+
+/// When it began, in clock ticks since the machine did: with the pid, what no other process has.
+pub(crate) fn begin(pid: i32) -> Option<u64> {
+    Some(read(pid)?.begin)
 }
 
 /// All living descendants of `root`, which is not one of them.

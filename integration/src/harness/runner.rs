@@ -221,22 +221,24 @@ fn run_one(options: &Options, case: &Named, work: &Path) -> Verdict {
         Err(reason) => Verdict::Failed(reason),
         Ok(child) => {
             let pid = child.id();
+            let prefix = ctx::id_prefix(pid);
             let least = options.engine.map_or(Duration::ZERO, |_| engines::TIME_LIMIT);
             let least = least.max(Duration::from_secs(case.case.takes));
             let limit = options.time_limit.max(least);
             let verdict = watch(child, limit, &dir);
-            clear_engine(options, &verdict, pid, &dir);
-            leaks::remove(&dir, &ctx::id_prefix(pid));
+            procs::waited_for(pid as i32);
+            clear_engine(options, &verdict, &prefix, &dir);
+            leaks::remove(&dir, &prefix);
             verdict
         }
     }
 }
 
 /// A check that was killed has not removed what it made, and that would be in the way of the others.
-fn clear_engine(options: &Options, verdict: &Verdict, pid: u32, dir: &Path) {
+fn clear_engine(options: &Options, verdict: &Verdict, prefix: &str, dir: &Path) {
     if let (Some(_), Verdict::Failed(_)) = (options.engine, verdict) {
         let ctx = ctx::Ctx::new(&options.runtime, dir, options.engine);
-        let _leaks_tell = ctx.and_then(|ctx| engines::clear(&ctx.of(pid)));
+        let _leaks_tell = ctx.and_then(|ctx| engines::clear(&ctx.of(prefix)));
     }
 }
 
@@ -253,7 +255,8 @@ fn start(options: &Options, case: &Named, dir: &Path) -> Res<Child> {
         command.arg("--peer");
     }
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
-    command.spawn().doing("start the case")
+    // What has the runner for its parent is collected while a check's remains are cleared away.
+    procs::start(&mut command).doing("start the case")
 }
 
 fn watch(mut child: Child, limit: Duration, dir: &Path) -> Verdict {
