@@ -12,6 +12,9 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::ptrace::{self, Options};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 
 use crate::ctx::Ctx;
 use crate::harness::procs;
@@ -26,6 +29,12 @@ const ENGINES_LIMIT: Duration = Duration::from_secs(90);
 
 /// A warning of runc's beside nearly every error.
 const PEER_NOISE: &str = "unable to get oom kill count";
+
+/// For who traces what the program makes as well, and is told when one of these executes something.
+pub(crate) const WITH_CHILDREN: Options = Options::PTRACE_O_TRACEFORK
+    .union(Options::PTRACE_O_TRACEVFORK)
+    .union(Options::PTRACE_O_TRACECLONE)
+    .union(Options::PTRACE_O_TRACEEXEC);
 
 pub(crate) struct Call {
     command: Command,
@@ -129,12 +138,6 @@ impl Call {
         Call { command, ..self }
     }
 
-    /// The caller traces it, and has to let it begin.
-    pub(crate) fn traced(mut self) -> Call {
-        crate::sys::be_traced(&mut self.command);
-        self
-    }
-
     /// All three standard streams on one terminal, as its controlling terminal.
     pub(crate) fn on_terminal(self, terminal: &OwnedFd) -> Res<Call> {
         let copy = || terminal.try_clone().doing("copy the terminal");
@@ -155,6 +158,19 @@ impl Call {
         self.command.stdin(self.stdin).stdout(stdout).stderr(stderr);
         let child = procs::start(&mut self.command).doing(&what)?;
         Ok(Running { child, what, stem: self.stem, limit: self.limit })
+    }
+
+    /// The caller traces it, and has to let it begin; it is killed when the caller ends.
+    pub(crate) fn spawn_traced(mut self, options: Options) -> Res<Running> {
+        crate::sys::be_traced(&mut self.command);
+        let running = self.spawn()?;
+        let pid = Pid::from_raw(running.pid());
+        let status = waitpid(pid, Some(WaitPidFlag::__WALL)).doing("wait for it to begin")?;
+        if !matches!(status, WaitStatus::Stopped(..)) {
+            return Err(format!("it did not begin: {status:?}"));
+        }
+        ptrace::setoptions(pid, options | Options::PTRACE_O_EXITKILL).doing("trace it")?;
+        Ok(running)
     }
 
     /// Runs it to its end.

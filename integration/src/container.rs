@@ -204,6 +204,10 @@ impl<'a> Container<'a> {
         self.ctx.runtime().args(["kill", &self.id, signal]).ok()
     }
 
+    pub(crate) fn kill_all(&self, signal: &str) -> Res<Out> {
+        self.ctx.runtime().args(["kill", "--all", &self.id, signal]).ok()
+    }
+
     pub(crate) fn delete(&self) -> Res<Out> {
         self.command("delete", &[]).ok()
     }

@@ -81,7 +81,7 @@ impl Sweep {
     fn killed_at(&self, ctx: &Ctx, number: usize) -> Res<usize> {
         let mut container = ctx.sleeper()?;
         (self.prepare)(&mut container)?;
-        let mut running = (self.call)(&container)?.traced().spawn()?;
+        let mut running = (self.call)(&container)?.spawn_traced(Options::PTRACE_O_TRACESYSGOOD)?;
         let pid = Pid::from_raw(running.pid());
         let made = step_through(pid, number)?;
         if made == number {
@@ -103,23 +103,20 @@ fn step(all: usize) -> usize {
 /// Lets the program go on to the entry of its system call of this number, or to its end; gives how many calls
 /// it has made.
 fn step_through(pid: Pid, number: usize) -> Res<usize> {
-    let mut status = waitpid(pid, Some(WaitPidFlag::__WALL)).doing("wait for the runtime")?;
-    holds!(matches!(status, WaitStatus::Stopped(..)), "it did not begin: {status:?}");
-    let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_EXITKILL;
-    ptrace::setoptions(pid, options).doing("trace the runtime")?;
     // Each call has a stop before it and one behind it.
     let (mut stops, wanted) = (0, number.saturating_mul(2).saturating_add(1));
+    let mut signal = None;
     while stops < wanted {
-        let signal = match status {
-            WaitStatus::Stopped(_, signal) if stops > 0 => Some(signal),
+        ptrace::syscall(pid, signal).doing("let the runtime go on")?;
+        let status = waitpid(pid, Some(WaitPidFlag::__WALL)).doing("wait for the runtime")?;
+        signal = match status {
+            WaitStatus::Stopped(_, signal) => Some(signal),
             WaitStatus::Exited(_, 0) => return Ok(stops / 2),
             WaitStatus::Exited(..) | WaitStatus::Signaled(..) => {
                 return Err(format!("it ended by itself: {status:?}"));
             }
             _ => None,
         };
-        ptrace::syscall(pid, signal).doing("let the runtime go on")?;
-        status = waitpid(pid, Some(WaitPidFlag::__WALL)).doing("wait for the runtime")?;
         stops += usize::from(matches!(status, WaitStatus::PtraceSyscall(_)));
     }
     Ok(number)

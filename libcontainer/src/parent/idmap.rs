@@ -9,7 +9,6 @@ use super::{Child, descriptors_between, id_maps};
 use crate::child;
 use crate::error::{Error, ErrorKind, Result, describe};
 use crate::plan::{Host, IdMapping, IdMaps, Ids, Input, Plan};
-use crate::procfs::Stat;
 use crate::sys::mount::{self, MountAttr};
 use crate::sys::{Errno, clone, socket};
 use std::fs::{self, File};
@@ -90,7 +89,7 @@ fn make(maps: &IdMaps, host: &Host) -> Result<OwnedFd> {
     let Some(cloned) = cloned.map_err(failed)? else {
         return Err(Error::new(ErrorKind::System, "clone3 returned twice"));
     };
-    let child = Child { pid: cloned.pid, pidfd: Some(cloned.pidfd), stat: Stat::default() };
+    let child = Child::new(cloned.pid, cloned.pidfd);
     drop(theirs);
     id_maps::write(child.pid, maps, host)?;
     let namespace = user_namespace(child.pid)?;

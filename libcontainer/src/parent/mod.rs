@@ -12,17 +12,18 @@ mod id_maps;
 mod idmap;
 mod inputs;
 mod net_devices;
+mod process;
 mod procfs;
 
 pub(crate) use explain::start_failed;
 pub(crate) use net_devices::Moved;
+pub(crate) use process::{Child, Process};
 
 use crate::cgroup::{Cgroup, Guarded};
 use crate::child::{self, Context, Kind, Message, State};
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::{Host, Plan};
 use crate::procfs::Stat;
-use crate::sys::process::Ended;
 use crate::sys::{self, clone, socket, trampoline, tty};
 use filter::Listening;
 use nix::errno::Errno;
@@ -84,13 +85,6 @@ impl Midwife<'_> {
     }
 }
 
-/// A process that is the container's, before it is known to be ready.
-#[derive(Clone, Copy)]
-pub(crate) struct Process<'a> {
-    pub(crate) pid: i32,
-    pub(crate) pidfd: BorrowedFd<'a>,
-}
-
 /// A child that has taken all its steps and waits for [`release`](Self::release).
 pub(crate) struct Ready {
     pub(crate) child: Child,
@@ -99,76 +93,6 @@ pub(crate) struct Ready {
     pub(crate) notes: Vec<String>,
     socket: OwnedFd,
     answered: bool,
-}
-
-/// A child, killed and reaped when it is dropped before it is [kept](Self::keep).
-pub(crate) struct Child {
-    pub(crate) pid: i32,
-    pidfd: Option<OwnedFd>,
-    /// Read once when it is there; of the joiner it is not asked.
-    pub(crate) stat: Stat,
-}
-
-impl Child {
-    /// The error of one that ended before it was ready.
-    fn died(&mut self) -> Error {
-        let how = match self.reap() {
-            Some(Ended::Killed(libc::SIGKILL)) => "was killed by signal 9 (if by the kernel: \
-                linux.resources.memory.limit is less than it takes)"
-                .to_owned(),
-            Some(Ended::Killed(signal)) => format!("was killed by signal {signal}"),
-            Some(Ended::Exited(code)) => format!("exited with {code}"),
-            None => "vanished".to_owned(),
-        };
-        Error::new(
-            ErrorKind::Setup,
-            format!("the container's process {how} while it was being set up"),
-        )
-    }
-
-    /// The files of a process that is just being killed are root's, and then gone.
-    fn died_or(&mut self, error: Error) -> Error {
-        const PATIENCE: u8 = 100;
-        let Some(pidfd) = &self.pidfd else { return error };
-        if !matches!(error.errno(), Some(libc::EACCES | libc::ENOENT | libc::ESRCH)) {
-            return error;
-        }
-        match poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], PATIENCE) {
-            Ok(1..) => self.died(),
-            _ => error,
-        }
-    }
-
-    pub(crate) fn process(&self) -> Result<Process<'_>> {
-        let pidfd = self
-            .pidfd
-            .as_ref()
-            .ok_or_else(|| Error::new(ErrorKind::System, "the process is gone"))?;
-        Ok(Process { pid: self.pid, pidfd: pidfd.as_fd() })
-    }
-
-    fn keep(mut self) -> Result<(i32, OwnedFd)> {
-        let pidfd = self.pidfd.take();
-        pidfd
-            .map(|pidfd| (self.pid, pidfd))
-            .ok_or_else(|| Error::new(ErrorKind::System, "the process is gone"))
-    }
-
-    /// Waits for a child that has ended, or is about to.
-    fn reap(&mut self) -> Option<Ended> {
-        let pidfd = self.pidfd.take()?;
-        sys::process::wait(pidfd.as_raw_fd(), true).ok().flatten()
-    }
-}
-
-impl Drop for Child {
-    fn drop(&mut self) {
-        if let Some(pidfd) = self.pidfd.take() {
-            // It may have ended by itself: then there is nothing to kill.
-            let _ = sys::process::pidfd_send_signal(pidfd.as_raw_fd(), libc::SIGKILL);
-            let _ = sys::process::wait(pidfd.as_raw_fd(), true);
-        }
-    }
 }
 
 /// Starts the child and answers it until it is ready.
@@ -274,7 +198,8 @@ fn fork(launch: &Launch, given: &Given) -> Result<Child> {
     }
     match cloned {
         Ok(Some(cloned)) => {
-            Ok(Child { pid: cloned.pid, pidfd: Some(cloned.pidfd), stat: Stat::default() })
+            let child = Child::new(cloned.pid, cloned.pidfd);
+            Ok(if plan.spawns() { child.leading() } else { child })
         }
         Ok(None) => Err(Error::new(ErrorKind::System, "clone3 returned twice")),
         Err(errno) => Err(explain::clone_failed(plan, launch.host, errno)),
@@ -445,18 +370,25 @@ impl Conversation<'_> {
 
     /// Waits for a message or the joiner's end. A joiner that was killed before it could speak of the
     /// child leaves a socket that the child holds open: only its end tells. One that is frozen with the
-    /// container that it enters would stay for ever when that is killed.
+    /// container that it enters would stay for ever when that is killed: before the child is made the
+    /// container's end tells, and then the child's, of which no descriptor can.
     fn await_joiner(&mut self) -> Result<()> {
+        const LOOK_EVERY: u8 = 100;
         let joiner = self.child.process()?.pidfd;
         let fds = [Some(self.socket.as_fd()), Some(joiner), self.launch.entered];
         let mut fds: Vec<PollFd> =
             fds.into_iter().flatten().map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         loop {
-            match poll(&mut fds, PollTimeout::NONE) {
+            match poll(&mut fds, LOOK_EVERY) {
+                Ok(0) => self.child.made_died().map_or(Ok(()), Err)?,
                 Err(Errno::EINTR) => {}
                 Err(errno) => return Err(Error::system("wait for the container's process", errno)),
                 Ok(_) if fds[0].any() == Some(true) => return Ok(()),
-                Ok(_) if fds[1].any() == Some(true) => return Err(self.child.died()),
+                // It may have spoken when the kernel had looked at the socket already.
+                Ok(_) if fds[1].any() == Some(true) => {
+                    let spoken = poll(&mut fds[..1], PollTimeout::ZERO).is_ok_and(|any| any > 0);
+                    return if spoken { Ok(()) } else { Err(self.child.died()) };
+                }
                 Ok(_) => return Err(left_alone()),
             }
         }
@@ -494,11 +426,7 @@ impl Conversation<'_> {
     fn forked(&mut self, pid: i32) -> Result<()> {
         let pidfd =
             sys::process::pidfd_open(pid).map_err(|errno| Error::system("pidfd_open", errno))?;
-        let mut joiner = std::mem::replace(
-            &mut self.child,
-            Child { pid, pidfd: Some(pidfd), stat: Stat::default() },
-        );
-        joiner.reap();
+        self.child.becomes(pid, pidfd);
         Ok(())
     }
 }

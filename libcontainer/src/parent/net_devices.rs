@@ -16,7 +16,7 @@ use super::{Child, Process};
 use crate::error::{Error, ErrorKind, Result};
 use crate::netlink::{Address, Link, Namespace, Refusal, Rtnetlink};
 use crate::plan::NetDevice;
-use crate::procfs::{self, Stat};
+use crate::procfs;
 use crate::sys::{self, Errno, clone, file, netlink, socket};
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -212,7 +212,7 @@ fn socket_in(process: Process) -> sys::Result<OwnedFd> {
     let (pidfd, to) = (process.pidfd.as_raw_fd(), theirs.as_raw_fd());
     let others = super::descriptors_between(0, [pidfd, to].into_iter());
     let Some(helper) = clone::clone3(0, None)? else { open_there(&others, pidfd, to) };
-    let helper = Child { pid: helper.pid, pidfd: Some(helper.pidfd), stat: Stat::default() };
+    let helper = Child::new(helper.pid, helper.pidfd);
     drop(theirs);
     let mut errno = [0; 4];
     let received = socket::receive(ours.as_raw_fd(), &mut errno);

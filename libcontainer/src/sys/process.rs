@@ -89,21 +89,49 @@ pub(crate) enum Ended {
 }
 
 /// Waits for the child that `pidfd` is, and reaps it. `block` of false: `None` when it still runs.
-///
-/// <https://man7.org/linux/man-pages/man2/waitid.2.html>
 pub(crate) fn wait(pidfd: RawFd, block: bool) -> Result<Option<Ended>> {
+    let ended = waitid(libc::P_PIDFD, pidfd as u32, if block { 0 } else { libc::WNOHANG })?;
+    Ok(ended.map(|(_, ended)| ended))
+}
+
+/// Waits for its end, and leaves it to be reaped: until then its number is nobody else's.
+pub(crate) fn await_end(pidfd: RawFd) -> Result<()> {
+    waitid(libc::P_PIDFD, pidfd as u32, libc::WNOWAIT).map(drop)
+}
+
+/// How a child in this process group has ended that is still to be reaped, if its leader runs.
+pub(crate) fn ended_in_group(group: i32) -> Option<Ended> {
+    let ended = waitid(libc::P_PGID, group as u32, libc::WNOHANG | libc::WNOWAIT).ok().flatten();
+    ended.filter(|(pid, _)| *pid != group).map(|(_, ended)| ended)
+}
+
+/// Waits for all children in this process group, and reaps them.
+pub(crate) fn wait_for_group(group: i32) {
+    while waitid(libc::P_PGID, group as u32, 0).is_ok() {}
+}
+
+/// Kills a process group; it is no error if there is none.
+///
+/// <https://man7.org/linux/man-pages/man2/kill.2.html>
+pub(crate) fn kill_group(group: i32) {
+    // SAFETY: takes no pointer.
+    let _ = unsafe { libc::kill(-group, libc::SIGKILL) };
+}
+
+/// <https://man7.org/linux/man-pages/man2/waitid.2.html>
+fn waitid(kind: libc::idtype_t, id: u32, options: i32) -> Result<Option<(i32, Ended)>> {
     // SAFETY: siginfo_t is plain numbers.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let options = libc::WEXITED | libc::__WALL | if block { 0 } else { libc::WNOHANG };
+    let options = libc::WEXITED | libc::__WALL | options;
     // SAFETY: `info` is valid for writing.
-    retry(|| done(unsafe { libc::waitid(libc::P_PIDFD, pidfd as u32, &raw mut info, options) }))?;
+    retry(|| done(unsafe { libc::waitid(kind, id, &raw mut info, options) }))?;
     // SAFETY: waitid has filled in the fields of SIGCHLD, or left zeroes.
     let pid = unsafe { info.si_pid() };
     // SAFETY: as above.
     let status = unsafe { info.si_status() };
     Ok(match (pid, info.si_code) {
         (0, _) => None,
-        (_, libc::CLD_EXITED) => Some(Ended::Exited(status)),
-        _ => Some(Ended::Killed(status)),
+        (pid, libc::CLD_EXITED) => Some((pid, Ended::Exited(status))),
+        (pid, _) => Some((pid, Ended::Killed(status))),
     })
 }

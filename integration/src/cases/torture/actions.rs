@@ -31,6 +31,8 @@ const MAKING: &[&str] =
 const NO_CGROUP: &str = "no cgroup of its own";
 const ENTERING: &[&str] = &[NOT_RUNNING, "it is paused"];
 
+pub(super) const RESUME: Action = of(5, Does::Other, &["resume", "ID"], &["container not paused"]);
+
 pub(super) const ACTIONS: &[Action] = &[
     of(22, Does::Make, &["create", "--bundle", "BUNDLE", "ID"], MAKING),
     of(14, Does::Make, &["run", "--detach", "--bundle", "BUNDLE", "ID"], MAKING),
@@ -43,7 +45,7 @@ pub(super) const ACTIONS: &[Action] = &[
     of(8, Does::Enter, &["exec", "ID", "/bin/true"], ENTERING),
     of(4, Does::Other, &["exec", "--detach", "ID", "/bin/probe", "until-term"], ENTERING),
     of(3, Does::Other, &["pause", "ID"], &[NOT_RUNNING, NO_CGROUP]),
-    of(5, Does::Other, &["resume", "ID"], &["container not paused"]),
+    RESUME,
     of(5, Does::Other, &["state", "ID"], &[]),
     of(3, Does::Other, &["ps", "--format", "json", "ID"], &[NOT_RUNNING]),
     of(2, Does::Other, &["list"], &[]),

@@ -7,6 +7,7 @@
 
 mod actions;
 mod flavours;
+mod halfway;
 mod worker;
 
 use std::fs;
@@ -23,6 +24,9 @@ use crate::harness::needs::Need;
 use crate::harness::{leaks, procs};
 use crate::image;
 use crate::result::{Doing, Res, holds, same};
+use halfway::{
+    container_ends_while_the_joiner_is_stopped, joiner_that_is_killed_takes_its_process_along,
+};
 use worker::Worker;
 
 pub(crate) const FEATURE: Feature = Feature {
@@ -35,8 +39,12 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(who_is_stopped_on_the_way_in_ends)
             .needs(&[Need::Freezer])
             .only_runc("crun has no --ignore-paused"),
+        root!(container_ends_while_the_joiner_is_stopped).needs(&[Need::Ptrace]).ours(OWN_STEPS),
+        root!(joiner_that_is_killed_takes_its_process_along).needs(&[Need::Ptrace]).ours(OWN_STEPS),
     ],
 };
+
+const OWN_STEPS: &str = "it is about our own processes' steps";
 
 const WORKERS: usize = 8;
 
@@ -132,6 +140,16 @@ fn work(ctx: &Ctx, field: &Field, seed: u64) -> Res {
             .map(|number| Worker::new(field, &ctx.runtime, number, seed))
             .map(|mut worker| scope.spawn(move || worker.work()))
             .collect();
+        let mut last = Worker::new(field, &ctx.runtime, WORKERS, seed);
+        // One may wait in a container to which the last thing that was done was to pause it.
+        while workers.iter().any(|worker| !worker.is_finished()) {
+            thread::sleep(Duration::from_millis(10));
+            if !field.goes_on()
+                && let Err(why) = last.resume_all()
+            {
+                field.fail(why);
+            }
+        }
         workers.into_iter().for_each(|worker| worker.join().expect("no panic"));
         resting.store(true, Ordering::Relaxed);
         reaper.join().expect("no panic");

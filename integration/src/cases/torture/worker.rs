@@ -8,13 +8,14 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::actions::{ACTIONS, Action, Does, GONE};
+use super::actions::{ACTIONS, Action, Does, GONE, RESUME};
 use super::flavours::{self, FLAVOURS};
 use super::{Field, PLACES};
 use crate::harness::procs;
 use crate::result::{Doing, Res};
 use crate::text::brief;
 use fastrand::Rng;
+use serde_json::Value;
 
 /// A call that waits for so long waits for ever.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -61,23 +62,35 @@ impl<'a> Worker<'a> {
         if action.does == Does::Make {
             self.write_bundle(&id, flavour)?;
         }
-        let outcome = self.call(action, &id)?;
-        self.judge(action, &outcome).map_err(|why| {
-            let said = brief(&outcome.said, 400);
-            let words = action.words.join(" ");
-            format!(
-                "{words} of {id}, which {}: {why}: status {}, `{said}`",
-                flavour.0, outcome.code
-            )
-        })?;
+        let worked = self
+            .does(action, &id)
+            .map_err(|why| format!("{why}, of a container that {}", flavour.0))?;
         match action.does {
-            Does::Make if outcome.code == 0 => {
+            Does::Make if worked => {
                 self.field.made.fetch_add(1, Ordering::Relaxed);
             }
-            Does::Remove if outcome.code == 0 => self.field.replace(place, number),
+            Does::Remove if worked => self.field.replace(place, number),
             _ => (),
         }
         Ok(())
+    }
+
+    /// Also what has come to be when its number was gone from its place already.
+    pub(super) fn resume_all(&mut self) -> Res {
+        let found = fs::read_dir(&self.field.root).doing("look for containers")?;
+        let ids = found.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        ids.collect::<Vec<_>>().iter().try_for_each(|id| self.does(&RESUME, id).map(drop))
+    }
+
+    /// Whether it worked; an error is one that others cannot have caused.
+    fn does(&mut self, action: &Action, id: &str) -> Res<bool> {
+        let outcome = self.call(action, id)?;
+        self.judge(action, &outcome).map_err(|why| {
+            let said = brief(&outcome.said, 400);
+            let words = action.words.join(" ");
+            format!("{words} of {id}: {why}: status {}, `{said}`", outcome.code)
+        })?;
+        Ok(outcome.code == 0)
     }
 
     fn choose(&mut self) -> &'static Action {
@@ -124,10 +137,27 @@ impl<'a> Worker<'a> {
             };
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
-        let code = run(&mut command).map_err(|why| format!("{} {id}: {why}", action.words[0]))?;
+        let code = run(&mut command)
+            .map_err(|why| format!("{} {id}, which {}: {why}", action.words[0], self.status(id)))?;
         let text = fs::read(&said).doing("read stderr")?;
         fs::remove_file(&said).doing("remove stderr")?;
         Ok(Outcome { code, said: String::from_utf8_lossy(&text).into_owned() })
+    }
+
+    fn status(&self, id: &str) -> String {
+        let state = self.state(id);
+        let status = state.as_ref().and_then(|state| state["status"].as_str());
+        status.map_or("is gone".to_owned(), |status| format!("is {status}"))
+    }
+
+    fn state(&self, id: &str) -> Option<Value> {
+        let mut command = Command::new(self.runtime);
+        command.arg("--root").arg(&self.field.root).args(["state", id]).stdout(Stdio::piped());
+        let child = procs::start(&mut command).ok()?;
+        let pid = child.id() as i32;
+        let out = child.wait_with_output();
+        procs::waited_for(pid);
+        serde_json::from_slice(&out.ok()?.stdout).ok()
     }
 
     fn judge(&self, action: &Action, outcome: &Outcome) -> Res {

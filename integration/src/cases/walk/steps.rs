@@ -9,7 +9,7 @@ use nix::unistd::Pid;
 
 use super::seen::{Descriptors, depth, descriptors, has_no_more, owner, shows, status};
 use super::{CAPABILITIES, NONE, sleeper, stray};
-use crate::call::Call;
+use crate::call::{Call, WITH_CHILDREN};
 use crate::ctx::Ctx;
 use crate::harness::procs;
 use crate::result::{Doing, Res, holds};
@@ -34,16 +34,8 @@ const TRAMPOLINE: &str = "/memfd:skep (deleted)";
 /// Runs it to the end, and what it makes until that executes the last program; gives what all processes
 /// that it made looked like at each of their stops.
 fn stops(call: Call, last: &str) -> Res<Vec<Stop>> {
-    let running = call.traced().spawn()?;
+    let running = call.spawn_traced(WITH_CHILDREN | Options::PTRACE_O_TRACESYSGOOD)?;
     let runtime = Pid::from_raw(running.pid());
-    waitpid(runtime, Some(WaitPidFlag::__WALL)).doing("wait for the runtime")?;
-    let options = Options::PTRACE_O_TRACESYSGOOD
-        | Options::PTRACE_O_EXITKILL
-        | Options::PTRACE_O_TRACEFORK
-        | Options::PTRACE_O_TRACEVFORK
-        | Options::PTRACE_O_TRACECLONE
-        | Options::PTRACE_O_TRACEEXEC;
-    ptrace::setoptions(runtime, options).doing("trace the runtime")?;
     ptrace::syscall(runtime, None).doing("let the runtime begin")?;
     let (mut found, mut known) = (Vec::new(), BTreeMap::<i32, usize>::new());
     let (mut ended, mut executed) = (false, false);
