@@ -97,7 +97,12 @@ impl<'a> Hooks<'a> {
 
     fn outside(&self, kind: &Kind, state: &[u8]) -> Result<()> {
         let mut numbered = kind.of(self.spec).iter().enumerate();
-        numbered.try_for_each(|(number, hook)| run_outside(&name(kind, number, hook), hook, state))
+        numbered.try_for_each(|(number, hook)| {
+            let mut command = Command::new(hook.path());
+            // Hooks know it from runc, and look for config.json there.
+            command.current_dir(self.bundle);
+            run_outside(&name(kind, number, hook), hook, command, state)
+        })
     }
 
     fn inside(&self, kind: &Kind, inside: &Inside) -> Result<()> {
@@ -178,7 +183,8 @@ pub(crate) fn poststop(id: &str, spec: &Spec, bundle: &Path) {
 
 fn warn(kind: &Kind, spec: &Spec, state: &[u8]) {
     for (number, hook) in kind.of(spec).iter().enumerate() {
-        if let Err(error) = run_outside(&name(kind, number, hook), hook, state) {
+        let command = Command::new(hook.path());
+        if let Err(error) = run_outside(&name(kind, number, hook), hook, command, state) {
             log::warn!("{error}");
         }
     }
@@ -215,9 +221,8 @@ fn memory_file(bytes: &[u8]) -> Result<OwnedFd> {
     make().map_err(|error| Error::system("make a hook's standard input", error))
 }
 
-fn run_outside(name: &str, hook: &Hook, state: &[u8]) -> Result<()> {
+fn run_outside(name: &str, hook: &Hook, mut command: Command, state: &[u8]) -> Result<()> {
     check_exit_status(name)?;
-    let mut command = Command::new(hook.path());
     if let [first, rest @ ..] = hook.args().as_deref().unwrap_or_default() {
         command.arg0(first).args(rest);
     }

@@ -24,6 +24,7 @@ pub(crate) const FEATURE: Feature = Feature {
         either!(environment_unset_is_empty).ours("the peers give the hook their own environment"),
         either!(namespaces),
         root!(prestart_may_enter_the_network),
+        root!(begin_in_the_bundle),
         either!(create_container_sees_the_mounts),
         either!(stdout_is_not_the_containers).only_runc("crun leaves it to them"),
         either!(timeout),
@@ -122,6 +123,18 @@ fn order_within_a_kind(ctx: &Ctx) -> Res {
     }
     container.run()?.is(0)?;
     same!(left(&container, "order")?, "1\n2\n3\n");
+    Ok(())
+}
+
+/// Not the others: containers are started and deleted from anywhere.
+fn begin_in_the_bundle(ctx: &Ctx) -> Res {
+    let mut container = ctx.container()?;
+    hook_of_each_kind(&mut container, "cat >/dev/null; pwd >$F");
+    container.run()?.is(0)?;
+    for kind in ["prestart", "createRuntime"] {
+        let directory = left(&container, kind)?;
+        same!(directory.trim_end(), shown(&container.bundle));
+    }
     Ok(())
 }
 
