@@ -8,8 +8,8 @@
 #![forbid(unsafe_code)]
 
 use crate::cgroup::SYSTEMD_ANNOTATIONS;
-use crate::config::{NEWEST_VERSION, OLDEST_VERSION, capabilities, hooks, namespaces};
-use crate::plan::{KEEP_GROUPS, memory_policy_flags, memory_policy_modes, mount_option_names};
+use crate::config::{KEEP_GROUPS, NEWEST_VERSION, OLDEST_VERSION, capabilities, hooks, namespaces};
+use crate::plan::{memory_policy_flags, memory_policy_modes, mount_option_names};
 use oci_spec::runtime::{
     Apparmor, Cgroup, Features, IDMap, IntelRdt, LinuxFeature, LinuxNamespaceType, MemoryPolicy,
     MountExtensions, NetDevices, Seccomp, Selinux,

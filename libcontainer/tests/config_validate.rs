@@ -925,6 +925,23 @@ fn intel_rdt() {
 }
 
 #[test]
+fn orders_to_crun_are_told() {
+    let annotations = json!({"run.oci.handler": "krun", "run.oci.keep_original_groups": "1",
+        "module.wasm.image/variant": "compat", "org.example": "1"});
+    let config = with("annotations", annotations);
+    let config = Config::from_bytes(config.to_string().into_bytes()).unwrap();
+    let warnings: Vec<_> =
+        config.warnings().iter().filter(|line| line.starts_with("annotations")).collect();
+    assert_eq!(
+        warnings,
+        [
+            "annotations[module.wasm.image/variant]: is an order to crun; nothing is done about it here",
+            "annotations[run.oci.handler]: is an order to crun; nothing is done about it here",
+        ]
+    );
+}
+
+#[test]
 fn seccomp_profiles() {
     let profile =
         |syscall: Value| json!({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [syscall]});

@@ -35,7 +35,7 @@ pub(crate) use explain::join as field_of;
 pub(crate) use list::List;
 #[cfg(test)]
 pub(crate) use tolerate::known_fields;
-pub(crate) use tolerate::scheduler_flag;
+pub(crate) use tolerate::{KEEP_GROUPS, scheduler_flag};
 pub use validate::{
     HostIds, NEWEST_VERSION, OLDEST_VERSION, sysctl_path, validate, validate_process,
     validate_resources,

@@ -3,7 +3,7 @@
 use super::filter::{self, CarriesAdmin};
 use super::host::Host;
 use super::op::{Op, Step};
-use crate::config::capabilities;
+use crate::config::{KEEP_GROUPS, capabilities};
 use crate::sys::identity::{self, CapabilitySets};
 use oci_spec::runtime::{
     Capabilities, LinuxCapabilities, PosixRlimit, PosixRlimitType, Spec, User,
@@ -28,9 +28,6 @@ pub(super) struct Credentials {
     /// Whether CAP_SYS_ADMIN is in there for the filter alone.
     pub(super) carries: Option<CarriesAdmin>,
 }
-
-/// As an annotation that changes what a container is.
-pub(crate) const KEEP_GROUPS: &str = "run.oci.keep_original_groups";
 
 /// Podman's `--group-add keep-groups`: an ordinary user's groups have no numbers in his user namespace, and
 /// so they can be kept but not given. The name is crun's.

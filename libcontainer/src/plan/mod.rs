@@ -35,7 +35,6 @@ pub(crate) use mount_options::fuzz as mount_options_fuzz;
 pub use mount_options::names as mount_option_names;
 pub(crate) use mount_options::{harmless, private, read_only, slave};
 
-pub(crate) use credentials::KEEP_GROUPS;
 pub(crate) use exec::{ExecTarget, HookPlan, for_exec, for_hook};
 pub(crate) use exec_process::ProcessPlan;
 pub(crate) use filter::permits;

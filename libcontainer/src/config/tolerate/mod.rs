@@ -5,6 +5,7 @@
 //! field are the same thing; for serde they are three. The rest are traps of oci-spec 0.10, each
 //! named where it is handled. Whatever is lost by this leaves a warning.
 
+mod annotations;
 mod linux;
 mod process;
 mod shape;
@@ -12,6 +13,7 @@ mod walk;
 
 use serde_json::{Map, Value};
 
+pub(crate) use self::annotations::KEEP_GROUPS;
 pub(crate) use self::process::scheduler_flag;
 use self::walk::{Trail, each};
 use super::json::Report;
@@ -115,6 +117,7 @@ pub(super) fn config(config: &mut Value, report: &mut Report) {
     }
     MEMORY_POLICY_FLAGS.look(config, &TOP, report);
     linux::mend(config, report);
+    annotations::look(config, report);
     if let Some(value) = config.get_mut("process") {
         process::mend(value, report);
     }
