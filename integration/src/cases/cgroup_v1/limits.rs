@@ -28,6 +28,9 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(hold_before_the_process_runs).needs(CGROUP_V1),
         root!(updated_while_it_runs).needs(CGROUP_V1),
         root!(update_bites).needs(CGROUP_V1),
+        root!(all_of_them_given_again)
+            .needs(CGROUP_V1)
+            .ours("runc makes no container with a limit that nothing enforces"),
         root!(hold_beside_a_read_only_v2).needs(CGROUP_V1).ours("the peers read the mount table"),
     ],
 };
@@ -170,6 +173,25 @@ fn updated_while_it_runs(ctx: &Ctx) -> Res {
         same!(value(&container, file)?, expected);
     }
     same!(value(&container, "memory.limit_in_bytes")?, "100663296");
+    Ok(())
+}
+
+/// As containerd's CRI does to change one of them. That of huge pages was never enforced where the controller is not
+/// mounted, and the rules for devices cannot be changed.
+fn all_of_them_given_again(ctx: &Ctx) -> Res {
+    let mut limits = json!({
+        "memory": { "limit": 64 << 20 },
+        "hugepageLimits": [{ "pageSize": "2MB", "limit": 4 << 20 }],
+        "devices": [
+            { "allow": false, "access": "rwm" },
+            { "allow": true, "type": "c", "major": 10, "minor": 229, "access": "rwm" },
+        ],
+    });
+    let container = running(ctx, limits.clone())?;
+    limits["memory"]["limit"] = json!(96 << 20);
+    let file = ctx.make_file("limits.json", &limits.to_string())?;
+    container.command("update", &["--resources", &crate::text::shown(file)]).ok()?;
+    same!(value(&container, "memory.limit_in_bytes")?, (96u64 << 20).to_string());
     Ok(())
 }
 

@@ -48,7 +48,10 @@ pub(super) fn merge(present: &LinuxResources, given: &LinuxResources) -> Result<
     let mut news = as_value(given)?;
     if let Value::Object(news) = &mut news {
         spell_out(news);
-        if !devices::asks_for_more_than_default(given.devices().as_deref().unwrap_or_default()) {
+        let rules = given.devices().as_deref().unwrap_or_default();
+        // Given again, they are no wish to replace what others (of a GPU's maker) have made of them meanwhile.
+        let is_given_again = present.devices().as_deref() == Some(rules);
+        if is_given_again || !devices::asks_for_more_than_default(rules) {
             news.remove("devices");
         }
     }

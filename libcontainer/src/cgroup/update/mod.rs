@@ -12,13 +12,14 @@ mod check;
 mod former;
 mod merge;
 
+use super::apply::no_hierarchy;
 use super::devices::{self, DeviceFilter};
 use super::handle::Cgroup;
 use super::host::Layout;
 use super::plan::limits_of;
 use super::systemd::Scope;
 use super::unenforced::{self, Reason, Unenforced};
-use super::v2::directory::Directory;
+use super::v2::controllers::Missing;
 use super::v2::missing::{controllers_of, without};
 use super::write::Write;
 use crate::config::validate_resources;
@@ -35,6 +36,8 @@ pub struct Update {
     resources: LinuxResources,
     changes_devices: bool,
     writes: Vec<Write>,
+    /// What the limits come to that the container has.
+    before: Vec<Write>,
     unenforced: Vec<Unenforced>,
 }
 
@@ -80,6 +83,7 @@ impl Update {
             resources: merged.resources,
             changes_devices,
             writes: wanted.writes,
+            before,
             unenforced,
         })
     }
@@ -103,49 +107,72 @@ impl Update {
     /// Makes the changes; what of it is not enforced, in one line. The devices come last: what has
     /// been done by then is taken back if they are refused.
     pub(super) fn apply(&self, cgroup: &Cgroup) -> Result<Option<String>> {
-        if let Some(directory) = &cgroup.unified {
-            self.turn_on_controllers(directory)?;
-        }
-        if self.writes.iter().any(|write| check::concerns(&write.field)) {
+        let mut unenforced = self.unenforced.clone();
+        let writes = self.possible(cgroup, &mut unenforced)?;
+        if writes.iter().any(|write| check::concerns(&write.field)) {
             check::usage(&self.resources, cgroup)?;
         }
         let devices = || self.devices().map_or(Ok(()), |rules| cgroup.replace_devices(rules));
-        let left = apply::apply(&self.writes, |write| cgroup.target(write), devices)?;
+        unenforced.extend(apply::apply(&writes, |write| cgroup.target(write), devices)?);
         if let Some(scope) = &cgroup.place().scope {
-            self.tell(scope);
-            self.restore_exact(cgroup)?;
+            self.tell(scope, &writes);
+            restore_exact(cgroup, writes)?;
         }
-        Ok(unenforced::line(&[self.unenforced.clone(), left].concat()))
+        Ok(unenforced::line(&unenforced))
     }
 
     /// systemd would write the old values at its next reload. That it cannot be told is warned of:
     /// the kernel has the new ones.
-    fn tell(&self, scope: &Scope) {
+    fn tell(&self, scope: &Scope, writes: &[Write]) {
         let filter = self.devices().and_then(|rules| DeviceFilter::new(rules).ok());
-        if let Err(error) = scope.set(&self.writes, filter.as_ref()) {
+        if let Err(error) = scope.set(writes, filter.as_ref()) {
             log::warn!("{error}");
         }
     }
 
-    /// systemd has written what it was told, and it counts a quota in whole percents of a processor.
-    fn restore_exact(&self, cgroup: &Cgroup) -> Result<()> {
-        let rounded = |write: &&Write| ROUNDED_BY_SYSTEMD.contains(&write.file.as_str());
-        let writes: Vec<Write> = self.writes.iter().filter(rounded).cloned().collect();
-        apply::apply(&writes, |write| cgroup.target(write), || Ok(())).map(drop)
+    /// The writes for which there is a controller. A limit that the container has, and that nothing has enforced
+    /// from the beginning, may be given again: engines send all of them to change one.
+    fn possible(&self, cgroup: &Cgroup, unenforced: &mut Vec<Unenforced>) -> Result<Vec<Write>> {
+        let missing = self.missing_controllers(cgroup)?;
+        let mut possible = Vec::new();
+        for write in &self.writes {
+            let name = write.controller();
+            let lacking = match missing.get(name) {
+                Some(refused) => {
+                    Some((Reason::NoController(name.into()), without(write, refused.as_ref())))
+                }
+                None if cgroup.target(write).is_none() => {
+                    Some((Reason::NotMounted(name.into()), no_hierarchy(write)))
+                }
+                None => None,
+            };
+            match lacking {
+                None => possible.push(write.clone()),
+                Some((reason, _)) if self.before.iter().any(|old| is_same(old, write)) => {
+                    unenforced.push(Unenforced::new(&write.field, reason));
+                }
+                Some((_, error)) => return Err(error),
+            }
+        }
+        Ok(possible)
     }
 
     /// A limit of a kind that the container had none of yet may need a controller that its cgroup has
-    /// not. One that was turned on for an update that fails stays on; it limits nothing.
-    fn turn_on_controllers(&self, cgroup: &Directory) -> Result<()> {
-        if self.writes.is_empty() {
-            return Ok(());
+    /// not: it is turned on. One that was turned on for an update that fails stays on; it limits nothing.
+    fn missing_controllers(&self, cgroup: &Cgroup) -> Result<Missing> {
+        match &cgroup.unified {
+            Some(directory) if !self.writes.is_empty() => {
+                controllers_of(self.layout, &self.writes, directory)
+            }
+            _ => Ok(Missing::new()),
         }
-        let missing = controllers_of(self.layout, &self.writes, cgroup)?;
-        let first = self.writes.iter().find_map(|write| {
-            missing.get(write.controller()).map(|refused| without(write, refused.as_ref()))
-        });
-        first.map_or(Ok(()), Err)
     }
+}
+
+/// systemd has written what it was told, and it counts a quota in whole percents of a processor.
+fn restore_exact(cgroup: &Cgroup, mut writes: Vec<Write>) -> Result<()> {
+    writes.retain(|write| ROUNDED_BY_SYSTEMD.contains(&write.file.as_str()));
+    apply::apply(&writes, |write| cgroup.target(write), || Ok(())).map(drop)
 }
 
 fn is_quota(one: &Write) -> bool {
@@ -228,6 +255,8 @@ mod tests {
         let (present, given) = (resources(given), resources(present));
         let error = Update::new(Layout::Legacy, &present, &given).expect_err("rules");
         assert_eq!(error.config_field(), Some("linux.resources.devices"));
+        let again = Update::new(Layout::Legacy, &given, &given).expect("the same rules");
+        assert!(again.devices().is_none());
     }
 
     #[test]
