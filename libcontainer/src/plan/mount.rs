@@ -204,8 +204,9 @@ fn label<'a>(
 /// The kernel passes over what a bind says to its file system: what is the file system's own is wrong, of
 /// flags that all have the warning is told.
 fn for_binds(options: &MountOptions) -> Result<Option<String>> {
-    // What engines see to themselves, and Buildah hands on all the same: labels, owners, overlays.
-    const ENGINES: &[&str] = &["z", "Z", "U", "O"];
+    // What engines see to themselves, and Buildah and Podman hand on all the same: labels, owners, overlays, what
+    // is copied into a new volume, links.
+    const ENGINES: &[&str] = &["z", "Z", "U", "O", "copy", "nocopy", "no-dereference"];
     let engines = |key: &str| ENGINES.contains(&key);
     if let Some((key, _)) = options.data.iter().find(|(key, _)| !engines(key)) {
         let text = format!(
@@ -216,10 +217,10 @@ fn for_binds(options: &MountOptions) -> Result<Option<String>> {
     let flags = &options.superblock;
     let flags = (!flags.is_empty())
         .then(|| format!("{}: stays as it is on the host, as with every bind", flags.join(", ")));
-    let letters: Vec<&str> = options.data.iter().map(|(key, _)| key.as_str()).collect();
-    let letters = (!letters.is_empty())
-        .then(|| format!("{}: is for engines, nothing is done about it here", letters.join(", ")));
-    let all: Vec<String> = flags.into_iter().chain(letters).collect();
+    let words: Vec<&str> = options.data.iter().map(|(key, _)| key.as_str()).collect();
+    let words = (!words.is_empty())
+        .then(|| format!("{}: is for engines, nothing is done about it here", words.join(", ")));
+    let all: Vec<String> = flags.into_iter().chain(words).collect();
     Ok((!all.is_empty()).then(|| all.join("; ")))
 }
 
