@@ -19,6 +19,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+/// In one piece, as BuildKit looks for it.
+const NO_CONTAINER: &str = "container does not exist";
+
 /// A container's directory.
 #[derive(Clone, Debug)]
 pub(super) struct Directory {
@@ -59,7 +62,7 @@ impl Directory {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(Error::system(format!("open {}", path.display()), error))
             }
-            _ => Err(Error::new(ErrorKind::NotFound, format!("container {id:?} does not exist"))),
+            _ => Err(Error::new(ErrorKind::NotFound, format!("{NO_CONTAINER}: {id:?}"))),
         }
     }
 
@@ -143,7 +146,7 @@ impl Directory {
     }
 
     fn gone(&self) -> Error {
-        Error::new(ErrorKind::NotFound, format!("container {:?} does not exist", self.id))
+        Error::new(ErrorKind::NotFound, format!("{NO_CONTAINER}: {:?}", self.id))
     }
 
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
