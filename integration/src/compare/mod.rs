@@ -14,6 +14,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::container::Container;
 use crate::ctx::{self, Ctx};
 use crate::harness::{leaks, procs, runner};
 use crate::options::{Options, Peer, peer_of};
@@ -136,7 +137,7 @@ impl Comparison {
         let own = self.make(&self.runtime, &resources)?;
         let mut wrong = Vec::new();
         for (peer, path) in &self.peers {
-            let found = differences(&own, &self.make(path, &resources)?);
+            let found = differences(&own, &self.make_by_peer(path, &resources, &own)?);
             wrong.extend(unexpected(&self.known(config, *peer), *peer, &found));
         }
         let (outcome, text) = self.outcome(&own);
@@ -162,6 +163,20 @@ impl Comparison {
         }
     }
 
+    /// A runc under a limit of one process may have no thread left to make a container with, or to be asked by.
+    fn make_by_peer(&self, runtime: &Path, resources: &Value, own: &Made) -> Res<Made> {
+        let mut made = self.make(runtime, resources);
+        for _ in 1..runner::PEERS_TRIES {
+            let reason = match (&made, own) {
+                (Err(reason), _) | (Ok(Made::Refused(reason)), Made::Settings(_)) => reason,
+                _ => break,
+            };
+            say!("again {}: {}", runtime.display(), brief(reason, 200));
+            made = self.make(runtime, resources);
+        }
+        made
+    }
+
     /// The settings of a container of this runtime.
     fn make(&self, runtime: &Path, resources: &Value) -> Res<Made> {
         let name = runtime.file_name().unwrap_or_default();
@@ -176,17 +191,21 @@ impl Comparison {
         for (key, value) in resources.as_object().into_iter().flatten() {
             container.set(&format!("/linux/resources/{key}"), value.clone());
         }
-        let out = container.create_call(&[])?.done()?;
-        let made = match out.code {
-            0 => Made::Settings(settings::of(container.pid()?)?),
-            _ => Made::Refused(brief(&out.err, 200)),
-        };
+        let made = created(&container);
         ctx.force_delete_all();
         procs::reap();
         let gone = if runtime == self.runtime { container.gone() } else { Ok(()) };
         leaks::remove(&ctx.dir, &container.id);
-        gone.map(|()| made)
+        made.and_then(|made| gone.map(|()| made))
     }
+}
+
+fn created(container: &Container<'_>) -> Res<Made> {
+    let out = container.create_call(&[])?.done()?;
+    Ok(match out.code {
+        0 => Made::Settings(settings::of(container.pid()?)?),
+        _ => Made::Refused(brief(&out.err, 200)),
+    })
 }
 
 fn differences(own: &Made, theirs: &Made) -> Vec<Difference> {

@@ -198,7 +198,7 @@ fn note(tally: &Mutex<Tally>, name: &str, verdict: Verdict, took: Duration) {
 }
 
 /// What a peer fails now and then is its own affair: one success shows that the case can be passed.
-const PEERS_TRIES: usize = 3;
+pub(crate) const PEERS_TRIES: usize = 3;
 
 fn run_tries(options: &Options, case: &Named, work: &Path) -> Verdict {
     let tries = if options.peer.is_some() { PEERS_TRIES } else { 1 };
