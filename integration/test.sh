@@ -2,9 +2,13 @@
 # The second command of README.md: on a fresh Debian 12 with Rust, installs what the tests need and runs
 # all of them. Closes with one line 'N passed, N failed, N skipped' over everything.
 #
-# As root: everything. As an ordinary user: without what only root can do. Set SKEP_TEST_PARTS to some of
-# "lint unit root user guest systemd lsm counts peers compare conformance" to run only these, or to "engines":
-# real engines, which take a gigabyte of Debian and ten minutes more.
+# As root: everything. As an ordinary user: without what only root can do. Set SKEP_TEST_PARTS to some of these
+# to run only them:
+#
+#   lint unit root user guest systemd lsm counts peers compare conformance engines
+#       what is run unless told otherwise
+#   peers-in-guests engines-with-peers engines-of-debian-12
+#       proofs of the tests themselves, and older engines: half an hour more
 set -euo pipefail
 
 # What the caller ignores, as a shell does in the background (SIGINT), would be ignored in containers too.
@@ -18,7 +22,7 @@ cd "$top"
 # shellcheck source=lib.sh
 . "$here/lib.sh"
 
-parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd lsm counts peers compare conformance} "
+parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd lsm counts peers compare conformance engines} "
 user=skeptest
 root=
 [ "$(id -u)" != 0 ] || root=yes
@@ -70,6 +74,14 @@ install_needed() {
     echo "installing: ${missing[*]}"
     as_admin apt-get update -qq
     as_admin env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+# Debian roots that parts will ask for, made while the compiler has the processors.
+fetch_ahead() {
+    [ "$root" ] || return 0
+    ! wants engines || "$here/engines/root.sh" make
+    ! wants lsm || "$here/guest/qemu-root.sh"
+    ! { wants peers || wants compare || wants counts; } || "$here/bench/testing-root.sh" make
 }
 
 # --- lint and unit tests ---
@@ -272,17 +284,20 @@ engine() {
         "$it/skep-integration" --engine "$name" --runtime "$@"
 }
 
-# docker_in_guest [--systemd] FILTER...: what is different where cgroups are v2.
-docker_in_guest() {
-    local flag=() filters=() each
-    [ "$1" != --systemd ] || { flag=(--systemd) && shift; }
+# engine_in_guest [--systemd] NAME FILTER...: what is different where cgroups are v2.
+engine_in_guest() {
+    local flags=() name filters=() each
+    [ "$1" != --systemd ] || { flags=(--systemd) && shift; }
+    name=$1
+    shift
+    [[ $name != *-rootless ]] || flags+=(-u)
     for each in "$@"; do filters+=(--filter "$each"); done
-    "$here/engines/guest.sh" "${flag[@]}" "$stage" /opt/skep-test/skep-integration --engine docker \
+    "$here/engines/guest.sh" "${flags[@]}" "$stage" /opt/skep-test/skep-integration --engine "$name" \
         --runtime /opt/skep-test/skep --jobs 1 --time-limit 240 "${filters[@]}"
 }
 
 # Each with skep. Its peer passes the same checks: runc where an engine calls that itself, crun with Podman and
-# Buildah. SKEP_ENGINES_PEERS has that run as well, and Debian 12's engines with skep.
+# Buildah.
 engines() {
     local it=/opt/skep-test/skep pair first second
     for pair in docker:podman cri:podman-rootless containerd:buildah; do
@@ -291,15 +306,39 @@ engines() {
     done
     part "buildah-rootless with skep" engine testing buildah-rootless "$it"
     part "Docker with skep in guests with cgroup v2, and with systemd" at_once \
-        "docker_in_guest limits.memory limits.cpus limits.pids limits.shares limits.oom limits.stats files.device" \
-        "docker_in_guest --systemd limits.update life.pause build.stages exec.joins"
-    [ -n "${SKEP_ENGINES_PEERS-}" ] || return 0
+        "engine_in_guest docker limits.memory limits.cpus limits.pids limits.shares limits.oom limits.stats files.device" \
+        "engine_in_guest --systemd docker limits.update life.pause build.stages exec.joins"
+    # Not limits.oom, with systemd.
+    local filters="limits.memory limits.cpu limits.pids limits.quota limits.shares limits.update limits.stats"
+    filters+=" life.pause pods.paused pods.played_with_limits"
+    part "Podman with skep in guests with cgroup v2, and as a user with systemd" at_once \
+        "engine_in_guest podman $filters limits.oom" \
+        "engine_in_guest --systemd podman-rootless $filters podman.cgroups"
+}
+
+engines_with_peers() {
+    local pair
     for pair in docker:runc cri:runc containerd:runc podman:crun podman-rootless:crun buildah:crun buildah-rootless:crun; do
         part "${pair%:*} with ${pair#*:}" engine testing "${pair%:*}" "${pair#*:}" --peer
     done
-    "$here/engines/root.sh" --suite bookworm make || return 1
-    part "Docker of Debian 12 with skep" engine bookworm docker "$it"
-    part "containerd of Debian 12 with skep" engine bookworm containerd "$it"
+}
+
+engines_of_debian_12() {
+    local name
+    for name in docker podman podman-rootless buildah buildah-rootless containerd cri; do
+        part "$name of Debian 12 with skep" engine bookworm "$name" /opt/skep-test/skep
+    done
+}
+
+# with_engines SUITE CMD
+with_engines() {
+    if ! [ "$root" ]; then
+        skip "real engines" "not root"
+    elif "$here/engines/root.sh" --suite "$1" make; then
+        "$2"
+    else
+        skip "real engines" "their Debian root could not be made"
+    fi
 }
 
 # The promises of the benchmark that are counts, which come out the same on any machine. Those of the
@@ -325,9 +364,15 @@ main() {
     install_needed || echo "test: not everything could be installed; what needs it will fail" >&2
     stage=$(mktemp -d /var/tmp/skep-test-XXXXXX)
     chmod 755 "$stage"
+    local ahead
+    ahead=$(mktemp)
+    fetch_ahead >"$ahead" 2>&1 </dev/null &
+    local fetching=$!
     ! wants lint || part "format, clippy, rustdoc" lint
     ! wants unit || part "cargo test" unit
     part "release build" build
+    wait "$fetching" || cat "$ahead"
+    rm -f "$ahead"
 
     if [ "$root" ]; then
         make_user
@@ -370,12 +415,19 @@ main() {
         fi
     fi
     if wants peers; then
-        part "the cases on runc and crun in guests with systemd" at_once "with_systemd runc --peer" "with_systemd crun --peer"
         if [ "$root" ]; then
-            part "the cases on runc and crun in guests" at_once "peer_in_guest runc" "peer_in_guest crun"
             part "the cases on runc and crun" at_once "peer_here runc" "peer_here crun"
         else
             skip "the cases on runc and crun" "not root"
+        fi
+    fi
+    if wants peers-in-guests; then
+        part "the cases on runc and crun in guests with systemd" at_once "with_systemd runc --peer" "with_systemd crun --peer"
+        if [ "$root" ]; then
+            make_user
+            part "the cases on runc and crun in guests" at_once "peer_in_guest runc" "peer_in_guest crun"
+        else
+            skip "the cases on runc and crun in guests" "not root"
         fi
     fi
     if wants compare; then
@@ -384,15 +436,9 @@ main() {
     if wants conformance; then
         if [ "$root" ]; then conformance; else skip "the validation programs" "not root"; fi
     fi
-    if wants engines; then
-        if ! [ "$root" ]; then
-            skip "real engines" "not root"
-        elif "$here/engines/root.sh" make; then
-            engines
-        else
-            skip "real engines" "their Debian roots could not be made"
-        fi
-    fi
+    ! wants engines || with_engines testing engines
+    ! wants engines-with-peers || with_engines testing engines_with_peers
+    ! wants engines-of-debian-12 || with_engines bookworm engines_of_debian_12
     finish
 }
 

@@ -12,8 +12,8 @@ load() {
     for each in $order; do busybox insmod "$modules/$each" 2>/dev/null || true; done
 }
 
-# Networks of engines: bridges, pairs of devices, the older interface of iptables.
-for each in overlay fuse bridge br_netfilter veth xt_addrtype xt_conntrack xt_MASQUERADE xt_mark xt_nat \
+# Networks of engines: bridges, pairs of devices, the older interface of iptables; of users, tun.
+for each in overlay fuse tun bridge br_netfilter veth xt_addrtype xt_conntrack xt_MASQUERADE xt_mark xt_nat \
     xt_tcpudp iptable_filter iptable_nat iptable_raw ip6table_filter ip6table_nat ip6table_raw; do
     load "$each"
 done

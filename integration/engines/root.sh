@@ -16,8 +16,8 @@
 #
 # The cgroups are those of the host: of each hierarchy (v1, or v2 where that has all controllers) a new
 # group, which is the root in there, and is removed in the end with all that is below. With `-s` they are
-# those of the machine as they are, with its systemd to make them: for a guest, since what is left then
-# stays.
+# those of the machine as they are, with its systemd to make them, and with `-u` the user is in a group of
+# his own manager's: for a guest, since what is left then stays.
 set -eu
 
 CACHE=${SKEP_CACHE:-/var/cache/skep}
@@ -214,6 +214,7 @@ inside() {
     ip link set lo up
     if [ "$user" ]; then
         export HOME=/home/$user XDG_RUNTIME_DIR=/run/user/1000
+        [ "$controllers" != systemd ] || join_manager
         set -- setpriv --reuid=1000 --regid=1000 --init-groups -- "$@"
         cd "$HOME"
     fi
@@ -242,6 +243,17 @@ make_user() {
         chown 1000:1000 "$each"
         chmod 700 "$each"
     done
+    # Where he is logged in, by what serves him there.
+    [ "$controllers" != systemd ] || mount --rbind /run/user/1000 run/user/1000
+}
+
+# What the user's own systemd makes scopes of has to be below it.
+join_manager() {
+    export DBUS_SESSION_BUS_ADDRESS=unix:path=$XDG_RUNTIME_DIR/bus
+    group=/sys/fs/cgroup/user.slice/user-1000.slice/user@1000.service/engine
+    mkdir "$group"
+    chown -R 1000:1000 "$group"
+    echo 0 >"$group/cgroup.procs"
 }
 
 mount_empty() {

@@ -20,6 +20,11 @@ impl<'a> Cli<'a> {
         Cli { ctx, engine: ctx.engine.expect("only checks of engines ask for it") }
     }
 
+    /// Whether `run` tells the size of a terminal when the program runs already.
+    pub(crate) fn tells_size_late(&self) -> bool {
+        self.engine.program == "podman"
+    }
+
     /// A call of the engine's program.
     pub(crate) fn call(&self, args: &[&str]) -> Call {
         self.call_of(self.engine.program, args)

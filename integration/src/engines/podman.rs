@@ -102,24 +102,41 @@ fn start(options: &Options, ctx: &Ctx) -> Res<Option<Daemon>> {
     Ok(None)
 }
 
-/// What is documented, perhaps without one of the lines, and what only a machine without systemd needs or one
+/// What is documented, perhaps without one of the lines, and what a machine without systemd needs or one
 /// where nobody can raise a hard limit.
 pub(crate) fn settings_file(ctx: &Ctx, runtime: &Path, without: Option<&str>) -> Res<PathBuf> {
     let documented = docs::example_with("podman", runtime)?;
-    let more = "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n";
-    let mut text = docs::but(&documented, "[engine]\n", more)?;
+    let manager = if has_systemd() { "systemd" } else { "cgroupfs" };
+    let more = format!("[engine]\ncgroup_manager = \"{manager}\"\nevents_logger = \"file\"\n");
+    let mut text = docs::but(&documented, "[engine]\n", &more)?;
     if let Some(line) = without {
         text = docs::but(&text, line, &format!("#{line}"))?;
     }
+    // A kernel without the tables that netavark asks for (user-mode-linux) has no network out of it either.
+    let nft = ["--user", "--map-root-user", "--net", "nft", "list", "ruleset"];
+    if ctx.program("unshare").args(nft).done()?.code != 0 {
+        text += "[network]\nfirewall_driver = \"none\"\n";
+    }
     let containers = "[containers]\nlog_driver = \"k8s-file\"\n\
-                      default_ulimits = [\"nofile=1024:1024\", \"nproc=8192:8192\"]\n";
+                      default_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n";
     ctx.make_file("containers.conf", &(text + containers))
 }
 
+/// As sd_booted(3) tells.
+fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").exists()
+}
+
 pub(super) fn clear(ctx: &Ctx) -> Res {
-    Cli::of(ctx).remove(&[
+    let containers: [(&[&str], &[&str]); 2] = [
         (&["pod", "ls", "--quiet"], &["pod", "rm", "--force", "--time", "0"]),
         (&["ps", "--all", "--quiet"], &["rm", "--force", "--depend", "--volumes", "--time", "0"]),
+    ];
+    let cli = Cli::of(ctx);
+    // Before Podman 5 the process that cleans up behind a container with a user namespace can hold its /dev/shm
+    // at this moment, with any runtime. It has ended when the second call comes.
+    cli.remove(&containers).or_else(|_| cli.remove(&containers))?;
+    cli.remove(&[
         (&["network", "ls", "--quiet"], &["network", "rm"]),
         (&["volume", "ls", "--quiet"], &["volume", "rm", "--force"]),
     ])

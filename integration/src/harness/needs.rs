@@ -76,12 +76,12 @@ pub(crate) enum Need {
     AppArmor,
     /// SELinux with the guest's policy.
     SeLinux,
-    /// Docker of this or a later version, where the engine is Docker at all: what older ones cannot do or say.
+    /// Docker of this or a later version, where that is the engine: what older ones cannot do or say.
     Docker(u32),
-    /// containerd of this or a later version.
+    /// Podman, the same.
+    Podman(u32),
+    /// containerd, the same.
     Containerd(u32),
-    /// Compose as a plugin of Docker.
-    Compose,
     /// A machine that can make thousands of containers in a minute.
     Quick,
 }
@@ -133,9 +133,9 @@ impl Need {
             Need::Ptrace => ptrace(),
             Need::AppArmor => apparmor(),
             Need::SeLinux => exists("/sys/fs/selinux/enforce", "no SELinux here"),
-            Need::Docker(wanted) => docker(wanted),
-            Need::Containerd(wanted) => containerd(wanted),
-            Need::Compose => compose(),
+            Need::Docker(wanted) => at_least("docker", wanted),
+            Need::Podman(wanted) => at_least("podman", wanted),
+            Need::Containerd(wanted) => at_least("containerd", wanted),
             Need::Quick => {
                 if is_slow() {
                     Err("too slow a machine".into())
@@ -143,6 +143,16 @@ impl Need {
                     Ok(())
                 }
             }
+        }
+    }
+
+    /// Whether it has to be met where this is the engine: the others share the check, and their versions
+    /// have other numbers.
+    pub(crate) fn concerns(self, engine: &str) -> bool {
+        match self {
+            Need::Docker(_) => engine == "docker",
+            Need::Podman(_) => engine.starts_with("podman"),
+            _ => true,
         }
     }
 
@@ -218,7 +228,8 @@ fn freezer() -> Result<(), String> {
 }
 
 fn controller(name: &str) -> Result<(), String> {
-    let offered = nix::unistd::geteuid().is_root() && crate::cgroups::offers(name);
+    let root = nix::unistd::geteuid().is_root();
+    let offered = if root { crate::cgroups::offers(name) } else { delegated(name) };
     if offered { Ok(()) } else { Err(format!("no cgroup controller {name} here")) }
 }
 
@@ -371,6 +382,18 @@ fn own_cgroup() -> Result<(), String> {
     if mine { Ok(()) } else { Err("the caller has no cgroup of its own here".into()) }
 }
 
+/// Whether the caller's cgroups, from the topmost that he may write to, have the controller.
+fn delegated(controller: &str) -> bool {
+    let places = crate::cgroups::places(std::process::id() as i32).unwrap_or_default();
+    let Some(place) = places.into_iter().find(|place| place.controllers.is_empty()) else {
+        return false;
+    };
+    let is_mine = |dir: &&Path| nix::unistd::access(*dir, nix::unistd::AccessFlags::W_OK).is_ok();
+    let top = place.dir.ancestors().take_while(is_mine).last();
+    let has = |dir: &Path| fs::read_to_string(dir.join("cgroup.controllers")).unwrap_or_default();
+    top.is_some_and(|top| has(top).split_whitespace().any(|each| each == controller))
+}
+
 fn ptrace() -> Result<(), String> {
     match fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").as_deref().map(str::trim) {
         Ok("0") | Err(_) => Ok(()),
@@ -387,14 +410,6 @@ fn apparmor() -> Result<(), String> {
     if straw { Ok(()) } else { Err("the guest's AppArmor profiles are not loaded here".into()) }
 }
 
-fn docker(wanted: u32) -> Result<(), String> {
-    at_least("docker", wanted)
-}
-
-fn containerd(wanted: u32) -> Result<(), String> {
-    at_least("containerd", wanted)
-}
-
 /// Where there is no such program, nothing is too old.
 fn at_least(program: &str, wanted: u32) -> Result<(), String> {
     let Ok(output) = std::process::Command::new(program).arg("--version").output() else {
@@ -406,12 +421,6 @@ fn at_least(program: &str, wanted: u32) -> Result<(), String> {
         Some(major) if major < wanted => Err(format!("{program} {version} is older than {wanted}")),
         _ => Ok(()),
     }
-}
-
-fn compose() -> Result<(), String> {
-    let asked = std::process::Command::new("docker").args(["compose", "version"]).output();
-    let there = asked.is_ok_and(|output| output.status.success());
-    if there { Ok(()) } else { Err("Docker here has no Compose as its plugin".into()) }
 }
 
 fn linux(major: u32, minor: u32) -> Result<(), String> {

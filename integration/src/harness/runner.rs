@@ -12,6 +12,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::case::{Case, Feature, Proof};
+use super::needs::Need;
 use super::{inner, leaks, procs};
 use crate::cases::FEATURES;
 use crate::options::Options;
@@ -102,7 +103,7 @@ pub(crate) fn run(options: &Options) -> Res<ExitCode> {
     let has_user = |each: &Named| options.engine.is_some() || each.case.who.includes(root);
     let (here, elsewhere): (Vec<Named>, Vec<Named>) =
         chosen(options).into_iter().partition(|each| {
-            let elsewhere = |need: &&super::needs::Need| need.elsewhere() && need.met().is_err();
+            let elsewhere = |need: &&Need| need.elsewhere() && need.met().is_err();
             has_user(each) && each.case.needs.iter().find(elsewhere).is_none()
         });
     let (here, unproved): (Vec<Named>, Vec<Named>) = here
@@ -212,7 +213,8 @@ fn run_tries(options: &Options, case: &Named, work: &Path) -> Verdict {
 }
 
 fn run_one(options: &Options, case: &Named, work: &Path) -> Verdict {
-    let missing = case.case.needs.iter().find_map(|need| need.met().err());
+    let concerns = |need: &&Need| options.engine.is_none_or(|engine| need.concerns(engine.name));
+    let missing = case.case.needs.iter().filter(concerns).find_map(|need| need.met().err());
     if let Some(reason) = missing {
         return Verdict::Skipped(reason);
     }

@@ -135,10 +135,12 @@ fn missing_program(ctx: &Ctx) -> Res {
         .map(drop)
 }
 
-/// Buildah kills and deletes what it has begun.
+/// Buildah kills and deletes what it has begun. It listens for signals when its `start` has returned, which
+/// may be after the container's first words, and one that comes before ends it where it stands.
 fn interrupted(ctx: &Ctx) -> Res {
     let working = Working::new(ctx)?;
-    let running = working.run(&[], &["sh", "-c", "echo ready; exec sleep 1000"]).spawn()?;
+    let running =
+        working.run(&[], &["sh", "-c", "sleep 1; echo ready; exec sleep 1000"]).spawn()?;
     ctx.eventually("it runs", || running.out_now().contains("ready").then_some(()))?;
     let pid = nix::unistd::Pid::from_raw(running.pid());
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT)

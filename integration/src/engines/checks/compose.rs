@@ -6,25 +6,24 @@ use crate::call::Call;
 use crate::ctx::Ctx;
 use crate::engines::cli::{Cli, IMAGE};
 use crate::harness::case::{Feature, root};
-use crate::harness::needs::Need;
-use crate::result::{Doing, Res, holds, same};
+use crate::result::{Doing, Res, same};
 
 pub(crate) const FEATURE: Feature = Feature {
     name: "compose",
     cases: &[
-        root!(two_services).needs(COMPOSE).takes(60),
-        root!(waits_for_health).needs(COMPOSE).takes(60),
-        root!(scaled).needs(COMPOSE).takes(60),
-        root!(built).needs(COMPOSE).takes(60),
-        root!(what_ends_is_reported).needs(COMPOSE).takes(60),
+        root!(two_services).takes(60),
+        root!(waits_for_health).takes(60),
+        root!(scaled).takes(60),
+        root!(built).takes(60),
+        root!(what_ends_is_reported).takes(60),
     ],
 };
-
-const COMPOSE: &[Need] = &[Need::Compose];
 
 /// A project in a directory of its own; it is taken down in the end, whatever happened.
 struct Project<'a> {
     ctx: &'a Ctx,
+    /// A plugin of Docker, or Compose 1, which is a program.
+    compose: &'static str,
     name: String,
     file: String,
 }
@@ -32,13 +31,17 @@ struct Project<'a> {
 impl<'a> Project<'a> {
     fn new(ctx: &'a Ctx, config: &serde_json::Value) -> Res<Project<'a>> {
         let file = ctx.make_file("compose.json", &config.to_string())?;
-        Ok(Project { ctx, name: ctx.id(), file: crate::text::shown(file) })
+        let plugin = Cli::of(ctx).call(&["compose", "version"]).done()?.code == 0;
+        let compose = if plugin { "compose" } else { "docker-compose" };
+        Ok(Project { ctx, compose, name: ctx.id(), file: crate::text::shown(file) })
     }
 
     fn call(&self, args: &[&str]) -> Call {
-        let cli = Cli::of(self.ctx);
-        let call = cli.call(&["compose", "--project-name", &self.name, "--file", &self.file]);
-        call.args(args)
+        let call = match self.compose {
+            "compose" => Cli::of(self.ctx).call(&["compose"]),
+            program => self.ctx.program(program),
+        };
+        call.args(["--project-name", &self.name, "--file", &self.file]).args(args)
     }
 
     fn down(&self) -> Res {
@@ -79,10 +82,10 @@ fn services() -> serde_json::Value {
 
 fn two_services(ctx: &Ctx) -> Res {
     Project::new(ctx, &services())?.up(&[], |project| {
-        let list = project.call(&["ps", "--format", "{{.Service}} {{.State}}"]).ok()?;
+        let list = project.call(&["ps", "--services", "--filter", "status=running"]).ok()?;
         let mut list: Vec<&str> = list.out.lines().collect();
         list.sort_unstable();
-        same!(list, ["client running", "web running"]);
+        same!(list, ["client", "web"]);
         ctx.eventually("the log of web", || {
             let logs = project.call(&["logs", "--no-color", "web"]).ok().ok()?;
             logs.out.contains("ready").then_some(())
@@ -108,9 +111,9 @@ fn waits_for_health(ctx: &Ctx) -> Res {
         "waits": { "image": IMAGE, "command": ["/bin/probe", "until-term"],
             "depends_on": { "slow": { "condition": "service_healthy" } } },
     }});
-    Project::new(ctx, &config)?.up(&["--wait"], |project| {
-        let list = project.call(&["ps", "--format", "{{.Service}} {{.Health}}"]).ok()?;
-        holds!(list.out.contains("slow healthy"), "not healthy: {}", list.out);
+    Project::new(ctx, &config)?.up(&[], |project| {
+        let slow = project.call(&["ps", "--quiet", "slow"]).ok()?;
+        same!(Cli::of(ctx).named(slow.text()).is("{{.State.Health.Status}}")?, "healthy");
         Ok(())
     })
 }
@@ -118,7 +121,7 @@ fn waits_for_health(ctx: &Ctx) -> Res {
 fn scaled(ctx: &Ctx) -> Res {
     let config = json!({ "services": {
         "many": { "image": IMAGE, "command": ["/bin/probe", "until-term"], "scale": 1,
-                  "deploy": { "resources": { "limits": { "memory": "64m", "pids": 50 } } } },
+                  "mem_limit": "64m", "pids_limit": 50 },
     }});
     Project::new(ctx, &config)?.up(&["--scale", "many=3"], |project| {
         let list = project.call(&["ps", "--quiet"]).ok()?;

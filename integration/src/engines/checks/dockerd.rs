@@ -1,5 +1,6 @@
 //! Docker's daemon with other settings: another one beside the first, with a place of its own.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use crate::engines::cli::IMAGE;
 use crate::engines::daemon::Daemon;
 use crate::engines::docker::RUNTIME;
 use crate::harness::case::{Feature, root};
+use crate::harness::procs;
 use crate::result::{Doing, Res, holds};
 use crate::text::shown;
 
@@ -122,7 +124,15 @@ fn containers_outlive_it(ctx: &Ctx) -> Res {
     docker.call(&run).args([IMAGE, "/bin/probe", "until-term"]).ok()?;
     let pid = || docker.call(&["inspect", "--format", "{{.State.Pid}}", "lasts"]).ok();
     let before = pid()?;
+    let file = ctx.dir.join("dockerd/exec/containerd/containerd.pid");
+    let containerd = std::fs::read_to_string(file).doing("the pid of its containerd")?;
+    // Which dies as well. To the next dockerd it lives until somebody has waited for it.
+    nix::sys::prctl::set_child_subreaper(true).doing("wait for orphans")?;
     daemon.kill()?;
+    ctx.eventually("its containerd has ended", || {
+        procs::reap_adopted();
+        (!Path::new("/proc").join(containerd.trim()).exists()).then_some(())
+    })?;
     let daemon = docker.start()?;
     let outcome = (|| {
         pid()?.prints(before.text())?;

@@ -116,7 +116,7 @@ fn volume_is_kept(ctx: &Ctx) -> Res {
     let flag = format!("{name}:/data");
     cli.shell(&["--volume", &flag], "echo kept >/data/file")?;
     same!(cli.shell(&["--volume", &flag], "cat /data/file")?, "kept");
-    let mount = format!("type=volume,source={name},target=/data,readonly");
+    let mount = format!("type=volume,source={name},target=/data,ro");
     same!(
         cli.shell(&["--mount", &mount], "cat /data/file; echo x >/data/file || echo no")?,
         "kept\nno"

@@ -42,15 +42,15 @@ fn ps(ctx: &Ctx) -> Res {
     let container = cli.sleeper(&["--label", "straw=gold"])?;
     let list = |flags: &[&str]| {
         let name = format!("name={}", container.name);
-        let call = cli.call(&["ps", "--filter", &name, "--format", "{{.Names}} {{.State}}"]);
+        let call = cli.call(&["ps", "--filter", &name, "--format", "{{.Names}}"]);
         Ok::<String, String>(call.args(flags).ok()?.text().to_string())
     };
-    let line = |state: &str| format!("{} {state}", container.name);
-    same!(list(&["--filter", "label=straw=gold"])?, line("running"));
+    same!(list(&["--filter", "label=straw=gold", "--filter", "status=running"])?, container.name);
+    same!(list(&["--all", "--filter", "status=exited"])?, "");
     container.call(&["kill"]).ok()?;
     container.wait()?;
     same!(list(&[])?, "");
-    same!(list(&["--all", "--filter", "exited=137"])?, line("exited"));
+    same!(list(&["--all", "--filter", "exited=137", "--filter", "status=exited"])?, container.name);
     Ok(())
 }
 

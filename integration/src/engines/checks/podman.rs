@@ -20,10 +20,12 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(cgroups_enabled).needs(&[Need::Cgroup]),
         root!(cgroups_disabled).only_crun("runc has no such flag"),
         root!(cgroups_disabled_wants_an_entry),
+        root!(cgroups_split).needs(&[Need::Systemd]),
         root!(no_conmon_cgroup).needs(&[Need::Cgroup]),
         root!(preserve_fds),
         root!(listen_fds),
         root!(sdnotify_of_the_container),
+        root!(sdnotify_is_handed_on_whole).needs(&[Need::Podman(5)]),
         root!(sdnotify_of_conmon),
         root!(log_file_of_conmon),
         root!(exit_status_of_conmon),
@@ -60,6 +62,33 @@ fn cgroups_disabled(ctx: &Ctx) -> Res {
     let flags = ["--cgroups", "disabled", "--cgroupns", "host"];
     let own = fs::read_to_string("/proc/self/cgroup").doing("own cgroup")?;
     Cli::of(ctx).run(&flags, OWN_CGROUP)?.is(0)?.prints(own.trim_end()).map(drop)
+}
+
+/// As Quadlet starts it: below the cgroup that systemd has made for its service, and not by systemd.
+fn cgroups_split(ctx: &Ctx) -> Res {
+    let own = crate::cgroups::place_of(std::process::id() as i32, "memory")?.dir;
+    let service = own.with_file_name(format!("{}.service", ctx.id()));
+    fs::create_dir(&service).doing("make a cgroup")?;
+    let cli = Cli::of(ctx);
+    let name = ctx.id();
+    let flags = ["run", "--detach", "--name", &name, "--cgroups", "split", "--memory", "64m"];
+    let join = ["sh", "-c", "echo 0 >$0/cgroup.procs && exec \"$@\"", &shown(&service)];
+    cli.call(&flags).args([IMAGE, "/bin/probe", "until-term"]).through(&join).ok()?;
+    let container = cli.named(&name);
+    let payload = crate::cgroups::place_of(container.pid()?, "memory")?.dir;
+    holds!(payload.starts_with(&service), "it is in {}", payload.display());
+    let limit = fs::read_to_string(payload.join("memory.max")).doing("its limit")?;
+    same!(limit.trim_end(), (64u64 << 20).to_string());
+    same!(container.exec(&[], &["sh", "-c", "exit 5"])?.code, 5);
+    container.call(&["rm", "--force", "--time", "0"]).ok()?;
+    holds!(!payload.exists(), "{} is left", payload.display());
+    // Podman itself was in others below.
+    ctx.eventually("the service's cgroup is empty", || {
+        for below in fs::read_dir(&service).ok()?.flatten() {
+            let _in_use = fs::remove_dir(below.path());
+        }
+        fs::remove_dir(&service).ok()
+    })
 }
 
 /// Podman without this line in its settings.
@@ -103,32 +132,62 @@ fn listen_fds(ctx: &Ctx) -> Res {
     with_open(own, &format!("3<{file}")).ok()?.prints(wanted).map(drop)
 }
 
-/// A service manager that hears this.
-fn notified(ctx: &Ctx, who: &str, command: &[&str], wanted: &[&str]) -> Res {
-    let path = ctx.dir.join("notify");
-    let socket = UnixDatagram::bind(&path).doing("bind")?;
-    socket.set_read_timeout(Some(Duration::from_secs(10))).doing("socket")?;
-    let cli = Cli::of(ctx);
-    let name = ctx.id();
-    let call = cli.call(&["run", "--detach", "--name", &name, "--sdnotify", who, IMAGE]);
-    call.args(command).env("NOTIFY_SOCKET", &path).ok()?;
-    let mut heard = String::new();
-    while !wanted.iter().all(|each| heard.contains(each)) {
-        let mut text = [0; 4096];
-        let length = socket.recv(&mut text).map_err(|error| format!("{error} after {heard:?}"))?;
-        heard += &String::from_utf8_lossy(&text[..length]);
-        heard += "\n";
-    }
-    cli.named(&name).call(&["rm", "--force", "--time", "0"]).ok().map(drop)
+/// A container that a service manager has started, and what that hears.
+struct Service {
+    socket: UnixDatagram,
+    heard: String,
 }
 
+impl Service {
+    fn start(ctx: &Ctx, who: &str, command: &[&str]) -> Res<Service> {
+        let path = ctx.dir.join(ctx.id());
+        let socket = UnixDatagram::bind(&path).doing("bind")?;
+        let call = ["run", "--detach", "--name", &ctx.id(), "--sdnotify", who, IMAGE];
+        let call = Cli::of(ctx).call(&call);
+        call.args(command).env("NOTIFY_SOCKET", &path).ok()?;
+        Ok(Service { socket, heard: String::new() })
+    }
+
+    fn hear(&mut self, patience: Duration) -> Res {
+        self.socket.set_read_timeout(Some(patience)).doing("socket")?;
+        let mut text = [0; 4096];
+        let length = self
+            .socket
+            .recv(&mut text)
+            .map_err(|error| format!("{error} after {:?}", self.heard))?;
+        self.heard += &String::from_utf8_lossy(&text[..length]);
+        self.heard += "\n";
+        Ok(())
+    }
+
+    fn until_heard(&mut self, wanted: &[&str]) -> Res {
+        while !wanted.iter().all(|each| self.heard.contains(each)) {
+            self.hear(Duration::from_secs(10))?;
+        }
+        Ok(())
+    }
+}
+
+/// Only who says it is ready.
 fn sdnotify_of_the_container(ctx: &Ctx) -> Res {
-    let wanted = ["MAINPID=", "READY=1", "STATUS=from the container"];
-    notified(ctx, "container", &["/bin/probe", "notify"], &wanted)
+    let mut service = Service::start(ctx, "container", &["/bin/probe", "notify"])?;
+    service.until_heard(&["MAINPID=", "READY=1"])?;
+    let mut silent = Service::start(ctx, "container", &["/bin/probe", "until-term"])?;
+    silent.until_heard(&["MAINPID="])?;
+    while silent.hear(Duration::from_secs(1)).is_ok() {}
+    holds!(!silent.heard.contains("READY"), "it has not said {:?}", silent.heard);
+    Ok(())
+}
+
+/// Before Podman 5, conmon took nothing but READY=1.
+fn sdnotify_is_handed_on_whole(ctx: &Ctx) -> Res {
+    let mut service = Service::start(ctx, "container", &["/bin/probe", "notify"])?;
+    service.until_heard(&["STATUS=from the container"])
 }
 
 fn sdnotify_of_conmon(ctx: &Ctx) -> Res {
-    notified(ctx, "conmon", &["/bin/probe", "until-term"], &["MAINPID=", "READY=1"])
+    let mut service = Service::start(ctx, "conmon", &["/bin/probe", "until-term"])?;
+    service.until_heard(&["MAINPID=", "READY=1"])
 }
 
 /// Each line with its time, its stream, and whether it is whole.

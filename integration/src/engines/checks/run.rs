@@ -1,5 +1,7 @@
 //! `run`: what it gives the container's first process, and what comes back of it.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::ctx::Ctx;
@@ -166,7 +168,8 @@ fn rm_removes_it(ctx: &Ctx) -> Res {
 fn detached(ctx: &Ctx) -> Res {
     let container = Cli::of(ctx).detached(&[], &["sh", "-c", "echo first; exit 9"])?;
     same!(container.wait()?, 9);
-    same!(container.is("{{.State.Status}} {{.State.ExitCode}}")?, "exited 9");
+    // Podman knows the status before it has cleaned up.
+    container.until_is("{{.State.Status}} {{.State.ExitCode}}", "exited 9")?;
     container.logs()?.prints("first")?;
     container.call(&["start"]).ok()?;
     same!(container.wait()?, 9);
@@ -225,12 +228,15 @@ fn signals_are_passed_on(ctx: &Ctx) -> Res {
         ctx.eventually(&format!("it prints {text}"), said)
     };
     says("ready")?;
-    let send = |signal| {
-        nix::sys::signal::kill(nix::unistd::Pid::from_raw(running.pid()), signal).doing("kill")
-    };
-    send(nix::sys::signal::Signal::SIGUSR1)?;
+    let send = |signal| kill(Pid::from_raw(running.pid()), signal).doing("kill");
+    // The container can run before Podman listens. A signal that is lost till then, and ends nobody, is sent again.
+    ctx.eventually("it prints SIGWINCH", || {
+        send(Signal::SIGWINCH).ok()?;
+        running.out_now().lines().any(|line| line == "SIGWINCH").then_some(())
+    })?;
+    send(Signal::SIGUSR1)?;
     says("SIGUSR1")?;
-    send(nix::sys::signal::Signal::SIGTERM)?;
+    send(Signal::SIGTERM)?;
     running.wait()?.is(0)?.has("SIGTERM").map(drop)
 }
 

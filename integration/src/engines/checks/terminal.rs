@@ -29,7 +29,7 @@ fn on(call: Call, terminal: &mut Terminal) -> Res<Running> {
     Ok(running)
 }
 
-/// The size is there before the program can look, it is the controlling terminal, and input comes.
+/// The size is there before the program can look (but for Podman's run), it is the controlling terminal, and input comes.
 fn talks(call: Call) -> Res {
     let mut terminal = Terminal::open(31, 97)?;
     let running = on(call, &mut terminal)?;
@@ -41,16 +41,20 @@ fn talks(call: Call) -> Res {
     running.wait()?.is(5).map(drop)
 }
 
-const TALK: &[&str] =
-    &["sh", "-c", "stty size; tty; : >/dev/tty && echo ready; read a; echo \"<$a>\"; exit 5"];
+const TALK: &str = "stty size; tty; : >/dev/tty && echo ready; read a; echo \"<$a>\"; exit 5";
 
 fn run_has_it_with_its_size(ctx: &Ctx) -> Res {
-    talks(Cli::of(ctx).run_call(TTY, TALK))
+    let cli = Cli::of(ctx);
+    let line = match cli.tells_size_late() {
+        true => format!("until stty size 2>/dev/null | grep -q 97; do sleep 0.02; done; {TALK}"),
+        false => TALK.to_string(),
+    };
+    talks(cli.run_call(TTY, &["sh", "-c", &line]))
 }
 
 fn exec_has_it_with_its_size(ctx: &Ctx) -> Res {
     let container = Cli::of(ctx).sleeper(&[])?;
-    talks(container.exec_call(TTY, TALK))
+    talks(container.exec_call(TTY, &["sh", "-c", TALK]))
 }
 
 const INTERRUPTED: &[&str] =

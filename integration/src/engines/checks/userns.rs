@@ -5,6 +5,7 @@ use std::fs::File;
 use crate::ctx::Ctx;
 use crate::engines::cli::Cli;
 use crate::harness::case::{Feature, root};
+use crate::harness::needs::Need;
 use crate::result::{Doing, Res, holds, same};
 
 pub(crate) const FEATURE: Feature = Feature {
@@ -17,6 +18,7 @@ pub(crate) const FEATURE: Feature = Feature {
         root!(host),
         root!(of_another_container),
         root!(uidmap),
+        root!(uidmap_of_ranges).needs(&[Need::Podman(5)]),
         root!(volume_with_mapped_ids),
         root!(groups_are_kept).only_crun("runc does not know how"),
     ],
@@ -94,14 +96,26 @@ fn of_another_container(ctx: &Ctx) -> Res {
 fn uidmap(ctx: &Ctx) -> Res {
     let _alone = alone(ctx)?;
     let cli = Cli::of(ctx);
-    let flags = ["--uidmap", "0:0:1", "--uidmap", "1:2000:3000", "--gidmap", "0:0:5000"];
-    same!(cli.shell(&flags, "tr -s ' ' </proc/self/uid_map")?, " 0 0 1\n 1 2000 3000");
+    let flags = ["--uidmap", "0:1000:3000", "--gidmap", "0:0:5000"];
+    same!(cli.shell(&flags, "tr -s ' ' </proc/self/uid_map")?, " 0 1000 3000");
     let container = cli.sleeper(&flags)?;
     container.exec(&["--user", "alice"], &["id", "-u"])?.is(0)?.prints("1000")?;
     // Files that the container makes are its user's on both sides.
     container.exec(&[], &["mkdir", "-m", "777", "/open"])?.is(0)?;
     container.exec(&["--user", "alice"], &["touch", "/open/mine"])?.is(0)?;
     container.exec(&[], &["stat", "-c", "%U", "/open/mine"])?.is(0)?.prints("alice").map(drop)
+}
+
+/// Before Podman 5, root has no storage for them.
+fn uidmap_of_ranges(ctx: &Ctx) -> Res {
+    let _alone = alone(ctx)?;
+    let cli = Cli::of(ctx);
+    let flags = ["--uidmap", "0:0:1", "--uidmap", "1:2000:3000", "--gidmap", "0:0:5000"];
+    same!(cli.shell(&flags, "tr -s ' ' </proc/self/uid_map")?, " 0 0 1\n 1 2000 3000");
+    cli.run(&[&flags[..], &["--user", "alice"]].concat(), &["id", "-u"])?
+        .is(0)?
+        .prints("1000")
+        .map(drop)
 }
 
 /// `:idmap` shows the ids of the host's files as the container's.
