@@ -211,19 +211,27 @@ guest_v1() {
         --filter hostile.ghsa
 }
 
-# lsm --apparmor|--selinux: labels, in a guest whose kernel has them, and what Debian 12's peers do there.
+# lsm --apparmor|--selinux RUNTIMES [--peer]: labels, in a guest whose kernel has them; skep also as a user.
 lsm() {
-    local suite="./skep-integration --filter lsm. --time-limit 90"
+    local suite="./skep-integration --filter lsm. --time-limit 90 ${3-}"
     local user="/usr/bin/setpriv --reuid=1000 --regid=1000 --clear-groups"
     GUEST_SECONDS=1800 "$here/guest/qemu.sh" "$1" -f "$stage/skep-integration" -f "$stage/skep-probe" \
         -f "$stage/skep" sh -c "
         status=0
-        $suite --runtime ./skep || status=1
-        $user $suite --runtime ./skep || status=1
-        for peer in runc crun; do
-            $suite --runtime \$peer --peer || status=1
+        for each in $2; do
+            $suite --runtime \$each || status=1
+            [ \$each != ./skep ] || $user $suite --runtime \$each || status=1
         done
         exit \$status"
+}
+
+# with_labels NAME RUNTIMES [--peer]
+with_labels() {
+    if "$here/guest/qemu-root.sh" >/dev/null; then
+        part "$1" at_once "lsm --apparmor '$2' ${3-}" "lsm --selinux '$2' ${3-}"
+    else
+        skip "$1" "no qemu or kernel of Debian's could be had"
+    fi
 }
 
 # Debian testing's peers as root and as an ordinary user.
@@ -308,12 +316,10 @@ engines() {
     part "Docker with skep in guests with cgroup v2, and with systemd" at_once \
         "engine_in_guest docker limits.memory limits.cpus limits.pids limits.shares limits.oom limits.stats files.device" \
         "engine_in_guest --systemd docker limits.update life.pause build.stages exec.joins"
-    # Not limits.oom, with systemd.
-    local filters="limits.memory limits.cpu limits.pids limits.quota limits.shares limits.update limits.stats"
-    filters+=" life.pause pods.paused pods.played_with_limits"
+    local limits="limits.memory limits.cpu limits.pids"
     part "Podman with skep in guests with cgroup v2, and as a user with systemd" at_once \
-        "engine_in_guest podman $filters limits.oom" \
-        "engine_in_guest --systemd podman-rootless $filters podman.cgroups"
+        "engine_in_guest podman $limits limits.quota limits.shares limits.oom limits.stats pods.paused pods.played_with" \
+        "engine_in_guest --systemd podman-rootless $limits limits.update life.pause podman.cgroups"
 }
 
 engines_with_peers() {
@@ -399,13 +405,7 @@ main() {
         part "scopes and containers in guests with systemd" at_once scopes "with_systemd ./skep"
         part "containers in guests with cgroup v1, and with v2 beside it" at_once "guest_v1 --legacy" "guest_v1 --hybrid"
     fi
-    if wants lsm; then
-        if "$here/guest/qemu-root.sh" >/dev/null; then
-            part "AppArmor and SELinux in guests" at_once "lsm --apparmor" "lsm --selinux"
-        else
-            skip "AppArmor and SELinux in a guest" "no qemu or kernel of Debian's could be had"
-        fi
-    fi
+    ! wants lsm || with_labels "AppArmor and SELinux in guests" ./skep
 
     if wants counts; then
         if [ "$root" ]; then
@@ -422,6 +422,7 @@ main() {
         fi
     fi
     if wants peers-in-guests; then
+        with_labels "labels in guests by Debian 12's runc and crun" "runc crun" --peer
         part "the cases on runc and crun in guests with systemd" at_once "with_systemd runc --peer" "with_systemd crun --peer"
         if [ "$root" ]; then
             make_user
