@@ -20,7 +20,7 @@ impl<'a> Cli<'a> {
         Cli { ctx, engine: ctx.engine.expect("only checks of engines ask for it") }
     }
 
-    /// Whether `run` tells the size of a terminal when the program runs already.
+    /// Whether the size of a terminal may be told when the program runs already.
     pub(crate) fn tells_size_late(&self) -> bool {
         self.engine.program == "podman"
     }

@@ -29,10 +29,16 @@ fn on(call: Call, terminal: &mut Terminal) -> Res<Running> {
     Ok(running)
 }
 
-/// The size is there before the program can look (but for Podman's run), it is the controlling terminal, and input comes.
-fn talks(call: Call) -> Res {
+/// The size is there before the program can look (but for Podman's conmon), it is the controlling terminal, and
+/// input comes.
+fn talks(cli: Cli<'_>, call: impl Fn(&[&str]) -> Call) -> Res {
+    let mut line =
+        "stty size; tty; : >/dev/tty && echo ready; read a; echo \"<$a>\"; exit 5".to_string();
+    if cli.tells_size_late() {
+        line.insert_str(0, "until stty size 2>/dev/null | grep -q 97; do sleep 0.02; done; ");
+    }
     let mut terminal = Terminal::open(31, 97)?;
-    let running = on(call, &mut terminal)?;
+    let running = on(call(&["sh", "-c", &line]), &mut terminal)?;
     let begin = terminal.until("ready")?;
     holds!(begin.contains("31 97"), "no size in {begin:?}");
     holds!(begin.contains("/dev/pts/") || begin.contains("/dev/console"), "no tty in {begin:?}");
@@ -41,20 +47,15 @@ fn talks(call: Call) -> Res {
     running.wait()?.is(5).map(drop)
 }
 
-const TALK: &str = "stty size; tty; : >/dev/tty && echo ready; read a; echo \"<$a>\"; exit 5";
-
 fn run_has_it_with_its_size(ctx: &Ctx) -> Res {
     let cli = Cli::of(ctx);
-    let line = match cli.tells_size_late() {
-        true => format!("until stty size 2>/dev/null | grep -q 97; do sleep 0.02; done; {TALK}"),
-        false => TALK.to_string(),
-    };
-    talks(cli.run_call(TTY, &["sh", "-c", &line]))
+    talks(cli, |program| cli.run_call(TTY, program))
 }
 
 fn exec_has_it_with_its_size(ctx: &Ctx) -> Res {
-    let container = Cli::of(ctx).sleeper(&[])?;
-    talks(container.exec_call(TTY, &["sh", "-c", TALK]))
+    let cli = Cli::of(ctx);
+    let container = cli.sleeper(&[])?;
+    talks(cli, |program| container.exec_call(TTY, program))
 }
 
 const INTERRUPTED: &[&str] =
