@@ -136,9 +136,8 @@ impl Comparison {
         let resources = resources(config)?;
         let own = self.make(&self.runtime, &resources)?;
         let mut wrong = Vec::new();
-        for (peer, path) in &self.peers {
-            let found = differences(&own, &self.make_by_peer(path, &resources, &own)?);
-            wrong.extend(unexpected(&self.known(config, *peer), *peer, &found));
+        for peer in &self.peers {
+            wrong.extend(self.against(config, &own, peer)?);
         }
         let (outcome, text) = self.outcome(&own);
         // The table says it for v2; v1 has other files, and no `unified`, and systemd has limits of its own.
@@ -163,18 +162,27 @@ impl Comparison {
         }
     }
 
-    /// A runc under a limit of one process may have no thread left to make a container with, or to be asked by.
-    fn make_by_peer(&self, runtime: &Path, resources: &Value, own: &Made) -> Res<Made> {
-        let mut made = self.make(runtime, resources);
-        for _ in 1..runner::PEERS_TRIES {
-            let reason = match (&made, own) {
-                (Err(reason), _) | (Ok(Made::Refused(reason)), Made::Settings(_)) => reason,
-                _ => break,
-            };
-            say!("again {}: {}", runtime.display(), brief(reason, 200));
-            made = self.make(runtime, resources);
+    /// What is wrong with the differences to this peer. A runc under a limit of one process may have no thread left
+    /// to make a container with, or to be asked by: a peer's answer that nobody expects is asked for again.
+    fn against(
+        &self,
+        config: &Config,
+        own: &Made,
+        (peer, path): &(Peer, PathBuf),
+    ) -> Res<Vec<String>> {
+        let resources = resources(config)?;
+        let mut wrong = Ok(Vec::new());
+        for _ in 0..runner::PEERS_TRIES {
+            wrong = self.make(path, &resources).map(|theirs| {
+                unexpected(&self.known(config, *peer), *peer, &differences(own, &theirs))
+            });
+            match &wrong {
+                Ok(wrong) if wrong.is_empty() => break,
+                Ok(wrong) => say!("again {peer:?}: {}", brief(&wrong.join(" | "), 200)),
+                Err(reason) => say!("again {peer:?}: {}", brief(reason, 200)),
+            }
         }
-        made
+        wrong
     }
 
     /// The settings of a container of this runtime.
