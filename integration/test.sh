@@ -5,10 +5,10 @@
 # As root: everything. As an ordinary user: without what only root can do. Set SKEP_TEST_PARTS to some of these
 # to run only them:
 #
-#   lint unit root user guest systemd lsm counts peers compare conformance engines
+#   lint unit root user guest systemd lsm counts compare conformance engines
 #       what is run unless told otherwise
-#   peers-in-guests engines-with-peers engines-of-debian-12
-#       proofs of the tests themselves, and older engines: half an hour more
+#   peers peers-in-guests engines-with-peers engines-of-debian-12
+#       proofs of the tests themselves on runc and crun, and older engines: half an hour more
 set -euo pipefail
 
 # What the caller ignores, as a shell does in the background (SIGINT), would be ignored in containers too.
@@ -22,7 +22,7 @@ cd "$top"
 # shellcheck source=lib.sh
 . "$here/lib.sh"
 
-parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd lsm counts peers compare conformance engines} "
+parts=" ${SKEP_TEST_PARTS:-lint unit root user guest systemd lsm counts compare conformance engines} "
 user=skeptest
 root=
 [ "$(id -u)" != 0 ] || root=yes
