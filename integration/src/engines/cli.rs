@@ -1,5 +1,8 @@
 //! The command line that Docker and Podman share.
 
+use std::fs;
+use std::path::Path;
+
 use super::Engine;
 use crate::call::{Call, Out};
 use crate::ctx::Ctx;
@@ -22,6 +25,10 @@ impl<'a> Cli<'a> {
 
     /// Whether the size of a terminal may be told when the program runs already.
     pub(crate) fn tells_size_late(&self) -> bool {
+        self.is_podman()
+    }
+
+    fn is_podman(&self) -> bool {
         self.engine.program == "podman"
     }
 
@@ -46,7 +53,13 @@ impl<'a> Cli<'a> {
 
     /// `run --rm` in the foreground, to its end.
     pub(crate) fn run(&self, flags: &[&str], command: &[&str]) -> Res<Out> {
-        self.run_call(flags, command).done()
+        if !self.is_podman() {
+            return self.run_call(flags, command).done();
+        }
+        let log = self.ctx.dir.join(format!("log{}", self.ctx.next()));
+        let option = format!("path={}", log.display());
+        let flags = [&["--log-opt", &option], flags].concat();
+        Ok(or_logged(self.run_call(&flags, command).done()?, &log))
     }
 
     pub(crate) fn run_call(&self, flags: &[&str], command: &[&str]) -> Call {
@@ -114,6 +127,30 @@ impl<'a> Cli<'a> {
         }
         Ok(())
     }
+}
+
+/// With any runtime Podman prints nothing at all of a container that has ended before conmon accepts who
+/// attaches: a machine that stops conmon between poll(2) and waitpid(2) is enough. What the container has
+/// written to conmon is in its log.
+fn or_logged(mut out: Out, log: &Path) -> Out {
+    if out.out.is_empty() && out.err.is_empty() {
+        let log = fs::read_to_string(log).unwrap_or_default();
+        (out.out, out.err) = (logged(&log, "stdout"), logged(&log, "stderr"));
+    }
+    out
+}
+
+/// What was written to one stream, of lines with a time, a stream, and whether they are full or a part.
+fn logged(log: &str, stream: &str) -> String {
+    let line = |line: &str| {
+        let (_time, line) = line.split_once(' ')?;
+        match line.strip_prefix(stream)?.split_at_checked(3)? {
+            (" F ", text) => Some(format!("{text}\n")),
+            (" P ", text) => Some(text.to_owned()),
+            _ => None,
+        }
+    };
+    log.lines().filter_map(line).collect()
 }
 
 /// A container by its name.
