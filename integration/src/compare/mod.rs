@@ -137,7 +137,7 @@ impl Comparison {
         let own = self.make(&self.runtime, &resources)?;
         let mut wrong = Vec::new();
         for peer in &self.peers {
-            wrong.extend(self.against(config, &own, peer)?);
+            wrong.extend(self.against(config, &resources, &own, peer)?);
         }
         let (outcome, text) = self.outcome(&own);
         // The table says it for v2; v1 has other files, and no `unified`, and systemd has limits of its own.
@@ -167,20 +167,24 @@ impl Comparison {
     fn against(
         &self,
         config: &Config,
+        resources: &Value,
         own: &Made,
         (peer, path): &(Peer, PathBuf),
     ) -> Res<Vec<String>> {
-        let resources = resources(config)?;
-        let mut wrong = Ok(Vec::new());
-        for _ in 0..runner::PEERS_TRIES {
-            wrong = self.make(path, &resources).map(|theirs| {
-                unexpected(&self.known(config, *peer), *peer, &differences(own, &theirs))
-            });
-            match &wrong {
+        let meant = self.known(config, *peer);
+        let ask = || -> Res<_> {
+            let theirs = self.make(path, resources)?;
+            Ok(unexpected(&meant, *peer, &differences(own, &theirs)))
+        };
+        let mut wrong = ask();
+        for _ in 1..runner::PEERS_TRIES {
+            let reason = match &wrong {
                 Ok(wrong) if wrong.is_empty() => break,
-                Ok(wrong) => say!("again {peer:?}: {}", brief(&wrong.join(" | "), 200)),
-                Err(reason) => say!("again {peer:?}: {}", brief(reason, 200)),
-            }
+                Ok(wrong) => wrong.join(" | "),
+                Err(reason) => reason.clone(),
+            };
+            say!("again {peer:?}: {}", brief(&reason, 200));
+            wrong = ask();
         }
         wrong
     }

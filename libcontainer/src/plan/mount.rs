@@ -205,8 +205,8 @@ fn label<'a>(
 /// flags that all have the warning is told.
 fn for_binds(options: &MountOptions) -> Result<Option<String>> {
     // What engines see to themselves, and Buildah and Podman hand on all the same: labels, owners, overlays, what
-    // is copied into a new volume, links.
-    const ENGINES: &[&str] = &["z", "Z", "U", "O", "copy", "nocopy", "no-dereference"];
+    // is copied into a new volume.
+    const ENGINES: &[&str] = &["z", "Z", "U", "O", "copy", "nocopy"];
     let engines = |key: &str| ENGINES.contains(&key);
     if let Some((key, _)) = options.data.iter().find(|(key, _)| !engines(key)) {
         let text = format!(

@@ -145,19 +145,16 @@ impl<'a> Worker<'a> {
     }
 
     fn status(&self, id: &str) -> String {
-        let state = self.state(id);
-        let status = state.as_ref().and_then(|state| state["status"].as_str());
-        status.map_or("is gone".to_owned(), |status| format!("is {status}"))
-    }
-
-    fn state(&self, id: &str) -> Option<Value> {
         let mut command = Command::new(self.runtime);
         command.arg("--root").arg(&self.field.root).args(["state", id]).stdout(Stdio::piped());
-        let child = procs::start(&mut command).ok()?;
-        let pid = child.id() as i32;
-        let out = child.wait_with_output();
-        procs::waited_for(pid);
-        serde_json::from_slice(&out.ok()?.stdout).ok()
+        let state = procs::start(&mut command).ok().and_then(|child| {
+            let pid = child.id() as i32;
+            let out = child.wait_with_output();
+            procs::waited_for(pid);
+            serde_json::from_slice::<Value>(&out.ok()?.stdout).ok()
+        });
+        let status = state.as_ref().and_then(|state| state["status"].as_str());
+        status.map_or("is gone".to_owned(), |status| format!("is {status}"))
     }
 
     fn judge(&self, action: &Action, outcome: &Outcome) -> Res {

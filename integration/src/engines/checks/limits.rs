@@ -41,8 +41,8 @@ fn memory_is_enforced(ctx: &Ctx) -> Res {
 }
 
 /// Engines read it from the cgroup when the container has ended. Where systemd made that it removes it at the same
-/// moment, and with any runtime which of them is first depends on the machine. Docker hears of it from another
-/// side than of the end, which may be later.
+/// moment, and with any runtime which of them is first depends on the machine. Docker is told of it by an event of
+/// its own, which may come after that of the end.
 fn oom_is_told(ctx: &Ctx) -> Res {
     let flags = ["--memory", "32m", "--memory-swap", "32m"];
     let container = Cli::of(ctx).detached(&flags, &["/bin/probe", "eat", "64"])?;
