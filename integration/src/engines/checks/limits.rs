@@ -40,13 +40,12 @@ fn memory_is_enforced(ctx: &Ctx) -> Res {
     cli.run(&flags, &["/bin/probe", "eat", "64"])?.is(137).map(drop)
 }
 
-/// Engines read it from the cgroup when the container has ended. Where systemd made that it removes it at the same
-/// moment, and with any runtime which of them is first depends on the machine. Docker is told of it by an event of
-/// its own, which may come after that of the end.
+/// With any runtime the word of it is lost when the cgroup is removed before the engine looks, and it may come later
+/// than that of the end: so it is of a container that lives on. Podman tells it when that has ended.
 fn oom_is_told(ctx: &Ctx) -> Res {
-    let flags = ["--memory", "32m", "--memory-swap", "32m"];
-    let container = Cli::of(ctx).detached(&flags, &["/bin/probe", "eat", "64"])?;
-    same!(container.wait()?, 137);
+    let container = Cli::of(ctx).sleeper(&["--memory", "32m", "--memory-swap", "32m"])?;
+    container.exec(&[], &["/bin/probe", "eat", "64"])?.is(137)?;
+    container.call(&["stop"]).ok()?;
     container.until_is("{{.State.OOMKilled}}", "true")
 }
 
